@@ -1,0 +1,121 @@
+import { z } from 'zod';
+
+/** Names of nodes, groups and clusters: part of paths, file names and datagrams, hence short and plain. */
+export const Name = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits, dot, dash and underscore; 1 to 63');
+
+export const WITNESS_PROTOCOL = 1;
+
+/** The text frames that the runtime answers by itself; they neither wake nor bill the object, and they are no vote. */
+export const LINK_PING = 'ping';
+export const LINK_PONG = 'pong';
+
+const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const BallotMessage = z.strictObject({ counter: Counter, node: z.string().max(63) });
+
+/** Fields of every request: who asks in which order, and the proof that it was sent just now (L13). */
+const requestFields = {
+  /** Grows with each request of one incarnation; the same number again gets the stored reply, unextended. */
+  sequence: Counter,
+  /** Grows with each start of the agent. */
+  incarnation: Counter,
+  /** The witness's last stamp, and how long ago by the agent's own clock it came. */
+  stamp_ms: Counter,
+  stamp_age_ms: Counter,
+  /** The highest grant serial that this agent has ever seen from this witness (L14). */
+  serial: Counter,
+};
+
+const ConfigHash = z.string().regex(/^[0-9a-f]{16}$/);
+
+export const HelloRequest = z.strictObject({
+  type: z.literal('hello'),
+  protocol: z.int(),
+  groups: z.array(z.strictObject({ group: Name, config_hash: ConfigHash })).max(512),
+  ...requestFields,
+});
+
+export const VoteRequest = z.strictObject({
+  type: z.literal('vote'),
+  group: Name,
+  ballot: BallotMessage,
+  promise_ms: z.int().min(1).max(10_000),
+  config_hash: ConfigHash,
+  ...requestFields,
+});
+
+export const ReleaseRequest = z.strictObject({
+  type: z.literal('release'),
+  group: Name,
+  ballot: BallotMessage,
+  ...requestFields,
+});
+
+/** A vote that decides nothing, through the whole real path, the storage write included: the measure of the way to W. */
+export const RehearsalRequest = z.strictObject({ type: z.literal('rehearsal'), ...requestFields });
+
+export const WitnessRequest = z.discriminatedUnion('type', [
+  HelloRequest,
+  VoteRequest,
+  ReleaseRequest,
+  RehearsalRequest,
+]);
+export type WitnessRequest = z.infer<typeof WitnessRequest>;
+
+export const RefusalReason = z.enum([
+  'bound', // to another holder, for remaining_ms at least
+  'lower_ballot', // than the highest granted, which the refusal carries
+  'stale', // the request was sent too long ago; the reply carries a fresh stamp
+  'recovering', // this instance cannot know yet what a former one promised; ask again in remaining_ms
+  'config_mismatch', // the other node is configured differently
+  'unknown_node', // the ballot names another node than the credential
+]);
+export type RefusalReason = z.infer<typeof RefusalReason>;
+
+export const WitnessResult = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('welcome') }),
+  z.strictObject({ kind: z.literal('granted'), group: Name, ballot: BallotMessage, promise_ms: z.int() }),
+  z.strictObject({
+    kind: z.literal('refused'),
+    group: Name,
+    reason: RefusalReason,
+    /** ms until it is worth asking again; 0: at once */
+    remaining_ms: z.int().min(0),
+    highest: BallotMessage,
+    holder: z.string().nullable(),
+  }),
+  z.strictObject({ kind: z.literal('released'), group: Name }),
+  z.strictObject({ kind: z.literal('rehearsed') }),
+]);
+export type WitnessResult = z.infer<typeof WitnessResult>;
+
+/** What the witness says: the answer to one request, or word that a vote has become free (a hint, never a grant). */
+export const WitnessMessage = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('reply'),
+    witness_id: z.string(),
+    node: Name,
+    sequence: Counter,
+    incarnation: Counter,
+    stamp_ms: Counter,
+    serial: Counter,
+    result: WitnessResult,
+  }),
+  z.strictObject({ type: z.literal('freed'), witness_id: z.string(), group: Name }),
+]);
+export type WitnessMessage = z.infer<typeof WitnessMessage>;
+
+/**
+ * How a WitnessMessage travels: `body` is its JSON text, `mac` the hex HMAC-SHA256 of that text under the node's reply
+ * key (L14), so that no second form of the same message has to be agreed upon.
+ */
+export const WitnessFrame = z.strictObject({ body: z.string().max(16_384), mac: z.string().regex(/^[0-9a-f]{64}$/) });
+export type WitnessFrame = z.infer<typeof WitnessFrame>;
+
+/** A node's credential, `tbn1.<witness id>.<secret>`: it pins the witness's identity and authenticates both sides. */
+export const NODE_TOKEN = /^tbn1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
+
+/** HMAC-SHA256 of this label under the token's secret is the key of the replies; of the other, what the witness stores. */
+export const REPLY_KEY_LABEL = 'tiebreak witness reply';
+export const CREDENTIAL_LABEL = 'tiebreak witness credential';

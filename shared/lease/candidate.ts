@@ -1,0 +1,66 @@
+import type { Cause } from './member.types.ts';
+import { bind, boundTo, release } from './register.ts';
+import { become, currentLeaseEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
+import { giveWitnessVoteBack } from './witness-vote.ts';
+
+/** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
+export function stand(turn: Turn, cause: Cause): void {
+  const { config, nowUs, role } = turn;
+  if (role.name !== 'backup') return;
+  const bound = boundTo(turn.register, nowUs);
+  if (bound !== undefined) {
+    turn.role = { ...role, standAtUs: bound.untilUs };
+    return;
+  }
+  // A vote that the witness gave while the down timer ran is a vote for that ballot.
+  const ballot = turn.witness.asked ?? takeNextBallot(turn);
+  const untilUs = nowUs + promiseUs(config);
+  const own = bind(turn.register, config.node, ballot, untilUs, nowUs);
+  if (!own.ok) {
+    // Meanwhile this node has granted a higher ballot than the one that the witness knows of.
+    giveWitnessVoteBack(turn);
+    turn.role = { ...role, standAtUs: nowUs };
+    return;
+  }
+  turn.register = own.register;
+  for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
+  become(turn, { name: 'candidate', ballot, sinceUs: nowUs, untilUs, opening: false }, cause);
+  turn.effects.push({ type: 'send-heartbeat' });
+  promote(turn);
+}
+
+/** With a majority that still holds now, and the own register still bound to this node (L6), the fence may be opened. */
+export function promote(turn: Turn): void {
+  const { role, nowUs } = turn;
+  if (role.name !== 'candidate' || role.opening) return;
+  const own = boundTo(turn.register, nowUs);
+  if (own?.holder !== turn.config.node) return;
+  const leaseEndUs = currentLeaseEndUs(turn);
+  if (leaseEndUs <= nowUs) return;
+  turn.role = { ...role, opening: true };
+  turn.effects.push({ type: 'open-fence', leaseEndUs });
+}
+
+/** Frees whatever this candidacy has bound and stands again after skew + random(0..interval) (L1). */
+export function giveUpCandidacy(turn: Turn, cause: Cause, delayUs = 0): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'candidate') return;
+  turn.register = release(turn.register, config.node, role.ballot);
+  for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
+  turn.effects.push({ type: 'send-release', ballot: role.ballot });
+  giveWitnessVoteBack(turn);
+  const standAtUs = nowUs + delayUs + config.skewUs + takeRandom(turn) * config.intervalUs;
+  become(turn, { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' }, cause);
+}
+
+/** Someone has granted a higher ballot: the same candidacy goes on under one above it, for no longer than before (L10). */
+export function raiseCandidacy(turn: Turn): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'candidate' || role.opening) return;
+  const ballot = takeNextBallot(turn);
+  const own = bind(turn.register, config.node, ballot, role.untilUs, nowUs);
+  if (!own.ok) return;
+  turn.register = own.register;
+  turn.role = { ...role, ballot };
+  turn.effects.push({ type: 'send-heartbeat' });
+}

@@ -1,0 +1,31 @@
+import type { Ballot } from './ballot.ts';
+
+/**
+ * What a node says of one group in each heartbeat (L3). `owns` asks every voter to renew its vote, `requests` asks for a
+ * first one, `none` only tells that the node is there.
+ */
+export type Claim = {
+  readonly group: string;
+  readonly kind: 'none' | 'owns' | 'requests';
+  readonly ballot: Ballot;
+  /** 16 hex digits over the fields on which safety hangs (L16) */
+  readonly configHash: string;
+  /** the promise that the sender's own interval asks for, in ms; the longer of both sides' counts (L16) */
+  readonly promiseMs: number;
+};
+
+export type Refusal = 'bound' | 'lower_ballot' | 'quarantined' | 'config_mismatch' | 'unknown_group';
+
+/** A voter's answer to a claim: a promise for `promiseMs` from receipt on, or the reason why not (L1, L10, L16). */
+export type Verdict =
+  | { readonly kind: 'granted'; readonly group: string; readonly ballot: Ballot; readonly promiseMs: number }
+  | {
+      readonly kind: 'refused';
+      readonly group: string;
+      readonly ballot: Ballot;
+      readonly reason: Refusal;
+      /** ms for which the voter stays bound; 0 where waiting does not help */
+      readonly remainingMs: number;
+      /** the highest ballot that the voter has granted */
+      readonly highest: Ballot;
+    };

@@ -1,0 +1,126 @@
+import type { AfterClosing, Cause, MemberState } from './member.types.ts';
+import { bind, boundTo, release } from './register.ts';
+import { become, currentLeaseEndUs, downUs, type Turn } from './turn.ts';
+import { giveWitnessVoteBack } from './witness-vote.ts';
+
+/** The fence is never open for longer than this, whatever the lease: it bounds what a resumed virtual machine can do. */
+const FENCE_MAX_US = 1_500_000;
+const CLOSE_RETRY_US = 20_000;
+const LEAVE_PATIENCE_US = 1_000_000;
+
+/** The kernel has confirmed the opening: this node owns the group, if that is still true at this very moment (L6). */
+export function takeOwnership(turn: Turn, expiresAtUs: number): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'candidate' || !role.opening) return;
+  const own = boundTo(turn.register, nowUs);
+  const forever = bind(turn.register, config.node, role.ballot, Number.POSITIVE_INFINITY, nowUs);
+  if (own?.holder !== config.node || !forever.ok || expiresAtUs <= nowUs) {
+    turn.role = {
+      name: 'active',
+      ballot: role.ballot,
+      standingSinceUs: role.sinceUs,
+      sinceUs: nowUs,
+      fenceExpiresAtUs: expiresAtUs,
+      advertiseAtUs: Number.POSITIVE_INFINITY,
+    };
+    startClosing(turn, 'fence_lost', { kind: 'stay' });
+    return;
+  }
+  turn.register = forever.register;
+  become(
+    turn,
+    {
+      name: 'active',
+      ballot: role.ballot,
+      standingSinceUs: role.sinceUs,
+      sinceUs: nowUs,
+      fenceExpiresAtUs: expiresAtUs,
+      advertiseAtUs: nowUs + config.intervalUs,
+    },
+    'votes_complete',
+  );
+  turn.effects.push({ type: 'add-addresses' }, { type: 'announce' }, { type: 'advertise' }, { type: 'send-heartbeat' });
+}
+
+/** What a refresh must gain to be worth its two datagrams; smaller than what one ack adds to the lease. */
+function worthwhileGainUs(intervalUs: number): number {
+  return 0.8 * Math.min(intervalUs / 2, 250_000);
+}
+
+/** When the fence is next to be refreshed on the votes at hand; Infinity while a refresh could gain nothing. */
+export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): number {
+  const { role, config, witness } = turn;
+  if (role.name !== 'active') return Number.POSITIVE_INFINITY;
+  // L12: the fence must come to rest on the remaining votes before one may be given back.
+  if (witness.returning && role.fenceExpiresAtUs > leaseEndUs) return Number.NEGATIVE_INFINITY;
+  const gainUs = worthwhileGainUs(config.intervalUs);
+  if (leaseEndUs - config.guardUs < role.fenceExpiresAtUs + gainUs) return Number.POSITIVE_INFINITY;
+  return role.fenceExpiresAtUs - FENCE_MAX_US + gainUs;
+}
+
+/** Everything an owner does because time has passed or a vote was renewed. */
+export function keepOwnership(turn: Turn): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'active') return;
+  const leaseEndUs = currentLeaseEndUs(turn);
+  if (refreshDueUs(turn, leaseEndUs) <= nowUs) turn.effects.push({ type: 'refresh-fence', leaseEndUs });
+  if (role.advertiseAtUs > nowUs) return;
+  turn.effects.push({ type: 'advertise' });
+  // Deadlines follow one another exactly; those missed in a pause are not made up for.
+  const missed = Math.floor((nowUs - role.advertiseAtUs) / config.intervalUs);
+  turn.role = { ...role, advertiseAtUs: role.advertiseAtUs + (missed + 1) * config.intervalUs };
+}
+
+/** Ownership ends: first the fence, then, once the kernel has confirmed, all the rest. */
+export function startClosing(turn: Turn, cause: Cause, after: AfterClosing): void {
+  const { role, nowUs } = turn;
+  if (role.name !== 'active') return;
+  const { ballot, fenceExpiresAtUs } = role;
+  become(turn, { name: 'closing', ballot, fenceExpiresAtUs, retryAtUs: nowUs + CLOSE_RETRY_US, after, cause }, cause);
+  turn.effects.push({ type: 'close-fence' });
+}
+
+/** Tries again; an element that has run out needs no one to close it. */
+export function retryClosing(turn: Turn): void {
+  const { role, nowUs, config } = turn;
+  if (role.name !== 'closing') return;
+  if (nowUs >= role.fenceExpiresAtUs + config.guardUs) {
+    finishClosing(turn);
+  } else if (nowUs >= role.retryAtUs) {
+    turn.role = { ...role, retryAtUs: nowUs + CLOSE_RETRY_US };
+    turn.effects.push({ type: 'close-fence' });
+  }
+}
+
+/** The fence is closed: the own vote is free again, and everyone may know (L5, L7). */
+export function finishClosing(turn: Turn): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'closing') return;
+  turn.register = release(turn.register, config.node, role.ballot);
+  turn.effects.push({ type: 'remove-addresses' }, { type: 'advertise-release' });
+  const successor = role.after.kind === 'leave' ? heardPeer(turn) : undefined;
+  for (const peer of Object.values(turn.peers)) {
+    peer.voteUntilUs = Number.NEGATIVE_INFINITY;
+    peer.unackedSinceUs = undefined;
+  }
+  if (successor === undefined) {
+    turn.effects.push({ type: 'send-release', ballot: role.ballot });
+  } else {
+    turn.effects.push({ type: 'send-transfer', ballot: role.ballot, to: successor });
+  }
+  giveWitnessVoteBack(turn);
+  if (role.after.kind === 'stay') {
+    const standAtUs = nowUs + downUs(config);
+    become(turn, { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' }, role.cause);
+  } else if (successor === undefined) {
+    become(turn, { name: 'stopped' }, 'left');
+    turn.effects.push({ type: 'stopped' });
+  } else {
+    become(turn, { name: 'leaving', untilUs: nowUs + LEAVE_PATIENCE_US }, role.cause);
+  }
+}
+
+function heardPeer(turn: Turn): string | undefined {
+  const recentlyUs = turn.nowUs - 2 * turn.config.intervalUs;
+  return Object.keys(turn.peers).find((node) => (turn.peers[node]?.heardAtUs ?? 0) >= recentlyUs);
+}

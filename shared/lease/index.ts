@@ -1,0 +1,8 @@
+export * from './ballot.ts';
+export * from './claim.ts';
+export * from './constants.ts';
+export { nextDeadlineUs, startMember, stepMember } from './member.ts';
+export type * from './member.types.ts';
+export { leaseEndUs, voterCount, votesNeeded } from './quorum.ts';
+export { boundTo, type Register } from './register.ts';
+export { currentLeaseEndUs } from './turn.ts';

@@ -1,0 +1,171 @@
+import type { Ballot } from './ballot.ts';
+import type { Claim, Verdict } from './claim.ts';
+import type { Register } from './register.ts';
+
+/** One group as one agent sees it. All times are µs on that agent's CLOCK_BOOTTIME, all lengths too unless named Ms. */
+export type MemberConfig = {
+  readonly node: string;
+  readonly group: string;
+  /** the other configured agents */
+  readonly peers: readonly string[];
+  readonly witness: boolean;
+  readonly intervalUs: number;
+  /** RFC 9568 Skew_Time of the group's priority */
+  readonly skewUs: number;
+  readonly configHash: string;
+  /** the fence's guard, 5 kernel ticks: it closes that long before the lease ends */
+  readonly guardUs: number;
+  /** Ballot counters at or below this one may have been used by an earlier run (L10). */
+  readonly usedCounter: number;
+  /** seeds the random part of standing again (L1) */
+  readonly seed: number;
+};
+
+/** What this node knows of one other agent's vote. */
+export type PeerView = {
+  /** until when we believe in its vote (L2); -Infinity without one */
+  voteUntilUs: number;
+  /** the oldest heartbeat without an ack, and the newest one sent */
+  unackedSinceUs: number | undefined;
+  lastSentUs: number | undefined;
+  verdict: Verdict | undefined;
+  verdictAtUs: number;
+  heardAtUs: number;
+};
+
+/** What this node knows of the witness's vote, and what it has asked of it. */
+export type WitnessView = {
+  voteUntilUs: number;
+  /** the ballot of the newest request that the witness may have granted; undefined once it was given back */
+  asked: Ballot | undefined;
+  nextAskUs: number;
+  wantedSinceUs: number | undefined;
+  /** the vote is counted no more, and goes back as soon as the fence no longer rests on it (L12) */
+  returning: boolean;
+  /** the highest ballot that was given back: it never lives again there (L5) */
+  released: Ballot;
+  refusal: { readonly reason: string; readonly untilUs: number; readonly holder: string | undefined } | undefined;
+};
+
+/** Why a role changed: `history` and the logs tell it in a person's words. */
+export type Cause =
+  | 'started'
+  | 'quarantine_over'
+  | 'down_timer'
+  | 'transferred'
+  | 'released'
+  | 'votes_complete'
+  | 'votes_missing'
+  | 'owner_heard'
+  | 'fence_refused'
+  | 'fence_lost'
+  | 'lease_ended'
+  | 'higher_ballot'
+  | 'stop'
+  | 'left';
+
+/** What happens once the fence is confirmed closed. */
+export type AfterClosing = { readonly kind: 'stay' } | { readonly kind: 'leave' };
+
+export type Role =
+  /** L9: has started; neither acks nor stands until every promise of a former run has run out */
+  | { readonly name: 'initialize'; readonly untilUs: number }
+  | {
+      readonly name: 'backup';
+      readonly standAtUs: number;
+      readonly heardAtUs: number | undefined;
+      readonly standBecause: Cause;
+    }
+  | {
+      readonly name: 'candidate';
+      readonly ballot: Ballot;
+      readonly sinceUs: number;
+      readonly untilUs: number;
+      readonly opening: boolean;
+    }
+  | {
+      readonly name: 'active';
+      readonly ballot: Ballot;
+      /** votes asked for before this time belong to an earlier candidacy */
+      readonly standingSinceUs: number;
+      readonly sinceUs: number;
+      readonly fenceExpiresAtUs: number;
+      readonly advertiseAtUs: number;
+    }
+  | {
+      readonly name: 'closing';
+      readonly ballot: Ballot;
+      readonly fenceExpiresAtUs: number;
+      readonly retryAtUs: number;
+      readonly after: AfterClosing;
+      readonly cause: Cause;
+    }
+  /** has handed over and answers its successor before it goes */
+  | { readonly name: 'leaving'; readonly untilUs: number }
+  | { readonly name: 'stopped' };
+
+export type MemberState = {
+  readonly config: MemberConfig;
+  readonly register: Register;
+  /** for the choice of the next ballot only; no vote hangs on it */
+  readonly highestSeen: Ballot;
+  readonly peers: Readonly<Record<string, Readonly<PeerView>>>;
+  readonly witness: Readonly<WitnessView>;
+  readonly seed: number;
+  readonly role: Role;
+};
+
+/** Everything here was authenticated by the shell, but for `advertisement` (L4). */
+export type MemberEvent =
+  | { readonly type: 'claim'; readonly from: string; readonly claim: Claim }
+  | { readonly type: 'heartbeat-sent'; readonly to: string; readonly sentAtUs: number }
+  /** `sentAtUs`: when the heartbeat left that this verdict answers (L2) */
+  | { readonly type: 'verdict'; readonly from: string; readonly sentAtUs: number; readonly verdict: Verdict }
+  | { readonly type: 'release'; readonly from: string; readonly ballot: Ballot }
+  | { readonly type: 'transfer'; readonly from: string; readonly ballot: Ballot; readonly to: string }
+  | { readonly type: 'advertisement'; readonly priority: number }
+  | {
+      readonly type: 'witness-granted';
+      readonly ballot: Ballot;
+      readonly promiseMs: number;
+      readonly sentAtUs: number;
+    }
+  | {
+      readonly type: 'witness-refused';
+      readonly reason: string;
+      readonly remainingMs: number;
+      readonly highest: Ballot;
+      readonly holder: string | undefined;
+    }
+  | { readonly type: 'witness-freed' }
+  | { readonly type: 'fence-opened'; readonly expiresAtUs: number }
+  | { readonly type: 'fence-refreshed'; readonly expiresAtUs: number }
+  /** the kernel did not confirm an opening or a refresh */
+  | { readonly type: 'fence-refused'; readonly reason: string }
+  | { readonly type: 'fence-closed' }
+  | { readonly type: 'fence-close-failed' }
+  | { readonly type: 'stop' }
+  | { readonly type: 'tick' };
+
+/**
+ * Performed in order. The outcome of a fence effect is fed back as an event before anything else happens; a verdict
+ * leaves only after the effects before it are done.
+ */
+export type MemberEffect =
+  | { readonly type: 'send-verdict'; readonly to: string; readonly verdict: Verdict }
+  | { readonly type: 'send-heartbeat' }
+  | { readonly type: 'send-release'; readonly ballot: Ballot }
+  | { readonly type: 'send-transfer'; readonly ballot: Ballot; readonly to: string }
+  | { readonly type: 'ask-witness'; readonly ballot: Ballot; readonly promiseMs: number }
+  | { readonly type: 'release-witness'; readonly ballot: Ballot }
+  | { readonly type: 'open-fence'; readonly leaseEndUs: number }
+  | { readonly type: 'refresh-fence'; readonly leaseEndUs: number }
+  | { readonly type: 'close-fence' }
+  | { readonly type: 'add-addresses' }
+  | { readonly type: 'remove-addresses' }
+  | { readonly type: 'announce' }
+  | { readonly type: 'advertise' }
+  /** a priority of 0: the owner leaves */
+  | { readonly type: 'advertise-release' }
+  | { readonly type: 'transition'; readonly from: Role['name']; readonly to: Role['name']; readonly cause: Cause }
+  | { readonly type: 'stopped' };

@@ -1,0 +1,19 @@
+/** Voters are all *configured* agents, and the witness if their number is even (DESIGN section 3). */
+export function voterCount(agents: number, witness: boolean): number {
+  return witness && agents % 2 === 0 ? agents + 1 : agents;
+}
+
+/** The votes that an owner needs, its own included. */
+export function votesNeeded(agents: number, witness: boolean): number {
+  return Math.floor(voterCount(agents, witness) / 2) + 1;
+}
+
+/**
+ * When the lease ends: the holder's own vote lasts as long as it owns, so the lease ends when the last of the
+ * `needed - 1` longest other votes does. Without that many votes it has ended already (-Infinity).
+ */
+export function leaseEndUs(otherVotesUntilUs: readonly number[], needed: number): number {
+  if (needed <= 1) return Number.POSITIVE_INFINITY;
+  const longestFirst = [...otherVotesUntilUs].sort((left, right) => right - left);
+  return longestFirst[needed - 2] ?? Number.NEGATIVE_INFINITY;
+}

@@ -1,0 +1,76 @@
+import type { Ballot } from './ballot.ts';
+import { highestBallot, nextBallot } from './ballot.ts';
+import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
+import type { Cause, MemberConfig, MemberEffect, MemberState, PeerView, Role, WitnessView } from './member.types.ts';
+import { leaseEndUs, votesNeeded } from './quorum.ts';
+import type { Register } from './register.ts';
+
+/** One step under way: a copy of the state to write on, and the effects so far. Never outlives its step. */
+export type Turn = {
+  readonly config: MemberConfig;
+  readonly nowUs: number;
+  readonly effects: MemberEffect[];
+  register: Register;
+  highestSeen: Ballot;
+  readonly peers: Record<string, PeerView>;
+  readonly witness: WitnessView;
+  seed: number;
+  role: Role;
+};
+
+export function beginTurn(state: MemberState, nowUs: number): Turn {
+  const peers: Record<string, PeerView> = {};
+  for (const [node, view] of Object.entries(state.peers)) peers[node] = { ...view };
+  return { ...state, nowUs, effects: [], peers, witness: { ...state.witness } };
+}
+
+export function endTurn(turn: Turn): MemberState {
+  const { config, register, highestSeen, peers, witness, seed, role } = turn;
+  return { config, register, highestSeen, peers, witness, seed, role };
+}
+
+/** The only way to change the role's name, so that every change is told with its cause. */
+export function become(turn: Turn, role: Role, cause: Cause): void {
+  turn.effects.push({ type: 'transition', from: turn.role.name, to: role.name, cause });
+  turn.role = role;
+}
+
+export function see(turn: Turn, ballot: Ballot): void {
+  turn.highestSeen = highestBallot(turn.highestSeen, ballot);
+}
+
+/** A ballot above everything this node has seen, granted or used. */
+export function takeNextBallot(turn: Turn): Ballot {
+  const ballot = nextBallot(highestBallot(turn.highestSeen, turn.register.highestGranted), turn.config.node);
+  turn.highestSeen = ballot;
+  return ballot;
+}
+
+/** This node's own promise for its interval, in µs. */
+export function promiseUs(config: MemberConfig): number {
+  return Math.min(PROMISE_INTERVALS * config.intervalUs, PROMISE_MAX_MS * 1000);
+}
+
+/** RFC 9568 Active_Down_Interval. */
+export function downUs(config: MemberConfig): number {
+  return 3 * config.intervalUs + config.skewUs;
+}
+
+export function needed(config: MemberConfig): number {
+  return votesNeeded(config.peers.length + 1, config.witness);
+}
+
+/** When the lease ends by the votes that count now; a vote that is being given back does not. */
+export function currentLeaseEndUs(turn: Turn | MemberState): number {
+  const votes = Object.values(turn.peers).map((peer) => peer.voteUntilUs);
+  if (turn.config.witness && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
+  return leaseEndUs(votes, needed(turn.config));
+}
+
+/** Uniform in [0, 1); the state carries its own source of chance so that one seed reproduces a run (mulberry32). */
+export function takeRandom(turn: Turn): number {
+  turn.seed = (turn.seed + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(turn.seed ^ (turn.seed >>> 15), 1 | turn.seed);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+}

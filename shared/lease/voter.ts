@@ -1,0 +1,104 @@
+import { type Ballot, compareBallots } from './ballot.ts';
+import { giveUpCandidacy } from './candidate.ts';
+import type { Claim, Refusal, Verdict } from './claim.ts';
+import { PROMISE_MAX_MS } from './constants.ts';
+import { startClosing } from './holder.ts';
+import { bind, release } from './register.ts';
+import { downUs, promiseUs, see, type Turn } from './turn.ts';
+
+/** Another node's claim on the group: the voter's side of L1, L3, L4, L7, L8, L10 and L16. */
+export function hearClaim(turn: Turn, from: string, claim: Claim): void {
+  const peer = turn.peers[from];
+  if (peer === undefined) return;
+  peer.heardAtUs = turn.nowUs;
+  see(turn, claim.ballot);
+  if (claim.kind === 'none') return;
+  if (claim.kind === 'owns') hearOwner(turn, claim);
+  turn.effects.push({ type: 'send-verdict', to: from, verdict: judge(turn, from, claim) });
+}
+
+function hearOwner(turn: Turn, claim: Claim): void {
+  const { role, config, nowUs } = turn;
+  const stale = compareBallots(claim.ballot, turn.register.highestGranted) < 0;
+  switch (role.name) {
+    case 'active':
+      // L8: the higher ballot wins, whatever the priority; the winner announces itself again.
+      if (compareBallots(claim.ballot, role.ballot) > 0) {
+        startClosing(turn, 'higher_ballot', { kind: 'stay' });
+      } else {
+        turn.effects.push({ type: 'announce' }, { type: 'send-heartbeat' });
+      }
+      return;
+    case 'candidate':
+      // An owner has a majority, so this candidacy cannot win. While the fence is being opened it has won already.
+      if (!role.opening && !stale && claim.configHash === config.configHash) giveUpCandidacy(turn, 'owner_heard');
+      if (turn.role.name === 'backup')
+        turn.role = { ...turn.role, standAtUs: nowUs + downUs(config), heardAtUs: nowUs };
+      return;
+    case 'backup':
+      // L4: an owner's heartbeat restarts the down timer, but not one of a node that has been superseded.
+      if (!stale) turn.role = { ...role, standAtUs: nowUs + downUs(config), heardAtUs: nowUs };
+      return;
+    case 'leaving':
+      if (!stale) turn.role = { ...role, untilUs: Math.min(role.untilUs, nowUs + config.intervalUs / 4) };
+      return;
+    case 'initialize':
+    case 'closing':
+    case 'stopped':
+      return;
+  }
+}
+
+function judge(turn: Turn, from: string, claim: Claim): Verdict {
+  const { role, config, nowUs, register } = turn;
+  const refuse = (reason: Refusal, remainingUs: number): Verdict => ({
+    kind: 'refused',
+    group: claim.group,
+    ballot: claim.ballot,
+    reason,
+    remainingMs: Number.isFinite(remainingUs) ? Math.ceil(remainingUs / 1000) : PROMISE_MAX_MS,
+    highest: turn.register.highestGranted,
+  });
+  if (claim.configHash !== config.configHash) return refuse('config_mismatch', 0);
+  switch (role.name) {
+    case 'initialize':
+      return refuse('quarantined', role.untilUs - nowUs);
+    case 'active':
+    case 'closing':
+      // L7: until the fence is confirmed closed this node votes for nobody but itself.
+      return refuse('bound', role.fenceExpiresAtUs - nowUs);
+    case 'candidate':
+      return refuse('bound', role.untilUs - nowUs);
+    case 'stopped':
+      return refuse('quarantined', 0);
+    case 'backup':
+    case 'leaving':
+      break;
+  }
+  const promiseMs = Math.min(PROMISE_MAX_MS, Math.max(claim.promiseMs, promiseUs(config) / 1000));
+  const outcome = bind(register, from, claim.ballot, nowUs + promiseMs * 1000, nowUs);
+  if (!outcome.ok) return refuse(outcome.reason, outcome.remainingUs);
+  turn.register = outcome.register;
+  return { kind: 'granted', group: claim.group, ballot: claim.ballot, promiseMs };
+}
+
+/** L5: an authenticated RELEASE frees the register early, and the way is open. */
+export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
+  see(turn, ballot);
+  if (!freeFrom(turn, from, ballot)) return;
+  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: turn.nowUs, standBecause: 'released' };
+}
+
+/** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */
+export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: string): void {
+  see(turn, ballot);
+  if (!freeFrom(turn, from, ballot) || turn.role.name !== 'backup') return;
+  const standAtUs = to === turn.config.node ? turn.nowUs : turn.nowUs + downUs(turn.config);
+  turn.role = { ...turn.role, standAtUs, standBecause: 'transferred' };
+}
+
+function freeFrom(turn: Turn, from: string, ballot: Ballot): boolean {
+  const before = turn.register.bound;
+  turn.register = release(turn.register, from, ballot);
+  return before?.holder === from && turn.register.bound === undefined;
+}

@@ -1,0 +1,120 @@
+import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
+import { WITNESS_PROMISE_MS } from './constants.ts';
+import type { MemberState } from './member.types.ts';
+import { leaseEndUs } from './quorum.ts';
+import { currentLeaseEndUs, needed, type Turn, takeNextBallot } from './turn.ts';
+
+const RENEW_US = 1_000_000;
+const RENEW_SLOWLY_US = 2_000_000;
+const SLOWLY_AFTER_US = 60_000_000;
+
+/** L18: the owner asks when an ack is 0.2 intervals late, a challenger 1.2 intervals after the last heartbeat. */
+const OWNER_PATIENCE = 0.2;
+const CHALLENGER_PATIENCE = 1.2;
+
+/** From when on this node needs the witness's vote as things stand; Infinity while it does not. */
+export function witnessWantedFromUs(state: Turn | MemberState): number {
+  const { config, role, peers } = state;
+  if (!config.witness) return Number.POSITIVE_INFINITY;
+  switch (role.name) {
+    case 'candidate':
+      return role.sinceUs;
+    case 'backup':
+      return role.heardAtUs === undefined
+        ? Number.POSITIVE_INFINITY
+        : role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs;
+    case 'active': {
+      const freshUntilUs = Object.values(peers).map((peer) =>
+        Math.min(
+          peer.voteUntilUs,
+          peer.unackedSinceUs === undefined
+            ? Number.POSITIVE_INFINITY
+            : peer.unackedSinceUs + OWNER_PATIENCE * config.intervalUs,
+        ),
+      );
+      return leaseEndUs(freshUntilUs, needed(config));
+    }
+    case 'initialize':
+    case 'closing':
+    case 'leaving':
+    case 'stopped':
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** Asks, renews or gives back the witness's vote, as the role at the end of a step wants it. */
+export function tendWitnessVote(turn: Turn): void {
+  const { witness, nowUs } = turn;
+  if (witnessWantedFromUs(turn) <= nowUs) {
+    witness.returning = false;
+    witness.wantedSinceUs ??= nowUs;
+    if (nowUs >= witness.nextAskUs) ask(turn);
+    return;
+  }
+  witness.wantedSinceUs = undefined;
+  if (witness.asked === undefined) return;
+  if (turn.role.name !== 'active') {
+    giveWitnessVoteBack(turn);
+    return;
+  }
+  // The fence may still be open on the strength of this vote: first a refresh without it, then back it goes. That
+  // refresh needs a lease by the others' votes with room to spare.
+  witness.returning = true;
+  const leaseWithoutUs = currentLeaseEndUs(turn);
+  if (leaseWithoutUs - turn.config.guardUs < nowUs + turn.config.intervalUs) witness.returning = false;
+  else if (turn.role.fenceExpiresAtUs <= leaseWithoutUs) giveWitnessVoteBack(turn);
+}
+
+function ask(turn: Turn): void {
+  const { witness, nowUs } = turn;
+  const ballot = ballotToAskWith(turn);
+  const wantedForUs = nowUs - (witness.wantedSinceUs ?? nowUs);
+  witness.asked = ballot;
+  witness.nextAskUs = nowUs + (wantedForUs > SLOWLY_AFTER_US ? RENEW_SLOWLY_US : RENEW_US);
+  turn.effects.push({ type: 'ask-witness', ballot, promiseMs: WITNESS_PROMISE_MS });
+}
+
+function ballotToAskWith(turn: Turn): Ballot {
+  const { role, witness } = turn;
+  switch (role.name) {
+    case 'active':
+      // What was given back never lives again (L5): the owner goes on under a higher ballot.
+      if (compareBallots(role.ballot, witness.released) <= 0) raiseOwnership(turn);
+      return turn.role.name === 'active' ? turn.role.ballot : role.ballot;
+    case 'candidate':
+      return role.ballot;
+    case 'backup':
+    case 'initialize':
+    case 'closing':
+    case 'leaving':
+    case 'stopped':
+      return witness.asked ?? takeNextBallot(turn);
+  }
+}
+
+/** The owner's ballot grows without a change of owner; its voters follow with the next heartbeat. */
+export function raiseOwnership(turn: Turn): void {
+  const { role, register } = turn;
+  if (role.name !== 'active' || register.bound === undefined) return;
+  const ballot = takeNextBallot(turn);
+  turn.register = {
+    ...register,
+    bound: { ...register.bound, ballot },
+    highestGranted: highestBallot(register.highestGranted, ballot),
+  };
+  turn.role = { ...role, ballot };
+  turn.effects.push({ type: 'send-heartbeat' });
+}
+
+/** Stops counting the vote first, then releases it; a grant still under way is covered by the same release. */
+export function giveWitnessVoteBack(turn: Turn): void {
+  const { witness } = turn;
+  witness.voteUntilUs = Number.NEGATIVE_INFINITY;
+  witness.returning = false;
+  witness.refusal = undefined;
+  witness.nextAskUs = Number.NEGATIVE_INFINITY;
+  if (witness.asked === undefined) return;
+  witness.released = highestBallot(witness.released, witness.asked);
+  turn.effects.push({ type: 'release-witness', ballot: witness.asked });
+  witness.asked = undefined;
+}

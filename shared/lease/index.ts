@@ -6,3 +6,14 @@ export type * from './member.types.ts';
 export { leaseEndUs, voterCount, votesNeeded } from './quorum.ts';
 export { boundTo, type Register } from './register.ts';
 export { currentLeaseEndUs } from './turn.ts';
+
+export {
+  decideWitness,
+  wakeWitness,
+  witnessHoldsVotes,
+  witnessOwesWaiting,
+  witnessRecoveryRemainingMs,
+  witnessTimerRanOut,
+  witnessVoteRemainingMs,
+} from './witness.ts';
+export type * from './witness.types.ts';

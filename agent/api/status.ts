@@ -1,0 +1,97 @@
+import { z } from 'zod';
+
+const Role = z.enum(['active', 'backup', 'candidate', 'initialize', 'fault', 'maintenance']);
+const Milliseconds = z.number().min(0);
+/** RFC 3339, UTC. */
+const Timestamp = z.iso.datetime();
+
+const VoteStatus = z.object({
+  voter: z.string(),
+  state: z.enum(['granted', 'bound_elsewhere', 'free', 'unreachable', 'quarantined', 'departed']),
+  /** How long the vote still counts or binds; null: without end, or not known. */
+  remaining_ms: Milliseconds.nullable(),
+});
+
+const VirtualRouterStatus = z.object({
+  interface: z.string(),
+  virtual_router_id: z.int().min(1).max(255),
+  version: z.literal([2, 3]),
+  family: z.enum(['ipv4', 'ipv6']),
+  state: z.enum(['initialize', 'backup', 'active']),
+  priority: z.int().min(0).max(255),
+  effective_priority: z.int().min(0).max(255),
+  advertisement_interval_ms: Milliseconds,
+  /** With their prefix length. */
+  addresses: z.array(z.string()),
+});
+
+const CheckStatus = z.object({
+  name: z.string(),
+  kind: z.enum(['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp', 'push']),
+  state: z.enum(['passing', 'failing', 'unknown']),
+  since: Timestamp,
+  detail: z.string(),
+});
+
+const PeerStatus = z.object({
+  node: z.string(),
+  state: z.enum(['heard', 'silent']),
+  paths: z.array(
+    z.object({
+      address: z.string(),
+      /** null: never */
+      heard_ms_ago: Milliseconds.nullable(),
+      rtt_ms: Milliseconds.nullable(),
+    }),
+  ),
+});
+
+const GroupStatus = z.object({
+  name: z.string(),
+  mode: z.enum(['lease', 'vrrp']),
+  /** null in mode vrrp, which has no votes. */
+  policy: z.enum(['safe', 'bias', 'available']).nullable(),
+  /** False: nothing prevents a second owner; `reason` says why. */
+  protected: z.boolean(),
+  /** Why the group is unprotected, or in a role that someone should look at; null: nothing to say. */
+  reason: z.string().nullable(),
+  role: Role,
+  ballot: z.object({ counter: z.int().min(0), node: z.string() }),
+  /** null: nobody, or not known. */
+  owner: z.string().nullable(),
+  /** The start of this role. */
+  since: Timestamp,
+  quorum: z.object({ needed: z.int().min(0), held: z.int().min(0), votes: z.array(VoteStatus) }),
+  fence: z.object({
+    level: z.enum(['full', 'no_egress', 'none']),
+    open: z.boolean(),
+    /** null while it is closed. */
+    expires_in_ms: Milliseconds.nullable(),
+  }),
+  witness: z.object({
+    state: z.enum(['connected', 'connecting', 'unreachable', 'refused', 'not_configured']),
+    /** null: not measured yet. */
+    vote_ms_p50: Milliseconds.nullable(),
+    vote_ms_p99: Milliseconds.nullable(),
+  }),
+  virtual_routers: z.array(VirtualRouterStatus),
+  checks: z.array(CheckStatus),
+  peers: z.array(PeerStatus),
+});
+
+/**
+ * `GET /v1/status` and `tiebreak status --json` (DESIGN section 7): stable, fields are only ever added. Readers ignore
+ * what they do not know.
+ */
+export const Status = z.object({
+  node: z.string(),
+  version: z.string(),
+  process: z.object({
+    engine_pid: z.int().min(1),
+    /** null: no guardian runs. */
+    guardian_pid: z.int().min(1).nullable(),
+  }),
+  groups: z.array(GroupStatus),
+});
+export type Status = z.infer<typeof Status>;
+export type GroupStatus = z.infer<typeof GroupStatus>;

@@ -1,0 +1,36 @@
+import type { Logger } from '../log/index.ts';
+import { EXIT } from './exit-code.ts';
+
+type StopHandler = (signal: string) => Promise<void>;
+
+/**
+ * From now on the first SIGTERM or SIGINT stops the agent in order, also if it comes while the agent still starts; the
+ * second ends the process at once, and leaves the addresses to the fence.
+ */
+export function catchSignals(log: Logger): { onFirst: (handler: StopHandler) => void } {
+  let received: string | undefined;
+  let handler: StopHandler | undefined;
+  const stop = (signal: string): void => {
+    handler?.(signal).catch((error: unknown) => {
+      log.fatal({ err: error }, 'stopping failed; the fence closes by itself');
+      process.exit(EXIT.failed);
+    });
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, () => {
+      if (received !== undefined) {
+        log.warn(`${signal} again: ending at once; the fence closes by itself`);
+        process.exit(EXIT.failed);
+      }
+      received = signal;
+      log.info(`${signal}: stopping`);
+      stop(signal);
+    });
+  }
+  return {
+    onFirst: (given) => {
+      handler = given;
+      if (received !== undefined) stop(received);
+    },
+  };
+}

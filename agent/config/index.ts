@@ -1,0 +1,12 @@
+export { formatDuration } from './duration.ts';
+export { configHash, configIdentity, type IdentityContext } from './identity.ts';
+export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
+export { formatProblem } from './problem.ts';
+export {
+  describeFileError,
+  formatSecretProblem,
+  type LoadedSecrets,
+  loadSecrets,
+  type SecretProblem,
+} from './secrets.ts';
+export type * from './types.ts';

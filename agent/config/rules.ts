@@ -1,0 +1,187 @@
+import { isHostAddress, isLinkLocal } from './address.ts';
+import { formatDuration } from './duration.ts';
+import { at, type Finding } from './finding.ts';
+import type { Path } from './problem.ts';
+import type { CheckedRouter, GroupAlone, VirtualRouterAlone } from './schema.ts';
+import type { Source } from './source.ts';
+import type { AddressFamily } from './types.ts';
+
+// What the values of one group must be to each other (DESIGN sections 3 and 7).
+
+type Mode = GroupAlone['mode'];
+
+const MIN_LEASE_INTERVAL_US = 50_000;
+/** The fence counts in kernel ticks and needs this many to an interval. */
+const MIN_LEASE_TICKS = 13;
+/** PROMISE_MAX / 2.5: a promise of 2.5 intervals may not be longer than the longest that a restart waits for. */
+const MAX_LEASE_INTERVAL_US = 4_000_000;
+const CENTISECOND_US = 10_000;
+/** The field has 12 bits (RFC 9568 section 5.2.7). */
+const MAX_V3_INTERVAL_US = 4_095 * CENTISECOND_US;
+const SECOND_US = 1_000_000;
+
+export function routerFindings(
+  router: VirtualRouterAlone,
+  path: Path,
+  mode: Mode,
+  tickMs: number,
+  source: Source,
+): Finding[] {
+  return [
+    ...intervalFindings(router, path, mode, tickMs, source),
+    ...addressFindings(router, path, source),
+    ...pathFindings(router, path, mode, source),
+  ];
+}
+
+/** The family of all addresses; undefined if they are mixed. */
+export function familyOf(router: VirtualRouterAlone): AddressFamily | undefined {
+  const [first, ...others] = router.addresses.map((entry) => entry.address.family);
+  return others.every((family) => family === first) ? first : undefined;
+}
+
+function intervalFindings(
+  { version, advertisement_interval: us }: VirtualRouterAlone,
+  path: Path,
+  mode: Mode,
+  tickMs: number,
+  source: Source,
+): Finding[] {
+  const interval = [...path, 'advertisement_interval'];
+  const problem = (message: string, hint?: string): Finding[] => [
+    at(source.valueAt(interval), interval, message, hint),
+  ];
+  if (version === 2 && (us % SECOND_US !== 0 || us < SECOND_US || us > 255 * SECOND_US)) {
+    return problem('version 2 counts whole seconds, 1s to 255s', `this is ${formatDuration(us)}`);
+  }
+  if (version === 3 && (us % CENTISECOND_US !== 0 || us < CENTISECOND_US || us > MAX_V3_INTERVAL_US)) {
+    return problem('version 3 counts steps of 10ms, from 10ms to 40.95s', `this is ${formatDuration(us)}`);
+  }
+  if (mode === 'vrrp') return [];
+  const minUs = Math.max(MIN_LEASE_INTERVAL_US, MIN_LEASE_TICKS * tickMs * 1_000);
+  if (us < minUs) {
+    const reason = `at least ${formatDuration(minUs)} (50 ms and 14 kernel ticks of ${tickMs} ms)`;
+    return problem(`mode "lease" needs ${reason}`, 'a shorter interval is for mode = "vrrp"');
+  }
+  if (us > MAX_LEASE_INTERVAL_US) return problem('mode "lease" allows at most 4s', 'a longer one is for mode = "vrrp"');
+  return [];
+}
+
+function addressFindings(router: VirtualRouterAlone, path: Path, source: Source): Finding[] {
+  const found: Finding[] = [];
+  const family = router.addresses[0]?.address.family;
+  for (const [index, entry] of router.addresses.entries()) {
+    const here = [...path, 'addresses', index];
+    const place = source.valueAt(here);
+    const { address } = entry;
+    if (address.family !== family) {
+      found.push(at(place, here, 'IPv4 and IPv6 need a virtual router each', 'add a second [[group.virtual_router]]'));
+    }
+    if (!isHostAddress(address.address, address.family)) {
+      found.push(at(place, here, `${address.address} is not an address that a host can have`));
+    }
+    const device = entry.interface ?? router.interface;
+    if (entry.label !== undefined && address.family === 'ipv6') {
+      found.push(at(place, here, 'a label is for IPv4 only'));
+    } else if (entry.label !== undefined && entry.label !== device && !entry.label.startsWith(`${device}:`)) {
+      found.push(at(place, here, `the label must start with the interface, as in "${device}:vip"`));
+    }
+  }
+  if (router.version === 2 && family === 'ipv6') {
+    found.push(at(source.valueAt([...path, 'version']), [...path, 'version'], 'version 2 is for IPv4 only'));
+  }
+  if (!router.addresses.some((entry) => entry.advertised)) {
+    found.push(at(source.keyAt([...path, 'addresses']), [...path, 'addresses'], 'at least one must be advertised'));
+  }
+  return found;
+}
+
+/** How advertisements travel: the source and the receivers must be hosts of the same family, and not the address itself. */
+function pathFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source: Source): Finding[] {
+  const own = new Set(router.addresses.map((entry) => entry.address.address));
+  const ends = (router.unicast ?? []).map((address, index) => ({ address, path: [...path, 'unicast', index] }));
+  if (router.source_address !== undefined) {
+    ends.push({ address: router.source_address, path: [...path, 'source_address'] });
+  }
+  const family = familyOf(router);
+  return ends.flatMap(({ address, path: here }) => {
+    const place = source.valueAt(here);
+    const addressFamily = address.includes(':') ? 'ipv6' : 'ipv4';
+    if (family !== undefined && addressFamily !== family) {
+      return [
+        at(place, here, `must be an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address, as the virtual addresses are`),
+      ];
+    }
+    if (!isHostAddress(address, addressFamily)) return [at(place, here, `${address} is not an address of one host`)];
+    // With priority 255 the address is the router's own in plain VRRP (RFC 9568 section 6.1).
+    const ownerOfAddress = mode === 'vrrp' && router.priority === 255 && here.at(-1) === 'source_address';
+    return own.has(address) && !ownerOfAddress
+      ? [at(place, here, 'must not be a virtual address, which moves', 'use an address that stays with its host')]
+      : [];
+  });
+}
+
+export function routerWarnings(router: VirtualRouterAlone, path: Path, source: Source): Finding[] {
+  const first = router.addresses.findIndex((entry) => entry.advertised);
+  const address = router.addresses[first]?.address;
+  if (address?.family !== 'ipv6' || isLinkLocal(address.address, 'ipv6')) return [];
+  const here = [...path, 'addresses', first];
+  const message = 'the first IPv6 address should be link-local (RFC 9568 section 5.2.9)';
+  return [at(source.valueAt(here), here, message, 'other routers may drop the advertisement')];
+}
+
+export function groupFindings(group: GroupAlone, path: Path, node: unknown, source: Source): Finding[] {
+  if (group.mode === 'vrrp') return [];
+  const found: Finding[] = [];
+  const header = source.keyAt(path);
+  if (group.key_file === undefined) {
+    found.push(at(header, [...path, 'key_file'], 'is missing: the link between the agents is authenticated'));
+  }
+  if (group.peers.length === 0) {
+    found.push(at(header, [...path, 'peers'], 'is missing: mode "lease" needs to know the other node'));
+  }
+  const nodes = new Set<unknown>([node]);
+  const addresses = new Set<string>();
+  for (const [index, peer] of group.peers.entries()) {
+    const here = [...path, 'peers', index, 'node'];
+    const message = peer.node === node ? 'is this node itself' : 'is named twice';
+    if (nodes.has(peer.node)) found.push(at(source.valueAt(here), here, message, 'peers are the other nodes'));
+    nodes.add(peer.node);
+    for (const [addressIndex, address] of peer.addresses.entries()) {
+      const addressPath = [...path, 'peers', index, 'addresses', addressIndex];
+      if (addresses.has(address)) found.push(at(source.valueAt(addressPath), addressPath, 'is named twice'));
+      addresses.add(address);
+    }
+  }
+  return found;
+}
+
+/** Votes are for the group: its routers must agree on when to stand, or one would wait for another (section 3, Timing). */
+export function unityFindings(routers: readonly CheckedRouter[], source: Source): Finding[] {
+  const [first, ...others] = routers;
+  if (first === undefined) return [];
+  return others.flatMap(({ table, path }) =>
+    (['advertisement_interval', 'priority'] as const).flatMap((key) => {
+      if (table[key] === first.table[key]) return [];
+      const here = [...path, key];
+      const wanted =
+        key === 'priority' ? `${first.table.priority}` : formatDuration(first.table.advertisement_interval);
+      return [at(source.valueAt(here), here, `must be ${wanted}, as in the group's first virtual router`)];
+    }),
+  );
+}
+
+const LEASE_ONLY = ['policy', 'key_file', 'peers', 'sideband_port'] as const;
+
+/** Settings that do nothing in plain VRRP. */
+export function groupWarnings(group: GroupAlone, raw: object, path: Path, source: Source): Finding[] {
+  if (group.mode === 'lease') return [];
+  const found = LEASE_ONLY.filter((key) => Object.hasOwn(raw, key)).map((key) =>
+    at(source.keyAt([...path, key]), [...path, key], 'has no effect in mode "vrrp"'),
+  );
+  if (group.preempt_delay !== 0 && !group.preempt) {
+    const here = [...path, 'preempt_delay'];
+    found.push(at(source.keyAt(here), here, 'has no effect without preempt = true'));
+  }
+  return found;
+}

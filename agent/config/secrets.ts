@@ -1,0 +1,156 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { NODE_TOKEN } from '@tiebreak/shared/wire';
+import type { Config, Secrets, SidebandKey, WitnessCredential } from './types.ts';
+
+export type SecretProblem = {
+  readonly file: string;
+  /** null: the file as a whole */
+  readonly line: number | null;
+  readonly message: string;
+  /** True if the file could not be opened, so that nothing is known about its content. */
+  readonly unreadable: boolean;
+};
+
+export type LoadedSecrets =
+  | { readonly ok: true; readonly secrets: Secrets }
+  | { readonly ok: false; readonly problems: readonly SecretProblem[] };
+
+type Parsed<T> = { ok: true; value: T } | { ok: false; line: number | null; message: string };
+
+const KEY_LINE = /^(\d{1,3})[ \t]+([0-9A-Fa-f]+)$/;
+const KEY_BYTES = 32;
+const MAX_KEYS = 16;
+/** No key or token file comes near; whatever is larger is another file. */
+const MAX_FILE_BYTES = 65_536;
+/** A 16-byte secret takes 22 characters of base64; anything much shorter can be guessed. */
+const MIN_API_TOKEN_LENGTH = 16;
+const READABLE_BY_OTHERS = 0o007;
+
+/** Reads the files that `config` names; all problems at once. Nothing of their content appears in a problem. */
+export function loadSecrets(config: Config): LoadedSecrets {
+  const problems: SecretProblem[] = [];
+  const read = <T>(file: string, parse: (text: string) => Parsed<T>): T | undefined => {
+    const content = readSecretFile(file);
+    if (!content.ok) {
+      problems.push({ file, line: null, message: content.message, unreadable: content.unreadable });
+      return undefined;
+    }
+    const parsed = parse(content.text);
+    if (parsed.ok) return parsed.value;
+    problems.push({ file, line: parsed.line, message: parsed.message, unreadable: false });
+    return undefined;
+  };
+  const groupKeys = new Map<string, readonly [SidebandKey, ...SidebandKey[]]>();
+  const keyFiles = new Map<string, readonly [SidebandKey, ...SidebandKey[]] | undefined>();
+  for (const group of config.groups) {
+    if (group.mode !== 'lease') continue;
+    if (!keyFiles.has(group.keyFile)) keyFiles.set(group.keyFile, read(group.keyFile, parseKeyFile));
+    const keys = keyFiles.get(group.keyFile);
+    if (keys !== undefined) groupKeys.set(group.name, keys);
+  }
+  const witness = config.witness === null ? undefined : read(config.witness.tokenFile, parseWitnessToken);
+  const apiToken = config.api.tokenFile === null ? undefined : read(config.api.tokenFile, parseApiToken);
+  if (problems.length > 0) return { ok: false, problems };
+  return { ok: true, secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null } };
+}
+
+/** `/etc/tiebreak/edge.key:2: the key has 31 bytes …` */
+export function formatSecretProblem({ file, line, message }: SecretProblem): string {
+  return line === null ? `${file}: ${message}` : `${file}:${line}: ${message}`;
+}
+
+/** Lines of `ID HEX`, blank lines and lines that start with # apart. The first signs, all verify. */
+export function parseKeyFile(text: string): Parsed<readonly [SidebandKey, ...SidebandKey[]]> {
+  const keys: SidebandKey[] = [];
+  for (const [index, raw] of text.split('\n').entries()) {
+    const content = raw.trim();
+    if (content === '' || content.startsWith('#')) continue;
+    const key = parseKeyLine(content);
+    if (!key.ok) return { ...key, line: index + 1 };
+    if (keys.some((other) => other.id === key.value.id)) {
+      return { ok: false, line: index + 1, message: `the key ID ${key.value.id} is there twice` };
+    }
+    keys.push(key.value);
+  }
+  const [first, ...others] = keys;
+  if (first === undefined) {
+    return { ok: false, line: null, message: `holds no key; write one with: echo "1 $(openssl rand -hex 32)"` };
+  }
+  if (keys.length > MAX_KEYS) return { ok: false, line: null, message: `holds more than ${MAX_KEYS} keys` };
+  return { ok: true, value: [first, ...others] };
+}
+
+function parseKeyLine(content: string): Parsed<SidebandKey> {
+  const match = KEY_LINE.exec(content);
+  const [, id, hex] = match ?? [];
+  if (id === undefined || hex === undefined) {
+    return { ok: false, line: null, message: `is not 'ID HEX', a number and ${KEY_BYTES * 2} hex digits` };
+  }
+  if (Number(id) < 1 || Number(id) > 255) return { ok: false, line: null, message: 'the key ID must be 1 to 255' };
+  if (hex.length !== KEY_BYTES * 2) {
+    const message = `the key has ${hex.length} hex digits and needs ${KEY_BYTES * 2} (${KEY_BYTES} bytes)`;
+    return { ok: false, line: null, message };
+  }
+  const key = new Uint8Array(Buffer.from(hex, 'hex'));
+  if (key.every((byte) => byte === key[0])) {
+    return { ok: false, line: null, message: 'the key is one byte over and over: make a random one' };
+  }
+  return { ok: true, value: { id: Number(id), key } };
+}
+
+export function parseWitnessToken(text: string): Parsed<WitnessCredential> {
+  const token = text.trim();
+  const [, witnessId, secret] = NODE_TOKEN.exec(token) ?? [];
+  if (token === '') return { ok: false, line: null, message: 'is empty; the witness gives the token at enrolment' };
+  if (witnessId === undefined || secret === undefined) {
+    return { ok: false, line: null, message: 'is not a token of a witness: it starts with tbn1. and is one line' };
+  }
+  return { ok: true, value: { token, witnessId, secret: new Uint8Array(Buffer.from(secret, 'hex')) } };
+}
+
+function parseApiToken(text: string): Parsed<string> {
+  const token = text.trim();
+  if (!/^[\x21-\x7e]*$/.test(token))
+    return { ok: false, line: null, message: 'must hold one word of plain characters' };
+  return token.length < MIN_API_TOKEN_LENGTH
+    ? { ok: false, line: null, message: `must hold a token of at least ${MIN_API_TOKEN_LENGTH} characters` }
+    : { ok: true, value: token };
+}
+
+type SecretFile = { ok: true; text: string } | { ok: false; unreadable: boolean; message: string };
+
+/** The mode is read from the open file: a path could be exchanged between the question and the reading. */
+function readSecretFile(file: string): SecretFile {
+  let descriptor: number | undefined;
+  try {
+    descriptor = openSync(file, 'r');
+    const stat = fstatSync(descriptor);
+    if (!stat.isFile()) return { ok: false, unreadable: false, message: 'is not a file' };
+    if ((stat.mode & READABLE_BY_OTHERS) !== 0) {
+      const mode = (stat.mode & 0o777).toString(8).padStart(4, '0');
+      return { ok: false, unreadable: false, message: `others may use it (mode ${mode}); do: chmod 600 ${file}` };
+    }
+    if (stat.size > MAX_FILE_BYTES)
+      return { ok: false, unreadable: false, message: 'is too large to be a key or token' };
+    return { ok: true, text: readFileSync(descriptor, 'utf8') };
+  } catch (error) {
+    return { ok: false, unreadable: true, message: describeFileError(error) };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+}
+
+/** What went wrong with a file, for a person. */
+export function describeFileError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+      return 'this user may not read it';
+    case 'EISDIR':
+      return 'is a directory';
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,135 @@
+/** The configuration as the engine reads it: checked, complete, every default filled in, units in the names. */
+export type Config = {
+  /** This host's node name. */
+  readonly node: string;
+  /** Absolute; survives reboots. */
+  readonly stateDir: string;
+  /** Absolute; emptied at boot. */
+  readonly runDir: string;
+  readonly api: ApiConfig;
+  readonly witness: WitnessConfig | null;
+  /** In the order of the file; at least one. */
+  readonly groups: readonly GroupConfig[];
+};
+
+export type ApiConfig = {
+  readonly listen: ListenAddress;
+  /** Authorises writes over TCP; null: writes go through the socket in `runDir` only. */
+  readonly tokenFile: string | null;
+};
+
+/** `host` is an IP address without brackets; `port` 1 to 65535. */
+export type ListenAddress = { readonly host: string; readonly port: number };
+
+export type WitnessConfig = {
+  /** http: or https:, without a trailing slash, query or credentials. */
+  readonly url: string;
+  readonly cluster: string;
+  readonly tokenFile: string;
+};
+
+export type GroupConfig = LeaseGroupConfig | VrrpGroupConfig;
+
+type GroupBase = {
+  /** 1 and up, by the order of groups in the file: names the group in the fence of this host, nowhere else. */
+  readonly id: number;
+  readonly name: string;
+  /** At least one. */
+  readonly virtualRouters: readonly VirtualRouterConfig[];
+};
+
+/** One owner, decided by votes. */
+export type LeaseGroupConfig = GroupBase & {
+  readonly mode: 'lease';
+  readonly policy: Policy;
+  readonly keyFile: string;
+  /** Every other agent of the group; exactly one for now. */
+  readonly peers: readonly PeerConfig[];
+  /** UDP port of the link between the agents, 1 to 65535, here and at the peers. */
+  readonly sidebandPort: number;
+  /** The advertisement interval of all its virtual routers. */
+  readonly intervalUs: number;
+  /** The priority of all its virtual routers, 1 to 255. */
+  readonly priority: number;
+};
+
+/** Plain RFC 9568 with a peer that is no agent: unprotected. */
+export type VrrpGroupConfig = GroupBase & {
+  readonly mode: 'vrrp';
+  readonly preempt: boolean;
+  readonly preemptDelayUs: number;
+};
+
+/** What a node does that has only its own vote. */
+export type Policy = 'safe';
+
+export type PeerConfig = {
+  readonly node: string;
+  /** IP addresses of the paths to it, at least one; all are used at once. */
+  readonly addresses: readonly string[];
+};
+
+export type VirtualRouterConfig = {
+  readonly interface: string;
+  /** 1 to 255. */
+  readonly virtualRouterId: number;
+  readonly version: 2 | 3;
+  readonly family: AddressFamily;
+  /** 1 to 255. */
+  readonly priority: number;
+  readonly advertisementIntervalUs: number;
+  /** All of `family`; at least one of them is advertised. */
+  readonly addresses: readonly VirtualAddress[];
+  /** null: the interface's first address of `family`. */
+  readonly sourceAddress: string | null;
+  /** null: multicast. */
+  readonly unicast: readonly string[] | null;
+  /** The checksum form that is sent (version 3 over IPv4); both are accepted. */
+  readonly checksum: 'pseudo-header' | 'message';
+};
+
+export type AddressFamily = 'ipv4' | 'ipv6';
+
+export type VirtualAddress = {
+  /** Without the prefix length, as text in its shortest form. */
+  readonly address: string;
+  readonly prefixLength: number;
+  /** Where the address is put; the virtual router's own interface unless the file says otherwise. */
+  readonly interface: string;
+  readonly label: string | null;
+  /** False: present at the owner and fenced, but not in the advertisement. */
+  readonly advertised: boolean;
+};
+
+/** One thing about a configuration file for a person to mend (or, as a warning, to know). */
+export type ConfigProblem = {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  /** `group[0].virtual_router[0].priority`; empty: the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+  readonly hint?: string;
+};
+
+/** What the key and token files hold. Never logged. */
+export type Secrets = {
+  /** By group name, one entry for each lease group: the first key signs, all verify. */
+  readonly groupKeys: ReadonlyMap<string, readonly [SidebandKey, ...SidebandKey[]]>;
+  readonly witness: WitnessCredential | null;
+  readonly apiToken: string | null;
+};
+
+/** `id` 1 to 255, unique in its file; `key` 32 bytes. */
+export type SidebandKey = { readonly id: number; readonly key: Uint8Array };
+
+export type WitnessCredential = {
+  /** The whole `tbn1.…` text, which authenticates this node. */
+  readonly token: string;
+  /** 32 hex digits: the one witness that this node believes (L14). */
+  readonly witnessId: string;
+  /** 32 bytes; the keys of requests and replies derive from it. */
+  readonly secret: Uint8Array;
+};

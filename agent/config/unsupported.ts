@@ -1,0 +1,109 @@
+import { at, type Finding } from './finding.ts';
+import type { Path } from './problem.ts';
+import { Duration } from './schema.ts';
+import type { Source } from './source.ts';
+
+type Mode = 'lease' | 'vrrp';
+type Unsupported = {
+  readonly key: string;
+  /** Which values of the key cannot be honoured in this mode. */
+  readonly when: (value: unknown, mode: Mode) => boolean;
+  readonly what: (value: unknown) => string;
+  readonly hint: string;
+};
+
+const present = (): boolean => true;
+const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
+
+// Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
+
+const IN_GROUP: readonly Unsupported[] = [
+  {
+    key: 'policy',
+    when: (value) => value === 'bias' || value === 'available',
+    what: (value) => `policy "${value}"`,
+    hint: 'use "safe", or leave it out',
+  },
+  { key: 'bias_promise', when: present, what: () => 'bias_promise', hint: 'leave it out' },
+  {
+    key: 'preempt',
+    when: (value, mode) => value === true && mode === 'lease',
+    what: () => 'preempt = true in mode "lease"',
+    hint: 'leave it out: a node that returns does not take the group back',
+  },
+  {
+    key: 'preempt_delay',
+    when: (value, mode) => mode === 'lease' && Duration.safeParse(value).data !== 0,
+    what: () => 'preempt_delay in mode "lease"',
+    hint: 'leave it out',
+  },
+  { key: 'gateway', when: (value) => value === true, what: () => 'gateway = true', hint: 'leave it out' },
+  { key: 'check', when: notEmpty, what: () => '[[group.check]]', hint: 'leave it out' },
+  { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
+  { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
+];
+
+const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
+  { key: 'virtual_mac', when: (value) => value === true, what: () => 'virtual_mac = true', hint: 'leave it out' },
+  { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },
+  { key: 'routes', when: notEmpty, what: () => 'routes', hint: 'leave it out' },
+];
+
+/** Everything in the file that this version cannot do, whatever else is wrong with it. */
+export function unsupportedFindings(source: Source): Finding[] {
+  return entries(source.tree.group).flatMap(([index, group]) => {
+    const path: Path = ['group', index];
+    const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
+    return [
+      ...tableFindings(IN_GROUP, group, path, mode, source),
+      ...(mode === 'lease' ? largerGroup(group, path, source) : []),
+      ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
+        const routerPath: Path = [...path, 'virtual_router', routerIndex];
+        return [
+          ...tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source),
+          ...(mode === 'lease' ? leasedIpv6(router, routerPath, source) : []),
+        ];
+      }),
+    ];
+  });
+}
+
+function tableFindings(list: readonly Unsupported[], table: Fields, path: Path, mode: Mode, source: Source): Finding[] {
+  return list.flatMap(({ key, when, what, hint }) => {
+    const value = table[key];
+    if (value === undefined || !when(value, mode)) return [];
+    return [at(source.keyAt([...path, key]), [...path, key], `${what(value)} is not supported yet`, hint)];
+  });
+}
+
+function largerGroup(group: Fields, path: Path, source: Source): Finding[] {
+  if (!Array.isArray(group.peers) || group.peers.length < 2) return [];
+  const peer = [...path, 'peers', 1];
+  return [at(source.valueAt(peer), peer, 'a group of more than two nodes is not supported yet', 'name one peer')];
+}
+
+/** Shown at the first one only: the others need no other remedy. */
+function leasedIpv6(router: Fields, path: Path, source: Source): Finding[] {
+  const addresses = Array.isArray(router.addresses) ? router.addresses : [];
+  const index = addresses.findIndex((entry) => addressText(entry).includes(':'));
+  if (index === -1) return [];
+  const address = [...path, 'addresses', index];
+  const message = 'an IPv6 address in mode "lease" is not supported yet';
+  return [at(source.valueAt(address), address, message, 'use IPv4, or mode = "vrrp"')];
+}
+
+function addressText(entry: unknown): string {
+  if (typeof entry === 'string') return entry;
+  return isFields(entry) && typeof entry.address === 'string' ? entry.address : '';
+}
+
+type Fields = { readonly [key: string]: unknown };
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function entries(value: unknown): [number, Fields][] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((entry, index): [number, Fields][] => (isFields(entry) ? [[index, entry]] : []));
+}

@@ -1,0 +1,262 @@
+import { randomBytes } from 'node:crypto';
+import { PROMISE_MAX_MS } from '@tiebreak/shared/lease';
+import { skewTimeUs } from '@tiebreak/shared/vrrp';
+import { type Health, type Status, startApi } from '../api/index.ts';
+import {
+  type Config,
+  configHash,
+  type GroupConfig,
+  type LeaseGroupConfig,
+  type Secrets,
+  type VirtualRouterConfig,
+} from '../config/index.ts';
+import type { Fence } from '../kernel/fence/index.ts';
+import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import { openStateFile, type StateFile } from '../state/state-file.ts';
+import { agentVersion } from '../version.ts';
+import type { WitnessLink } from '../witness-link/index.ts';
+import { LeaseGroup } from './lease-group.ts';
+import { clearLeftOvers, openFence } from './open-fence.ts';
+import { openSideband, type Sideband } from './open-sideband.ts';
+import { openWitness } from './open-witness.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
+import { StartFailure, valueOrFail } from './start-failure.ts';
+import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
+import { bytesOf, type HeardAdvertisement, openVirtualRouter, type VirtualRouter } from './virtual-router.ts';
+import { VrrpGroup } from './vrrp-group.ts';
+
+/** The version of what L16 calls the protocol: nodes that differ refuse each other's votes. */
+const LEASE_PROTOCOL = 1;
+/** How long before the lease's end the fence closes, in kernel ticks (DESIGN section 4). */
+const GUARD_TICKS = 5;
+const STOP_PATIENCE_MS = 3_000;
+/** The slowest interval of a lease group is 4 s; its loop steps at least twice in each. */
+const STUCK_AFTER_US = 8_000_000;
+
+export type AgentOptions = { readonly config: Config; readonly secrets: Secrets; readonly log: Logger };
+
+/** Everything that one agent process runs: built in order, taken down in reverse. */
+export class Agent {
+  readonly #config: Config;
+  readonly #secrets: Secrets;
+  readonly #log: Logger;
+  readonly #leaseGroups: LeaseGroup[] = [];
+  readonly #vrrpGroups: VrrpGroup[] = [];
+  readonly #routers: VirtualRouter[] = [];
+  #sideband: Sideband | undefined;
+  #witness: WitnessLink | undefined;
+  #fence: Fence | undefined;
+  #rtnetlink: Rtnetlink | undefined;
+  #closeApi: () => Promise<void> = async () => {};
+
+  constructor({ config, secrets, log }: AgentOptions) {
+    this.#config = config;
+    this.#secrets = secrets;
+    this.#log = log;
+  }
+
+  /** Throws StartFailure; what was started by then is taken down again by `close`. */
+  async start(): Promise<void> {
+    const { groups, node } = this.#config;
+    const leases = groups.filter((group) => group.mode === 'lease');
+    this.#rtnetlink = valueOrFail(openRtnetlink(), 'reading the interfaces');
+    const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
+    requireInterfaces(groups, links);
+    const state = this.#openState(leases);
+    // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
+    if (leases.length > 0) this.#fence = openFence(leases, links, this.#log);
+    clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
+    for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
+    this.#sideband = await openSideband({
+      node,
+      groups: this.#leaseGroups,
+      secrets: this.#secrets,
+      incarnation: state.incarnation,
+      log: this.#log,
+    });
+    this.#openWitness(state);
+    await this.#openApi();
+
+    for (const link of this.#sideband.links) link.start();
+    for (const group of this.#leaseGroups) {
+      const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
+      group.start(this.#sideband.linksOf(group), own);
+    }
+    for (const group of this.#vrrpGroups) group.start();
+    const quarantine = leases.length > 0 ? `; lease groups vote and stand after ${PROMISE_MAX_MS / 1000} s` : '';
+    this.#log.info(
+      { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.level },
+      `node ${node} runs ${groups.map(({ name }) => name).join(', ')}${quarantine}`,
+    );
+  }
+
+  /** Hands over whatever is owned here; gives up waiting for a successor after 3 s. */
+  async leave(): Promise<void> {
+    for (const group of this.#vrrpGroups) group.stop();
+    const left = Promise.all(this.#leaseGroups.map((group) => group.stop()));
+    let patience: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<void>((resolve) => {
+      patience = setTimeout(resolve, STOP_PATIENCE_MS);
+    });
+    await Promise.race([left, tooLong]);
+    clearTimeout(patience);
+  }
+
+  /** Leaves nothing behind in the kernel. */
+  async close(): Promise<void> {
+    for (const link of this.#sideband?.links ?? []) link.stop();
+    await this.#closeApi();
+    this.#witness?.close();
+    for (const router of this.#routers) {
+      router.removeAddresses();
+      await router.close();
+    }
+    this.#sideband?.close();
+    const removed = this.#fence?.remove();
+    if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);
+    this.#rtnetlink?.close();
+  }
+
+  #openState(leases: readonly LeaseGroupConfig[]): StateFile {
+    const names = leases.map(({ name }) => name);
+    const opened = openStateFile(this.#config.stateDir, names, Math.floor(Date.now() / 1000));
+    if (!opened.ok) throw new StartFailure(opened.error);
+    return opened.state;
+  }
+
+  #addGroup(config: GroupConfig, links: readonly Link[], rtnetlink: Rtnetlink, state: StateFile): void {
+    // A virtual router hears from the moment it is open; its group is there before the next turn of the event loop.
+    let hear: Hearing = () => {};
+    const routers = config.virtualRouters.map((router) => {
+      const opened = openVirtualRouter({
+        config: router,
+        links,
+        rtnetlink,
+        log: this.#log,
+        onAdvertisement: (heard) => hear(router, heard),
+      });
+      if (!opened.ok) throw new StartFailure(`group ${config.name}: ${opened.error}`);
+      this.#routers.push(opened.router);
+      return opened.router;
+    });
+    if (config.mode === 'vrrp') {
+      const group = new VrrpGroup(config, routers, this.#log);
+      this.#vrrpGroups.push(group);
+      hear = (router, heard) => group.hear(router, heard);
+      const text = `${config.name}: mode = "vrrp" is unprotected: a cut link or a frozen process makes two owners`;
+      this.#log.warn({ group: config.name }, text);
+      return;
+    }
+    const group = this.#leaseGroup(config, state);
+    this.#leaseGroups.push(group);
+    hear = hearingPeersOnly(group, this.#log);
+  }
+
+  #leaseGroup(config: LeaseGroupConfig, state: StateFile): LeaseGroup {
+    const fence = this.#fence;
+    const [first] = config.virtualRouters;
+    if (fence === undefined || first === undefined) throw new Error('a lease group has a fence and a virtual router');
+    const { node } = this.#config;
+    const witness = this.#witnessIdentity();
+    return new LeaseGroup({
+      config,
+      fence,
+      log: this.#log,
+      member: {
+        node,
+        group: config.name,
+        peers: config.peers.map((peer) => peer.node),
+        witness: witness !== null,
+        intervalUs: config.intervalUs,
+        skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
+        configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
+        guardUs: GUARD_TICKS * kernelTickUs(),
+        usedCounter: state.usedCounter(config.name),
+        seed: randomBytes(4).readInt32BE(0),
+      },
+      witness: {
+        vote: (ballot, promiseMs) => this.#witness?.vote(config.name, ballot, promiseMs),
+        release: (ballot) => this.#witness?.release(config.name, ballot),
+        reachable: () => this.#witness?.state().kind === 'connected',
+      },
+      noteCounter: (counter) => state.noteCounter(config.name, counter),
+    });
+  }
+
+  #witnessIdentity(): { cluster: string; witnessId: string } | null {
+    const cluster = this.#config.witness?.cluster;
+    const witnessId = this.#secrets.witness?.witnessId;
+    return cluster === undefined || witnessId === undefined ? null : { cluster, witnessId };
+  }
+
+  #openWitness(state: StateFile): void {
+    const { witness: config, node } = this.#config;
+    const { witness: credential } = this.#secrets;
+    if (config === null || credential === null || this.#leaseGroups.length === 0) return;
+    this.#witness = openWitness({ node, config, credential, groups: this.#leaseGroups, state, log: this.#log });
+  }
+
+  async #openApi(): Promise<void> {
+    const api = await startApi({
+      listen: this.#config.api.listen,
+      runDir: this.#config.runDir,
+      status: () => this.#status(),
+      health: () => this.#health(),
+      onError: (error) => this.#log.error({ err: error }, 'the local API failed'),
+    });
+    if (!api.ok) throw new StartFailure(api.error);
+    this.#closeApi = api.close;
+  }
+
+  #status(): Status {
+    return {
+      node: this.#config.node,
+      version: agentVersion(),
+      process: { engine_pid: process.pid, guardian_pid: null },
+      groups: this.#config.groups.flatMap((config) => {
+        const lease = this.#leaseGroups.find((group) => group.config === config);
+        if (lease !== undefined) return [leaseGroupStatus(lease, this.#sideband?.linksOf(lease) ?? [], this.#witness)];
+        const plain = this.#vrrpGroups.find((group) => group.config === config);
+        return plain === undefined ? [] : [vrrpGroupStatus(plain)];
+      }),
+    };
+  }
+
+  #health(): Health {
+    const nowUs = boottimeUs();
+    const stuck = this.#leaseGroups.find((group) => nowUs - group.lastProgressUs > STUCK_AFTER_US);
+    if (stuck === undefined) return { ok: true, detail: 'every group makes progress' };
+    const seconds = Math.round((nowUs - stuck.lastProgressUs) / 1_000_000);
+    return { ok: false, detail: `group ${stuck.name} has made no progress for ${seconds} s` };
+  }
+}
+
+type Hearing = (router: VirtualRouterConfig, heard: HeardAdvertisement) => void;
+
+/** In lease mode only a configured peer's advertisements start timers; a stranger's raises an alarm (DESIGN section 5). */
+function hearingPeersOnly(group: LeaseGroup, log: Logger): Hearing {
+  const complaints = new RateLimitedLog(log);
+  const addresses = group.config.peers.flatMap((peer) => peer.addresses);
+  const peers = new Set(addresses.map((address) => bytesOf(address).join('.')));
+  return ({ virtualRouterId }, heard) => {
+    const source = heard.source.join('.');
+    if (peers.has(source)) {
+      group.advertised(heard);
+      return;
+    }
+    const text = `${group.name}: ${source} advertises our virtual router ${virtualRouterId} and is no configured peer; it changes nothing here, but two owners may be on the wire`;
+    complaints.warn('stranger', { group: group.name, source, virtual_router_id: virtualRouterId }, text);
+  };
+}
+
+function requireInterfaces(groups: readonly GroupConfig[], links: readonly Link[]): void {
+  for (const group of groups) {
+    for (const { interface: name } of group.virtualRouters) {
+      if (links.some((link) => link.name === name)) continue;
+      const there = links.filter(({ loopback }) => !loopback).map((link) => link.name);
+      const has = there.join(', ') || 'none but lo';
+      throw new StartFailure(`group ${group.name}: there is no interface ${name}; this host has ${has}`);
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import {
+  boundTo,
+  type Cause,
+  formatBallot,
+  type MemberEffect,
+  type MemberState,
+  votesNeeded,
+} from '@tiebreak/shared/lease';
+
+export type VoteState = 'granted' | 'bound_elsewhere' | 'free' | 'unreachable' | 'quarantined';
+export type VoteReport = { readonly voter: string; readonly state: VoteState; readonly remainingMs: number | null };
+
+export const WITNESS_VOTER = 'witness';
+
+/** A peer that has said nothing for this many intervals is silent. */
+const SILENT_INTERVALS = 1.5;
+
+export function isHeard(state: MemberState, peer: string, nowUs: number): boolean {
+  const heardAtUs = state.peers[peer]?.heardAtUs ?? Number.NEGATIVE_INFINITY;
+  return nowUs - heardAtUs <= SILENT_INTERVALS * state.config.intervalUs;
+}
+
+/** Every voter as this node sees it: its own register first, then the peers, then the witness. */
+export function votesOf(state: MemberState, nowUs: number, witnessReachable: boolean): VoteReport[] {
+  const votes = [ownVote(state, nowUs), ...state.config.peers.map((peer) => peerVote(state, peer, nowUs))];
+  if (state.config.witness) votes.push(witnessVote(state, nowUs, witnessReachable));
+  return votes;
+}
+
+function ownVote(state: MemberState, nowUs: number): VoteReport {
+  const { config, role, register } = state;
+  if (role.name === 'initialize') return report(config.node, 'quarantined', role.untilUs, nowUs);
+  const bound = boundTo(register, nowUs);
+  if (bound === undefined) return report(config.node, 'free');
+  return report(config.node, bound.holder === config.node ? 'granted' : 'bound_elsewhere', bound.untilUs, nowUs);
+}
+
+function peerVote(state: MemberState, peer: string, nowUs: number): VoteReport {
+  const view = state.peers[peer];
+  if (view !== undefined && view.voteUntilUs > nowUs) return report(peer, 'granted', view.voteUntilUs, nowUs);
+  if (view === undefined || !isHeard(state, peer, nowUs)) return report(peer, 'unreachable');
+  const { verdict } = view;
+  if (verdict?.kind === 'refused') {
+    const untilUs = view.verdictAtUs + verdict.remainingMs * 1000;
+    if (verdict.reason === 'quarantined' && untilUs > nowUs) return report(peer, 'quarantined', untilUs, nowUs);
+    if (verdict.reason === 'bound' && untilUs > nowUs) return report(peer, 'bound_elsewhere', untilUs, nowUs);
+  }
+  // Whoever our own vote is bound to has bound its own one to itself.
+  return report(peer, boundTo(state.register, nowUs)?.holder === peer ? 'bound_elsewhere' : 'free');
+}
+
+function witnessVote({ witness }: MemberState, nowUs: number, reachable: boolean): VoteReport {
+  if (witness.voteUntilUs > nowUs) return report(WITNESS_VOTER, 'granted', witness.voteUntilUs, nowUs);
+  if (!reachable) return report(WITNESS_VOTER, 'unreachable');
+  const { refusal } = witness;
+  if (refusal === undefined || refusal.untilUs <= nowUs) return report(WITNESS_VOTER, 'free');
+  const state = refusal.reason === 'recovering' ? 'quarantined' : 'bound_elsewhere';
+  return report(WITNESS_VOTER, state, refusal.untilUs, nowUs);
+}
+
+function report(voter: string, state: VoteState, untilUs = Number.POSITIVE_INFINITY, nowUs = 0): VoteReport {
+  return { voter, state, remainingMs: Number.isFinite(untilUs) ? Math.max(0, (untilUs - nowUs) / 1000) : null };
+}
+
+const CAUSES: Readonly<Record<Cause, string>> = {
+  started: 'the agent has started',
+  quarantine_over: 'every promise of an earlier run has run out',
+  down_timer: 'nothing was heard of an owner until the down timer fired',
+  transferred: 'the owner has closed its fence and handed over to this node',
+  released: 'the owner has closed its fence and released the votes',
+  votes_complete: 'a majority has voted for this node and the kernel has opened the fence',
+  votes_missing: 'no majority in time; what was granted is given back',
+  owner_heard: 'another node owns the group',
+  fence_refused: 'the kernel did not open the fence; what was granted is given back',
+  fence_lost: 'the kernel did not confirm the fence',
+  lease_ended: 'the votes ran out and the kernel has closed the fence',
+  higher_ballot: 'another node owns the group with a higher ballot',
+  stop: 'the agent is stopping',
+  left: 'the agent has left',
+};
+
+/** What follows, for the person who reads the log at night. */
+function outlook(state: MemberState): string {
+  switch (state.role.name) {
+    case 'initialize':
+      return 'it votes and stands when the quarantine ends';
+    case 'backup':
+      return 'it stands when the down timer fires';
+    case 'candidate':
+      return 'it asks the other voters';
+    case 'active':
+      return 'it answers for the addresses';
+    case 'closing':
+      return 'the fence is being closed';
+    case 'leaving':
+      return 'its successor may take over';
+    case 'stopped':
+      return 'nothing more';
+  }
+}
+
+export type Told = {
+  readonly level: 'debug' | 'info' | 'warn';
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly text: string;
+};
+
+/** The log line of a change of role: what changed, why, with which votes, and what happens next. */
+export function explainTransition(
+  state: MemberState,
+  { from, to, cause }: Extract<MemberEffect, { type: 'transition' }>,
+  votes: readonly VoteReport[],
+): Told {
+  const ballot = 'ballot' in state.role ? state.role.ballot : state.register.highestGranted;
+  const held = votes.filter((vote) => vote.state === 'granted').length;
+  const needed = votesNeeded(state.config.peers.length + 1, state.config.witness);
+  const told = votes.map(({ voter, state: vote, remainingMs }) => `${voter} ${vote}${remaining(remainingMs)}`);
+  return {
+    level: level(from, to),
+    fields: {
+      group: state.config.group,
+      from,
+      to,
+      cause,
+      ballot: formatBallot(ballot),
+      votes_held: held,
+      votes_needed: needed,
+      votes: votes.map(({ voter, state: vote, remainingMs }) => ({
+        voter,
+        state: vote,
+        remaining_ms: remainingMs === null ? null : Math.round(remainingMs),
+      })),
+    },
+    text: `${state.config.group}: ${from} -> ${to}: ${CAUSES[cause]} (ballot ${formatBallot(ballot)}, ${held} of ${needed} votes: ${told.join(', ')}); ${outlook(state)}`,
+  };
+}
+
+function remaining(ms: number | null): string {
+  return ms === null ? '' : ` for ${Math.round(ms)} ms`;
+}
+
+function level(from: string, to: string): Told['level'] {
+  if (to === 'active' || from === 'closing') return 'warn';
+  return to === 'candidate' || from === 'candidate' || to === 'closing' ? 'debug' : 'info';
+}

@@ -1,0 +1,33 @@
+import { Agent, type AgentOptions } from './agent.ts';
+import { StartFailure } from './start-failure.ts';
+
+export type RunningAgent = {
+  /** Hands over, then leaves nothing behind. */
+  readonly stop: (signal: string) => Promise<void>;
+  /** Resolves with the exit code. */
+  readonly stopped: Promise<number>;
+};
+
+/** Starts the agent in this process. A start that fails for a reason of the operator's comes back as `error`. */
+export async function runAgent(options: AgentOptions): Promise<RunningAgent | { readonly error: string }> {
+  const agent = new Agent(options);
+  try {
+    await agent.start();
+  } catch (cause) {
+    await agent.close();
+    if (cause instanceof StartFailure) return { error: cause.message };
+    throw cause;
+  }
+  let announceStopped: (code: number) => void = () => {};
+  const stopped = new Promise<number>((resolve) => {
+    announceStopped = resolve;
+  });
+  return {
+    stopped,
+    async stop() {
+      await agent.leave();
+      await agent.close();
+      announceStopped(0);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { isIPv6 } from 'node:net';
+import type { GroupConfig, LeaseGroupConfig } from '../config/index.ts';
+import { type Fence, installFence } from '../kernel/fence/index.ts';
+import type { Link, Rtnetlink } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import { StartFailure, valueOrFail } from './start-failure.ts';
+import { bytesOf } from './virtual-router.ts';
+
+/** Puts the fence up, closed, in place of what a former run left. Throws StartFailure: without a fence there is no lease. */
+export function openFence(groups: readonly LeaseGroupConfig[], links: readonly Link[], log: Logger): Fence {
+  const installed = installFence({
+    groups: groups.map((group) => ({
+      id: group.id,
+      addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
+      virtualRouters: group.virtualRouters,
+      intervalUs: group.intervalUs,
+    })),
+    interfaces: links.filter((link) => !link.loopback && link.mac.length > 0).map((link) => link.name),
+    sideband: groups.map((group) => ({
+      port: group.sidebandPort,
+      peers: group.peers.flatMap(({ addresses }) => addresses.filter((address) => !isIPv6(address))),
+    })),
+  });
+  if (!installed.ok) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
+  const { fence } = installed;
+  if (fence.level !== 'full') {
+    const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
+    log.warn({ fence: fence.level }, text);
+  }
+  return fence;
+}
+
+/** Takes away the virtual addresses that an earlier run has left behind. */
+export function clearLeftOvers(
+  groups: readonly GroupConfig[],
+  links: readonly Link[],
+  rtnetlink: Rtnetlink,
+  log: Logger,
+): void {
+  for (const { family, addresses } of groups.flatMap((group) => group.virtualRouters)) {
+    for (const { address, prefixLength, interface: name } of addresses) {
+      const interfaceIndex = links.find((link) => link.name === name)?.index;
+      if (interfaceIndex === undefined) continue;
+      const specification = { interfaceIndex, family, address: bytesOf(address), prefixLength };
+      const removed = valueOrFail(rtnetlink.removeAddress(specification), `clearing left-overs on ${name}`);
+      if (removed === 'done') log.warn({ address, interface: name }, `removed ${address}, left by an earlier run`);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import type { PeerConfig, Secrets, SidebandKey } from '../config/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { LeaseGroup } from './lease-group.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
+import { SidebandLink } from './sideband-link.ts';
+import { openSidebandPort, type SidebandPort } from './sideband-port.ts';
+import { StartFailure } from './start-failure.ts';
+
+export interface Sideband {
+  readonly links: readonly SidebandLink[];
+  linksOf(group: LeaseGroup): readonly SidebandLink[];
+  close(): void;
+}
+
+/** Groups with the same peer, port and key file share a link, and with it each datagram (L3). */
+type Plan = {
+  readonly port: number;
+  readonly keyFile: string;
+  readonly peer: PeerConfig;
+  readonly keys: readonly [SidebandKey, ...SidebandKey[]];
+  readonly groups: LeaseGroup[];
+};
+
+/** Opens the UDP sockets and a link for each peer. Throws StartFailure when a port cannot be had. */
+export async function openSideband(options: {
+  node: string;
+  groups: readonly LeaseGroup[];
+  secrets: Secrets;
+  incarnation: number;
+  log: Logger;
+}): Promise<Sideband> {
+  const { node, groups, secrets, incarnation, log } = options;
+  const plans = planLinks(groups, secrets);
+  const nonce = randomBytes(8);
+  const complaints = new RateLimitedLog(log);
+  const ports = new Map<number, SidebandPort>();
+  const linksByPort = new Map<number, SidebandLink[]>();
+  const linksByGroup = new Map<LeaseGroup, SidebandLink[]>();
+  const close = (): void => {
+    for (const port of ports.values()) port.close();
+  };
+  for (const plan of plans) {
+    const onThisPort = linksByPort.get(plan.port) ?? [];
+    linksByPort.set(plan.port, onThisPort);
+    if (!ports.has(plan.port)) {
+      const addresses = plans.filter(({ port }) => port === plan.port).flatMap(({ peer }) => peer.addresses);
+      const opened = await openSidebandPort({
+        port: plan.port,
+        families: new Set(addresses.map((address) => (isIPv6(address) ? 'ipv6' : 'ipv4'))),
+        onDatagram: (datagram, from) => onThisPort.some((link) => link.receive(datagram, from)),
+        onError: (text) => complaints.warn('sideband', { port: plan.port }, `sideband: ${text}`),
+      });
+      if (!opened.ok) {
+        close();
+        throw new StartFailure(opened.error);
+      }
+      ports.set(plan.port, opened.port);
+    }
+    const link = new SidebandLink({
+      node,
+      peer: plan.peer.node,
+      addresses: plan.peer.addresses,
+      groups: plan.groups,
+      keys: plan.keys,
+      nonce,
+      incarnation,
+      send: (datagram, address) => ports.get(plan.port)?.send(datagram, address),
+      log,
+    });
+    onThisPort.push(link);
+    for (const group of plan.groups) linksByGroup.set(group, [...(linksByGroup.get(group) ?? []), link]);
+  }
+  return { links: [...linksByPort.values()].flat(), linksOf: (group) => linksByGroup.get(group) ?? [], close };
+}
+
+function planLinks(groups: readonly LeaseGroup[], secrets: Secrets): Plan[] {
+  const plans: Plan[] = [];
+  for (const group of groups) {
+    const { sidebandPort: port, keyFile, peers, name } = group.config;
+    const keys = secrets.groupKeys.get(name);
+    if (keys === undefined) throw new StartFailure(`group ${name}: no key was read from ${keyFile}`);
+    for (const peer of peers) {
+      const shared = plans.find(
+        (plan) => plan.port === port && plan.keyFile === keyFile && plan.peer.node === peer.node,
+      );
+      if (shared === undefined) plans.push({ port, keyFile, peer, keys, groups: [group] });
+      else shared.groups.push(group);
+    }
+  }
+  return plans;
+}

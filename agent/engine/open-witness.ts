@@ -1,0 +1,57 @@
+import type { WitnessConfig, WitnessCredential } from '../config/index.ts';
+import { boottimeUs } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { StateFile } from '../state/state-file.ts';
+import { openWitnessLink, type WitnessLink } from '../witness-link/index.ts';
+import type { LeaseGroup } from './lease-group.ts';
+
+/** Opens the one link to the witness and brings its answers to the groups that asked. */
+export function openWitness(options: {
+  node: string;
+  config: WitnessConfig;
+  credential: WitnessCredential;
+  groups: readonly LeaseGroup[];
+  state: StateFile;
+  log: Logger;
+}): WitnessLink {
+  const { node, config, credential, groups, state, log } = options;
+  const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
+  return openWitnessLink({
+    url: config.url,
+    cluster: config.cluster,
+    node,
+    token: credential.token,
+    incarnation: state.incarnation,
+    serial: state.witnessSerial(credential.witnessId),
+    groups: () => groups.map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
+    nowUs: boottimeUs,
+    random: Math.random,
+    onReply({ sentAtUs, result }) {
+      switch (result.kind) {
+        case 'granted': {
+          const { ballot, promise_ms: promiseMs } = result;
+          groupNamed(result.group)?.witnessSaid({ type: 'witness-granted', ballot, promiseMs, sentAtUs });
+          return;
+        }
+        case 'refused': {
+          const { reason, remaining_ms: remainingMs, highest, holder } = result;
+          const said = { reason, remainingMs, highest, holder: holder ?? undefined };
+          groupNamed(result.group)?.witnessSaid({ type: 'witness-refused', ...said });
+          return;
+        }
+        case 'welcome':
+        case 'released':
+        case 'rehearsed':
+          return;
+      }
+    },
+    onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
+    onState: ({ kind, detail }) =>
+      log[kind === 'connected' || kind === 'connecting' ? 'info' : 'warn'](
+        { witness: kind },
+        `witness ${kind}: ${detail}`,
+      ),
+    onSerial: (serial) => state.noteWitnessSerial(credential.witnessId, serial),
+    log: ({ level, message, ...fields }) => log[level](fields, message),
+  });
+}

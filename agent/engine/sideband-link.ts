@@ -1,0 +1,216 @@
+import { createHmac } from 'node:crypto';
+import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
+import { type OpenFailure, type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
+import { boottimeUs } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import { Deadline } from './deadline.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
+
+/** What a link needs of each group that uses it. */
+export interface LinkedGroup {
+  readonly name: string;
+  readonly intervalUs: number;
+  claim(): Claim;
+  heartbeatSent(to: string, sentAtUs: number): void;
+  /** Answers at once, after everything that had to happen before the answer. */
+  judge(from: string, claim: Claim): Verdict | undefined;
+  verdict(from: string, sentAtUs: number, verdict: Verdict): void;
+  released(from: string, ballot: Ballot): void;
+  transferred(from: string, ballot: Ballot, to: string): void;
+}
+
+export type PathStatus = {
+  readonly address: string;
+  readonly heardAtUs: number | undefined;
+  readonly rttUs: number | undefined;
+};
+
+const SENT_REMEMBERED = 64;
+const HELLO_INTERVAL_US = 20_000;
+/** Heartbeats leave twice in each advertisement interval (DESIGN section 3, Timing). */
+const HEARTBEATS_PER_INTERVAL = 2;
+
+/**
+ * The authenticated link to one peer: heartbeats for all its groups in one datagram at the fastest group's rate, acks,
+ * releases and transfers, over every configured path at once (L3).
+ */
+export class SidebandLink {
+  readonly peer: string;
+  readonly #addresses: readonly string[];
+  readonly #groups: readonly LinkedGroup[];
+  readonly #session: SidebandSession;
+  readonly #send: (datagram: Uint8Array, address: string) => void;
+  readonly #complaints: RateLimitedLog;
+  readonly #beat = new Deadline(() => this.#onBeat());
+  readonly #periodUs: number;
+  readonly #paths = new Map<string, { heardAtUs: number | undefined; rttUs: number | undefined }>();
+  readonly #sentAtUs = new Map<number, number>();
+  readonly #refused = new Map<OpenFailure, number>();
+  #nextBeatUs = 0;
+  #nextHelloUs = 0;
+
+  constructor(options: {
+    node: string;
+    peer: string;
+    addresses: readonly string[];
+    groups: readonly LinkedGroup[];
+    keys: readonly [SessionKey, ...SessionKey[]];
+    nonce: Uint8Array;
+    incarnation: number;
+    send: (datagram: Uint8Array, address: string) => void;
+    log: Logger;
+  }) {
+    const { node, peer, keys, nonce, incarnation } = options;
+    this.peer = peer;
+    this.#addresses = options.addresses;
+    this.#groups = options.groups;
+    this.#send = options.send;
+    this.#complaints = new RateLimitedLog(options.log);
+    this.#session = new SidebandSession({ node, peer, keys, nonce, incarnation, hmac: hmacSha256 });
+    this.#periodUs = Math.min(...options.groups.map(({ intervalUs }) => intervalUs)) / HEARTBEATS_PER_INTERVAL;
+    for (const address of options.addresses) this.#paths.set(address, { heardAtUs: undefined, rttUs: undefined });
+  }
+
+  start(): void {
+    this.#nextBeatUs = boottimeUs();
+    this.#onBeat();
+  }
+
+  stop(): void {
+    this.#beat.clear();
+  }
+
+  paths(): PathStatus[] {
+    return Array.from(this.#paths, ([address, path]) => ({ address, ...path }));
+  }
+
+  /** Datagrams that were refused, by reason. */
+  refusals(): ReadonlyMap<OpenFailure, number> {
+    return this.#refused;
+  }
+
+  /** Whether the datagram was this link's; false: another link of the same address may know the key. */
+  receive(datagram: Uint8Array, fromAddress: string): boolean {
+    const opened = this.#session.open(datagram);
+    if (!opened.ok) {
+      this.#refuse(opened.reason, fromAddress);
+      if (opened.introduce !== undefined) this.#introduce(opened.introduce);
+      return opened.reason !== 'unknown_key' && opened.reason !== 'wrong_mac' && opened.reason !== 'foreign';
+    }
+    const path = this.#paths.get(fromAddress);
+    if (path !== undefined) path.heardAtUs = boottimeUs();
+    this.#hear(opened.message, opened.sequence, fromAddress);
+    return true;
+  }
+
+  heartbeatNow(): void {
+    const { sequence, sentAtUs } = this.#dispatch({
+      kind: 'heartbeat',
+      claims: this.#groups.map((group) => group.claim()),
+    });
+    this.#sentAtUs.set(sequence, sentAtUs);
+    for (const oldest of this.#sentAtUs.keys()) {
+      if (this.#sentAtUs.size <= SENT_REMEMBERED) break;
+      this.#sentAtUs.delete(oldest);
+    }
+    for (const group of this.#groups) group.heartbeatSent(this.peer, sentAtUs);
+  }
+
+  release(group: string, ballot: Ballot): void {
+    this.#dispatch({ kind: 'release', group, ballot });
+  }
+
+  transfer(group: string, ballot: Ballot, to: string): void {
+    this.#dispatch({ kind: 'transfer', group, ballot, to });
+  }
+
+  #onBeat(): void {
+    const nowUs = boottimeUs();
+    const missed = Math.floor((nowUs - this.#nextBeatUs) / this.#periodUs);
+    this.#nextBeatUs += (Math.max(0, missed) + 1) * this.#periodUs;
+    this.#beat.set(this.#nextBeatUs);
+    this.heartbeatNow();
+  }
+
+  #hear(message: SidebandMessage, sequence: number, fromAddress: string): void {
+    switch (message.kind) {
+      case 'hello':
+        return;
+      case 'heartbeat': {
+        const verdicts = message.claims.map((claim) => this.#judge(claim)).filter((verdict) => verdict !== undefined);
+        this.#dispatch({ kind: 'ack', sequence, verdicts });
+        return;
+      }
+      case 'ack':
+        this.#hearAck(message.sequence, message.verdicts, fromAddress);
+        return;
+      case 'release':
+        this.#group(message.group)?.released(this.peer, message.ballot);
+        return;
+      case 'transfer':
+        this.#group(message.group)?.transferred(this.peer, message.ballot, message.to);
+        return;
+    }
+  }
+
+  #judge(claim: Claim): Verdict | undefined {
+    const group = this.#group(claim.group);
+    if (group !== undefined) return group.judge(this.peer, claim);
+    if (claim.kind === 'none') return undefined;
+    const { group: name, ballot } = claim;
+    return { kind: 'refused', group: name, ballot, reason: 'unknown_group', remainingMs: 0, highest: ballot };
+  }
+
+  #hearAck(sequence: number, verdicts: readonly Verdict[], fromAddress: string): void {
+    // L3: an ack of anything that was not sent, or long ago, counts for nothing.
+    const sentAtUs = this.#sentAtUs.get(sequence);
+    if (sentAtUs === undefined) return;
+    this.#sentAtUs.delete(sequence);
+    const path = this.#paths.get(fromAddress);
+    if (path !== undefined) path.rttUs = boottimeUs() - sentAtUs;
+    for (const verdict of verdicts) this.#group(verdict.group)?.verdict(this.peer, sentAtUs, verdict);
+  }
+
+  #group(name: string): LinkedGroup | undefined {
+    return this.#groups.find((group) => group.name === name);
+  }
+
+  /** The send time is read before anything is signed or sent (L2: too early is safe, too late is not). */
+  #dispatch(message: SidebandMessage, echo?: Uint8Array): { sequence: number; sentAtUs: number } {
+    const sentAtUs = boottimeUs();
+    const { datagram, sequence } = this.#session.seal(message, echo);
+    for (const address of this.#addresses) this.#send(datagram, address);
+    return { sequence, sentAtUs };
+  }
+
+  #introduce(nonce: Uint8Array): void {
+    const nowUs = boottimeUs();
+    if (nowUs < this.#nextHelloUs) return;
+    this.#nextHelloUs = nowUs + HELLO_INTERVAL_US;
+    this.#dispatch({ kind: 'hello' }, nonce);
+  }
+
+  #refuse(reason: OpenFailure, fromAddress: string): void {
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    // A second path brings everything twice, and every start begins without a session.
+    if (reason === 'duplicate' || reason === 'no_session') return;
+    const text = `refused a sideband datagram from ${fromAddress}: ${REFUSALS[reason]}`;
+    this.#complaints.warn(reason, { peer: this.peer, reason }, text);
+  }
+}
+
+const REFUSALS: Readonly<Record<OpenFailure, string>> = {
+  not_sideband: 'it is none',
+  unknown_version: 'it speaks another version of the protocol; run the same version on every node',
+  malformed: 'it is damaged',
+  unknown_key: 'its key id is not in key_file; the file must be the same on every node',
+  wrong_mac: 'it is signed with another key; key_file must be the same on every node',
+  foreign: 'it is from or to another node than configured; check node and peers on both sides',
+  no_session: 'it does not answer this run of the agent',
+  old_incarnation: 'it comes from an earlier run of the peer (did its state_dir get lost, or its clock go back?)',
+  duplicate: 'it has been seen before',
+};
+
+function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return createHmac('sha256', key).update(data).digest();
+}

@@ -1,0 +1,133 @@
+import { boundTo, type MemberState, votesNeeded } from '@tiebreak/shared/lease';
+import type { GroupStatus } from '../api/index.ts';
+import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
+import { boottimeUs } from '../kernel/index.ts';
+import type { WitnessLink } from '../witness-link/index.ts';
+import { isHeard, votesOf } from './explain.ts';
+import type { LeaseGroup } from './lease-group.ts';
+import type { SidebandLink } from './sideband-link.ts';
+import type { VrrpGroup } from './vrrp-group.ts';
+
+const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
+
+/** A lease group for `GET /v1/status`. */
+export function leaseGroupStatus(
+  group: LeaseGroup,
+  links: readonly SidebandLink[],
+  witness: WitnessLink | undefined,
+): GroupStatus {
+  const { state, config } = group;
+  const nowUs = boottimeUs();
+  const reachable = witness?.state().kind === 'connected';
+  const votes = votesOf(state, nowUs, reachable);
+  const { role } = state;
+  const openForUs = role.name === 'active' ? Math.max(0, role.fenceExpiresAtUs - nowUs) : 0;
+  return {
+    name: config.name,
+    mode: 'lease',
+    policy: config.policy,
+    protected: true,
+    reason: reasonOf(state, witness),
+    role: roleOf(state),
+    ballot: 'ballot' in role ? role.ballot : state.register.highestGranted,
+    owner: ownerOf(state, nowUs),
+    since: new Date(group.sinceMs).toISOString(),
+    quorum: {
+      needed: votesNeeded(config.peers.length + 1, state.config.witness),
+      held: votes.filter((vote) => vote.state === 'granted').length,
+      votes: votes.map(({ voter, state: vote, remainingMs }) => ({ voter, state: vote, remaining_ms: remainingMs })),
+    },
+    fence: { level: group.fenceLevel, open: openForUs > 0, expires_in_ms: openForUs > 0 ? openForUs / 1000 : null },
+    witness: witnessStatus(witness),
+    virtual_routers: virtualRouters(config, () => routerState(state)),
+    checks: [],
+    peers: links.map((link) => ({
+      node: link.peer,
+      state: isHeard(state, link.peer, nowUs) ? 'heard' : 'silent',
+      paths: link.paths().map(({ address, heardAtUs, rttUs }) => ({
+        address,
+        heard_ms_ago: heardAtUs === undefined ? null : (nowUs - heardAtUs) / 1000,
+        rtt_ms: rttUs === undefined ? null : rttUs / 1000,
+      })),
+    })),
+  };
+}
+
+/** A group in `mode = "vrrp"` for `GET /v1/status`. */
+export function vrrpGroupStatus(group: VrrpGroup): GroupStatus {
+  const { config } = group;
+  const { states } = group;
+  return {
+    name: config.name,
+    mode: 'vrrp',
+    policy: null,
+    protected: false,
+    reason: 'plain VRRP has no votes: a cut link or a frozen process makes two owners',
+    role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : 'initialize',
+    ballot: { counter: 0, node: '' },
+    owner: null,
+    since: new Date(group.sinceMs).toISOString(),
+    quorum: { needed: 0, held: 0, votes: [] },
+    fence: NO_FENCE,
+    witness: witnessStatus(undefined),
+    virtual_routers: virtualRouters(config, (index) => states[index] ?? 'initialize'),
+    checks: [],
+    peers: [],
+  };
+}
+
+function roleOf({ role }: MemberState): GroupStatus['role'] {
+  switch (role.name) {
+    case 'active':
+    case 'backup':
+    case 'candidate':
+    case 'initialize':
+      return role.name;
+    case 'closing':
+    case 'leaving':
+    case 'stopped':
+      return 'backup';
+  }
+}
+
+function routerState(state: MemberState): 'initialize' | 'backup' | 'active' {
+  const role = roleOf(state);
+  return role === 'active' || role === 'initialize' ? role : 'backup';
+}
+
+function ownerOf({ config, role, register }: MemberState, nowUs: number): string | null {
+  if (role.name === 'active') return config.node;
+  const bound = boundTo(register, nowUs);
+  return bound === undefined || bound.holder === config.node ? null : bound.holder;
+}
+
+function reasonOf(state: MemberState, witness: WitnessLink | undefined): string | null {
+  if (state.role.name === 'initialize')
+    return 'has just started: waits until every promise of an earlier run has run out';
+  const link = witness?.state();
+  if (link === undefined || link.kind === 'connected') return null;
+  return `the witness cannot break a tie now: ${link.detail}`;
+}
+
+function witnessStatus(witness: WitnessLink | undefined): GroupStatus['witness'] {
+  if (witness === undefined) return { state: 'not_configured', vote_ms_p50: null, vote_ms_p99: null };
+  const { p50Ms, p99Ms } = witness.voteTimes();
+  return { state: witness.state().kind, vote_ms_p50: p50Ms, vote_ms_p99: p99Ms };
+}
+
+function virtualRouters(
+  config: GroupConfig,
+  stateOf: (index: number) => 'initialize' | 'backup' | 'active',
+): GroupStatus['virtual_routers'] {
+  return config.virtualRouters.map((router: VirtualRouterConfig, index) => ({
+    interface: router.interface,
+    virtual_router_id: router.virtualRouterId,
+    version: router.version,
+    family: router.family,
+    state: stateOf(index),
+    priority: router.priority,
+    effective_priority: router.priority,
+    advertisement_interval_ms: router.advertisementIntervalUs / 1000,
+    addresses: router.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+  }));
+}

@@ -1,0 +1,148 @@
+import {
+  advertisedIntervalUs,
+  INITIALIZE,
+  nextDeadlineUs,
+  type RouterEffect,
+  type RouterEvent,
+  type RouterParameters,
+  type RouterState,
+  routerParameters,
+  step,
+} from '@tiebreak/shared/vrrp';
+import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
+import { boottimeUs } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import { Deadline } from './deadline.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
+import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
+
+/** The loop of one virtual router in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. */
+class PlainRouter {
+  readonly #io: VirtualRouter;
+  readonly #log: Logger;
+  readonly #complaints: RateLimitedLog;
+  readonly #parameters: RouterParameters;
+  readonly #alarm = new Deadline(() => this.#dispatch({ kind: 'timer' }));
+  #state: RouterState = INITIALIZE;
+  #sinceMs = Date.now();
+  #lastProgressUs = boottimeUs();
+
+  constructor(io: VirtualRouter, group: VrrpGroupConfig, log: Logger) {
+    this.#io = io;
+    this.#log = log;
+    this.#complaints = new RateLimitedLog(log);
+    this.#parameters = routerParameters({
+      version: io.config.version,
+      priority: io.config.priority,
+      intervalUs: io.config.advertisementIntervalUs,
+      preempt: group.preempt,
+      preemptDelayUs: group.preemptDelayUs,
+      primaryAddress: io.primaryAddress,
+    });
+  }
+
+  get state(): RouterState {
+    return this.#state;
+  }
+
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  get lastProgressUs(): number {
+    return this.#lastProgressUs;
+  }
+
+  start(): void {
+    this.#dispatch({ kind: 'startup' });
+  }
+
+  stop(): void {
+    this.#dispatch({ kind: 'shutdown' });
+  }
+
+  hear({ advertisement, source }: HeardAdvertisement): void {
+    const { priority } = advertisement;
+    this.#dispatch({ kind: 'advertisement', priority, source, intervalUs: advertisedIntervalUs(advertisement) });
+  }
+
+  #dispatch(event: RouterEvent): void {
+    const nowUs = boottimeUs();
+    this.#lastProgressUs = nowUs;
+    const { state, effects } = step(this.#parameters, this.#state, event, nowUs);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#alarm.set(nextDeadlineUs(this.#state) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #perform(effect: RouterEffect): void {
+    const where = { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
+    switch (effect.kind) {
+      case 'send-advertisement':
+        this.#io.advertise(effect.priority);
+        return;
+      case 'add-addresses':
+        this.#io.addAddresses();
+        return;
+      case 'remove-addresses':
+        this.#io.removeAddresses();
+        return;
+      case 'announce':
+        this.#io.announce();
+        return;
+      case 'adopt-interval':
+        this.#log.info(
+          { ...where, interval_us: effect.intervalUs },
+          "the Active Router's advertisement interval differs",
+        );
+        return;
+      case 'discard':
+        if (effect.reason === 'inferior') return;
+        this.#complaints.warn(effect.reason, where, `discarded an advertisement: ${effect.reason}`);
+        return;
+      case 'change-state':
+        this.#sinceMs = Date.now();
+        this.#log.warn(
+          { ...where, from: effect.from, to: effect.to, cause: effect.cause },
+          `virtual router ${where.virtual_router_id} on ${where.interface}: ${effect.from} -> ${effect.to}: ${effect.cause} (unprotected: plain VRRP, no votes)`,
+        );
+        return;
+    }
+  }
+}
+
+/** A group in `mode = "vrrp"`: its virtual routers run side by side. */
+export class VrrpGroup {
+  readonly config: VrrpGroupConfig;
+  readonly #routers: readonly PlainRouter[];
+
+  constructor(config: VrrpGroupConfig, ios: readonly VirtualRouter[], log: Logger) {
+    this.config = config;
+    this.#routers = ios.map((io) => new PlainRouter(io, config, log));
+  }
+
+  get states(): RouterState['kind'][] {
+    return this.#routers.map((router) => router.state.kind);
+  }
+
+  get sinceMs(): number {
+    return Math.max(...this.#routers.map((router) => router.sinceMs));
+  }
+
+  get lastProgressUs(): number {
+    return Math.min(...this.#routers.map((router) => router.lastProgressUs));
+  }
+
+  start(): void {
+    for (const router of this.#routers) router.start();
+  }
+
+  /** An advertisement for one of its virtual routers. */
+  hear(config: VirtualRouterConfig, heard: HeardAdvertisement): void {
+    this.#routers[this.config.virtualRouters.indexOf(config)]?.hear(heard);
+  }
+
+  stop(): void {
+    for (const router of this.#routers) router.stop();
+  }
+}

@@ -1,0 +1,108 @@
+import { isIPv4 } from 'node:net';
+import { GROUP_ID_MAX, SECRET_BYTES } from './lease-packet.ts';
+
+/** What the fence must know of a virtual router: by which advertisements others would take this host for the owner. */
+export interface FencedRouter {
+  readonly interface: string;
+  /** 1 to 255. */
+  readonly virtualRouterId: number;
+}
+
+/** A group in `lease` mode. */
+export interface FencedGroup {
+  /** 1 to 65535, the same for as long as the fence stands. */
+  readonly id: number;
+  /** Every address of the group, on whatever interface, advertised or not. */
+  readonly addresses: readonly string[];
+  readonly virtualRouters: readonly FencedRouter[];
+  /** The advertisement interval in microseconds. */
+  readonly intervalUs: number;
+}
+
+/** A sideband port, and who may send to it. Groups may share a port: their peers are united. */
+export interface SidebandPort {
+  readonly port: number;
+  readonly peers: readonly string[];
+}
+
+/** What is the same for as long as the agent runs. */
+export interface FenceConfig {
+  readonly groups: readonly FencedGroup[];
+  /**
+   * Every interface of the namespace, those of virtual routers even if they do not exist yet (`Fence.addInterface`
+   * covers them when they come), except lo and ports of a bridge: those carry other hosts' ARP,
+   * and this host's own ARP passes the bridge device.
+   */
+  readonly interfaces: readonly string[];
+  readonly sideband: readonly SidebandPort[];
+}
+
+/** All that the text of the ruleset is made from. */
+export interface RulesetConfig extends FenceConfig {
+  /** 16 random bytes, new for each installation. */
+  readonly secret: Uint8Array;
+  readonly kernelTickUs: number;
+  /** The only user whose lease packets the kernel takes. */
+  readonly userId: number;
+  /** False on kernels without the netdev egress hook (before 5.16). */
+  readonly egress: boolean;
+}
+
+/**
+ * The first thing in the configuration that the fence cannot enforce, as a sentence; undefined if all is well. What is
+ * accepted here is also safe to write into the text of a ruleset.
+ */
+export function problemIn(config: FenceConfig): string | undefined {
+  const interfaces = new Set(config.interfaces);
+  for (const name of interfaces) {
+    if (!isInterfaceName(name)) return `'${name}' is not an interface name that nftables can write`;
+    if (name === 'lo') return 'lo is always fenced and must not be listed';
+  }
+  return problemInGroups(config.groups, interfaces) ?? problemInSideband(config.sideband);
+}
+
+/** The secret must have its full length, or the ruleset would compare less than it promises. */
+export function assertSecret(secret: Uint8Array): void {
+  if (secret.length !== SECRET_BYTES) throw new Error(`the fence's secret must have ${SECRET_BYTES} bytes`);
+}
+
+function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet<string>): string | undefined {
+  const ids = new Set<number>();
+  const groupOfAddress = new Map<string, number>();
+  const groupOfRouter = new Map<string, number>();
+  for (const { id, addresses, virtualRouters } of groups) {
+    if (!Number.isInteger(id) || id < 1 || id > GROUP_ID_MAX) return `group id ${id} is outside 1..${GROUP_ID_MAX}`;
+    if (ids.has(id)) return `group id ${id} is used twice`;
+    ids.add(id);
+    for (const address of addresses) {
+      if (!isIPv4(address)) return `'${address}' of group ${id} is not an IPv4 address`;
+      if (groupOfAddress.has(address))
+        return `${address} is listed twice (groups ${groupOfAddress.get(address)}, ${id})`;
+      groupOfAddress.set(address, id);
+    }
+    for (const { interface: name, virtualRouterId } of virtualRouters) {
+      if (!interfaces.has(name)) return `interface ${name} of group ${id} is not among the fenced interfaces`;
+      if (!Number.isInteger(virtualRouterId) || virtualRouterId < 1 || virtualRouterId > 255) {
+        return `virtual router id ${virtualRouterId} of group ${id} is outside 1..255`;
+      }
+      const router = `${name} ${virtualRouterId}`;
+      if (groupOfRouter.has(router)) return `virtual router ${virtualRouterId} on ${name} is listed twice`;
+      groupOfRouter.set(router, id);
+    }
+  }
+  return undefined;
+}
+
+function problemInSideband(sideband: readonly SidebandPort[]): string | undefined {
+  for (const { port, peers } of sideband) {
+    if (!Number.isInteger(port) || port < 1 || port > 65_535) return `sideband port ${port} is outside 1..65535`;
+    const stranger = peers.find((peer) => !isIPv4(peer));
+    if (stranger !== undefined) return `sideband peer '${stranger}' is not an IPv4 address`;
+  }
+  return undefined;
+}
+
+// Stricter than the kernel (no '/', ':' or white space): '"' and '\' would end nft's string, '*' is its wildcard.
+function isInterfaceName(name: string): boolean {
+  return name !== '.' && name !== '..' && /^[^\s/:"\\*\p{Cc}]{1,15}$/u.test(name);
+}

@@ -1,0 +1,70 @@
+import { kernelTickUs } from '../clock.ts';
+import { type FenceConfig, problemIn } from './config.ts';
+import { type Fence, KernelFence } from './fence.ts';
+import { LeaseChannel } from './lease-channel.ts';
+import { LeaseSocket } from './lease-socket.ts';
+import { type Nftables, openNftables } from './nftables.ts';
+import { selfTest } from './self-test.ts';
+import { findLevel, removeArpTable, Tables } from './tables.ts';
+
+export interface FenceOptions extends FenceConfig {
+  /** False does without the egress hook although the kernel has it, at level `no_egress`. For tests. */
+  readonly egress?: boolean;
+}
+
+/** There is no fence: nothing enforces a lease on this host, and `text` tells people why. */
+export interface NoFence {
+  readonly ok: false;
+  readonly level: 'none';
+  readonly text: string;
+}
+
+/**
+ * Puts the fence up in the network namespace of this process, every group closed, in place of what a former run left,
+ * and proves that it holds. Blocks for about 0.2 s. The guard against a second agent is the lease socket: while another
+ * one lives, its tables are not touched.
+ */
+export function installFence(options: FenceOptions): { ok: true; fence: Fence } | NoFence {
+  const problem = problemIn(options);
+  if (problem !== undefined) return noFence(problem);
+  const opened = LeaseSocket.open();
+  if (!opened.ok) return noFence(opened.text);
+  const nft = openNftables();
+  if (!nft.ok) {
+    opened.socket.close();
+    return noFence(nft.text);
+  }
+  const built = build(options, opened.socket, nft.nftables);
+  if (!built.ok) {
+    opened.socket.close();
+    nft.nftables.free();
+  }
+  return built;
+}
+
+function build(options: FenceOptions, socket: LeaseSocket, nftables: Nftables): { ok: true; fence: Fence } | NoFence {
+  const found = findLevel(nftables, options.egress ?? true);
+  if (!found.ok) return noFence(found.text);
+  const { level } = found;
+  const tickUs = kernelTickUs();
+  const { groups, interfaces, sideband } = options;
+  const tables = new Tables(nftables, { groups, interfaces, sideband }, tickUs, level);
+  // Fails on kernels without the arp family, and then there is nothing to remove.
+  if (level === 'full') removeArpTable(nftables);
+  const installed = tables.install();
+  if (!installed.ok) return noFence(installed.text);
+  const channel = new LeaseChannel(socket, installed.secret);
+  const failure = selfTest(channel, tickUs);
+  if (failure !== undefined) {
+    tables.remove();
+    return noFence(`the fence does not hold on this kernel: ${failure}`);
+  }
+  return {
+    ok: true,
+    fence: new KernelFence({ groups, kernelTickUs: tickUs, level, nftables, socket, tables, channel }),
+  };
+}
+
+function noFence(text: string): NoFence {
+  return { ok: false, level: 'none', text };
+}

@@ -1,0 +1,158 @@
+import { lifetimeLadderMs, STEP_MS, selfTestLifetimeMs, sentinelMs } from './arithmetic.ts';
+import type { FencedGroup, FencedRouter, RulesetConfig } from './config.ts';
+import { leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
+
+/** One element that a group's lease keeps alive: a set, and a key in it. */
+interface LeasedElement {
+  readonly set: string;
+  readonly key: string;
+}
+
+// An element that a rule deletes frees its slot only at garbage collection: with room for 1024, the 1024th refresh
+// was refused.
+const DYNAMIC = 'flags dynamic,timeout; size 65535; gc-interval 1s';
+
+// Fields of the lease packet, as bits from the start of the UDP header (the payload starts at 64).
+const SECRET = '@th,64,128';
+const SENTINEL = '@th,192,32 . @th,224,16';
+const GROUP = '@th,224,16';
+const GROUP_AND_CODE = '@th,224,32';
+const OPEN_BIT = '@th,240,1';
+const CODE = '@th,240,16';
+
+/** The dynamic set that tells which virtual routers of an interface may advertise now. Its keys are VRIDs. */
+export function advertisingSet(interfaceName: string): string {
+  return `advertising4_${label(interfaceName)}`;
+}
+
+/** An interface name as part of an nft identifier, one to one: what an identifier may not hold becomes `_<hex>`. */
+export function label(interfaceName: string): string {
+  return interfaceName.replace(/[^A-Za-z0-9.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`);
+}
+
+/**
+ * The sets and chains by which a table takes lease packets; both tables carry the same. The base chain sends the packet
+ * to `lease`; if it takes effect it goes on to `nextPort`, else it ends here.
+ *
+ * @param advertisements whether this table also holds back VRRP advertisements
+ */
+export function leaseChains(config: RulesetConfig, nextPort: number, advertisements: boolean): string[] {
+  const handOn = `udp dport set ${nextPort} accept`;
+  const groups = [SELF_TEST, ...config.groups];
+  const elements = (group: FencedGroup) => leasedElements(group, advertisements);
+  return [
+    ...leaseSets(config, advertisements),
+    ...sentinelChains(groups, config.kernelTickUs, handOn),
+    ...groups.flatMap((group) => lifetimeChains(group, elements(group), config.kernelTickUs, handOn)),
+    ...groups.flatMap((group) => closeChain(group, elements(group), handOn)),
+    ...verdictChain(groups, config),
+  ];
+}
+
+const SELF_TEST: FencedGroup = { id: SELF_TEST_GROUP, addresses: [], virtualRouters: [], intervalUs: 0 };
+
+function lifetimesMs(group: FencedGroup, kernelTickUs: number): readonly number[] {
+  return group.id === SELF_TEST_GROUP ? [selfTestLifetimeMs(kernelTickUs)] : lifetimeLadderMs(kernelTickUs);
+}
+
+function leaseSets(config: RulesetConfig, advertisements: boolean): string[] {
+  const interfaces = new Set(config.groups.flatMap((group) => group.virtualRouters.map((router) => router.interface)));
+  return [
+    `set armed { typeof ${SENTINEL}; ${DYNAMIC}; }`,
+    `set alive { typeof ${GROUP}; ${DYNAMIC}; }`,
+    `set owned4 { type ipv4_addr; ${DYNAMIC}; }`,
+    ...(advertisements
+      ? [...interfaces].map((name) => `set ${advertisingSet(name)} { typeof @th,8,8; ${DYNAMIC}; }`)
+      : []),
+  ];
+}
+
+function leasedElements(group: FencedGroup, advertisements: boolean): LeasedElement[] {
+  const advertising = ({ interface: name, virtualRouterId }: FencedRouter) => ({
+    set: advertisingSet(name),
+    key: String(virtualRouterId),
+  });
+  return [
+    // First, so that no pause between two of these updates lets `alive` outlive what it vouches for.
+    { set: 'alive', key: GROUP },
+    ...group.addresses.map((address) => ({ set: 'owned4', key: address })),
+    ...(advertisements ? group.virtualRouters.map(advertising) : []),
+  ];
+}
+
+function sentinelChains(groups: readonly FencedGroup[], kernelTickUs: number, handOn: string): string[] {
+  const lifetimesMs = new Set(groups.map((group) => sentinelMs(group.intervalUs, kernelTickUs)));
+  return [...lifetimesMs].flatMap((lifetimeMs) =>
+    chain(sentinelChain(lifetimeMs), [`update @armed { ${SENTINEL} timeout ${lifetimeMs}ms }`, handOn]),
+  );
+}
+
+function lifetimeChains(
+  group: FencedGroup,
+  elements: readonly LeasedElement[],
+  kernelTickUs: number,
+  handOn: string,
+): string[] {
+  return lifetimesMs(group, kernelTickUs).flatMap((lifetimeMs) =>
+    chain(lifetimeChain(group, lifetimeMs), [
+      ...elements.map(({ set, key }) => `update @${set} { ${key} timeout ${lifetimeMs}ms }`),
+      handOn,
+    ]),
+  );
+}
+
+// CLOSE also takes away the sentinel that it names: an OPEN or REFRESH that is still queued for it comes too late.
+function closeChain(group: FencedGroup, elements: readonly LeasedElement[], handOn: string): string[] {
+  return chain(`g${group.id}_close`, [
+    `delete @armed { ${SENTINEL} }`,
+    ...elements.map(({ set, key }) => `delete @${set} { ${key} }`),
+    handOn,
+  ]);
+}
+
+function verdictChain(groups: readonly FencedGroup[], config: RulesetConfig): string[] {
+  const secret = Buffer.from(config.secret).toString('hex');
+  const toSentinel = groups.map(
+    (group) => `${group.id} : goto ${sentinelChain(sentinelMs(group.intervalUs, config.kernelTickUs))}`,
+  );
+  const toClose = groups.map((group) => `${group.id} : goto g${group.id}_close`);
+  const toLifetime = groups.flatMap((group) =>
+    lifetimesMs(group, config.kernelTickUs).flatMap((lifetimeMs) => {
+      const target = `goto ${lifetimeChain(group, lifetimeMs)}`;
+      const step = lifetimeMs / STEP_MS;
+      return [
+        `${groupAndCode(group, leaseCode({ kind: 'refresh', step }))} : ${target}`,
+        `${groupAndCode(group, leaseCode({ kind: 'open', step }))} : ${target}`,
+      ];
+    }),
+  );
+  return chain('lease', [
+    `${SECRET} != 0x${secret} drop`,
+    `${CODE} ${leaseCode({ kind: 'arm' })} ${GROUP} vmap { ${toSentinel.join(', ')} }`,
+    `${CODE} ${leaseCode({ kind: 'close' })} ${GROUP} vmap { ${toClose.join(', ')} }`,
+    `${SENTINEL} != @armed drop`,
+    // REFRESH only: an element that has expired, collected or not, would be made anew by `update`.
+    `${OPEN_BIT} 0 ${GROUP} != @alive drop`,
+    `delete @armed { ${SENTINEL} }`,
+    `${GROUP_AND_CODE} vmap { ${toLifetime.join(', ')} }`,
+    // Also for datagrams too short for the fields above: a rule that reads past the end does not match.
+    'drop',
+  ]);
+}
+
+function sentinelChain(lifetimeMs: number): string {
+  return `arm_${lifetimeMs}ms`;
+}
+
+function lifetimeChain(group: FencedGroup, lifetimeMs: number): string {
+  return `g${group.id}_${lifetimeMs}ms`;
+}
+
+function groupAndCode(group: FencedGroup, code: number): number {
+  return group.id * 0x1_0000 + code;
+}
+
+/** A regular chain, one rule per line. */
+export function chain(name: string, rules: readonly string[]): string[] {
+  return [`chain ${name} {`, ...rules.map((rule) => `  ${rule}`), '}'];
+}

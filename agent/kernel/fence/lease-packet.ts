@@ -1,0 +1,64 @@
+/**
+ * The lease packet, the payload of a UDP datagram to 127.0.0.1:3113. All fields in network order:
+ *
+ *      0                16        20      22      24
+ *     +------------------+---------+-------+-------+
+ *     | secret           | nonce   | group | code  |
+ *     +------------------+---------+-------+-------+
+ *
+ * `netdev tiebreak` acts on it at lo's ingress and rewrites the port to 3114, `inet tiebreak` acts at prerouting and
+ * rewrites to 3115, where the agent listens. What arrives there has taken effect in both tables.
+ */
+
+/** Where the agent sends to. */
+export const LEASE_PORT = 3113;
+/** Between the two tables. */
+export const HANDED_ON_PORT = 3114;
+/** Where the agent listens. */
+export const CONFIRMED_PORT = 3115;
+
+export const SECRET_BYTES = 16;
+export const LEASE_PACKET_BYTES = 24;
+
+/** Group 0 has no addresses: the self-test and `isIntact` use it. */
+export const SELF_TEST_GROUP = 0;
+export const GROUP_ID_MAX = 65_535;
+
+const CODE_ARM = 0;
+const CODE_CLOSE = 0x7fff;
+const OPEN_BIT = 0x8000;
+
+/** What a lease packet asks for. `step` x 4 ms is the lifetime (see `arithmetic.ts`). */
+export type LeaseAct =
+  | { readonly kind: 'arm' }
+  | { readonly kind: 'refresh'; readonly step: number }
+  | { readonly kind: 'open'; readonly step: number }
+  | { readonly kind: 'close' };
+
+/** The 16 bits by which the ruleset knows an act. */
+export function leaseCode(act: LeaseAct): number {
+  switch (act.kind) {
+    case 'arm':
+      return CODE_ARM;
+    case 'close':
+      return CODE_CLOSE;
+    case 'refresh':
+      return act.step;
+    case 'open':
+      return OPEN_BIT | act.step;
+  }
+}
+
+/**
+ * Encodes a lease packet. `nonce` (u32) names the sentinel: ARM sets it, REFRESH and OPEN must name a live one and use
+ * it up, CLOSE takes it away.
+ */
+export function encodeLeasePacket(secret: Uint8Array, nonce: number, groupId: number, act: LeaseAct): Uint8Array {
+  const bytes = new Uint8Array(LEASE_PACKET_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(secret.subarray(0, SECRET_BYTES), 0);
+  view.setUint32(16, nonce);
+  view.setUint16(20, groupId);
+  view.setUint16(22, leaseCode(act));
+  return bytes;
+}

@@ -1,0 +1,100 @@
+/** Ethernet frames that announce an address. Pure: bytes in, bytes out. Malformed arguments are bugs and throw. */
+
+const ETHERTYPE_IPV4 = 0x0800;
+const ETHERTYPE_ARP = 0x0806;
+const ETHERTYPE_IPV6 = 0x86dd;
+const ETHERNET_HEADER_BYTES = 14;
+const IPV6_HEADER_BYTES = 40;
+const ARP_BYTES = 28;
+const NEIGHBOUR_ADVERTISEMENT_BYTES = 32;
+const ICMPV6 = 58;
+const ND_HOP_LIMIT = 255; // RFC 4861 section 7.1.2: receivers drop anything else
+const BROADCAST_MAC = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
+const ALL_NODES = Uint8Array.of(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1); // RFC 2464 section 7
+
+/** Bytes of a MAC address. */
+export const MAC_BYTES = 6;
+
+/**
+ * A gratuitous ARP, 42 bytes: a broadcast ARP *request* whose sender and target are both `address` (RFC 5227 section
+ * 3 prefers the request form; RFC 9568 section 6.4.2). Byte for byte what keepalived sends, target hardware address
+ * ff:ff:ff:ff:ff:ff included: no receiver looks at that field, and switches and hosts in the field have seen it.
+ */
+export function gratuitousArpFrame({ mac, address }: { mac: Uint8Array; address: Uint8Array }): Uint8Array {
+  requireBytes('MAC address', mac, MAC_BYTES);
+  requireBytes('IPv4 address', address, 4);
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + ARP_BYTES);
+  const view = new DataView(frame.buffer);
+  writeEthernetHeader(frame, BROADCAST_MAC, mac, ETHERTYPE_ARP);
+  view.setUint16(14, 1); // hardware type: Ethernet
+  view.setUint16(16, ETHERTYPE_IPV4);
+  view.setUint8(18, MAC_BYTES);
+  view.setUint8(19, address.length);
+  view.setUint16(20, 1); // operation: request
+  frame.set(mac, 22);
+  frame.set(address, 28);
+  frame.set(BROADCAST_MAC, 32);
+  frame.set(address, 38);
+  return frame;
+}
+
+/**
+ * An unsolicited neighbour advertisement to all nodes, 86 bytes (RFC 4861 section 4.4): from `address` about `address`,
+ * S = 0, O = 1 so that stale cache entries are overwritten, with the target link-layer address option.
+ * `router` is the R flag: true where the address is a router's, as RFC 9568 section 6.4.2 asks; a host that sets it
+ * wrongly becomes somebody's default router, one that clears it wrongly is dropped from their list.
+ */
+export function unsolicitedNeighbourAdvertisementFrame(announcement: {
+  mac: Uint8Array;
+  address: Uint8Array;
+  router: boolean;
+}): Uint8Array {
+  const { mac, address, router } = announcement;
+  requireBytes('MAC address', mac, MAC_BYTES);
+  requireBytes('IPv6 address', address, 16);
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + NEIGHBOUR_ADVERTISEMENT_BYTES);
+  const view = new DataView(frame.buffer);
+  writeEthernetHeader(frame, ALL_NODES_MAC, mac, ETHERTYPE_IPV6);
+
+  view.setUint32(14, 0x60000000); // version 6, no traffic class, no flow label
+  view.setUint16(18, NEIGHBOUR_ADVERTISEMENT_BYTES);
+  view.setUint8(20, ICMPV6);
+  view.setUint8(21, ND_HOP_LIMIT);
+  frame.set(address, 22);
+  frame.set(ALL_NODES, 38);
+
+  view.setUint8(54, 136); // type: neighbour advertisement
+  view.setUint8(58, (router ? 0x80 : 0) | 0x20); // R, S, O
+  frame.set(address, 62);
+  view.setUint8(78, 2); // option: target link-layer address
+  view.setUint8(79, 1); // of one unit of 8 bytes
+  frame.set(mac, 80);
+
+  const message = frame.subarray(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES);
+  view.setUint16(56, icmpv6Checksum(address, ALL_NODES, message));
+  return frame;
+}
+
+function writeEthernetHeader(frame: Uint8Array, destination: Uint8Array, source: Uint8Array, etherType: number): void {
+  frame.set(destination, 0);
+  frame.set(source, MAC_BYTES);
+  frame[12] = etherType >> 8;
+  frame[13] = etherType & 0xff;
+}
+
+/** RFC 4443 section 2.3: over the pseudo-header and the message, whose checksum field is still zero. */
+function icmpv6Checksum(source: Uint8Array, destination: Uint8Array, message: Uint8Array): number {
+  let sum = message.length + ICMPV6;
+  for (const part of [source, destination, message]) {
+    for (let offset = 0; offset < part.length; offset += 2) {
+      sum += ((part[offset] ?? 0) << 8) | (part[offset + 1] ?? 0);
+    }
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+function requireBytes(what: string, bytes: Uint8Array, length: number): void {
+  if (bytes.length !== length) throw new RangeError(`${what} has ${length} bytes, not ${bytes.length}`);
+}

@@ -1,0 +1,128 @@
+import { constants } from 'node:os';
+import { addressBytes } from './address-family.ts';
+import { type SystemResult, systemError } from './errno.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from './netlink-message.ts';
+import { type NetlinkSocket, type NetlinkVerdict, openNetlink } from './netlink-socket.ts';
+import * as message from './rtnetlink-message.ts';
+
+const NETLINK_ROUTE = 0;
+
+/** What a change came to. `already-there` and `not-there` are no errors: the kernel is in the wanted state. */
+export type Change = 'done' | 'already-there' | 'not-there';
+
+/**
+ * The kernel's links, addresses and routes, in the network namespace that the process was in when it was opened.
+ * Each call is synchronous and returns the kernel's verdict; a change has taken effect when it returns.
+ */
+export interface Rtnetlink {
+  links(): SystemResult<message.Link[]>;
+  /** Addresses of all interfaces, or of one. */
+  addresses(interfaceIndex?: number): SystemResult<message.InterfaceAddress[]>;
+  /**
+   * Adds an address that must not exist yet (never a replace: that would re-create what has expired). IPv6 without
+   * duplicate address detection and deprecated as source. In IPv4 the same address with another prefix length is
+   * another address to the kernel, so look at `addresses` to find out whether it is there in any form.
+   */
+  addAddress(address: message.AddressSpecification): SystemResult<'done' | 'already-there'>;
+  /** Removes the address with just this prefix length. `not-there` also when the interface itself has gone. */
+  removeAddress(address: message.AddressSpecification): SystemResult<'done' | 'not-there'>;
+  /** Adds a route to the main table, marked with our protocol number (112). */
+  addRoute(route: message.RouteSpecification): SystemResult<'done' | 'already-there'>;
+  /** Removes a route that carries our protocol number; others' routes are `not-there`. */
+  removeRoute(route: message.RouteSpecification): SystemResult<'done' | 'not-there'>;
+  /** The routes in the main table that carry our protocol number. */
+  ourRoutes(): SystemResult<message.RouteSpecification[]>;
+  /** Creates a macvlan (private mode) for a virtual MAC and brings it up. */
+  addMacvlan(macvlan: message.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
+  removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
+  setLinkUp(interfaceIndex: number, up: boolean): SystemResult<'done'>;
+  close(): void;
+}
+
+/** Opens rtnetlink. Reading needs no privilege; changing needs CAP_NET_ADMIN and fails with `EPERM` without it. */
+export function openRtnetlink(): SystemResult<Rtnetlink> {
+  const opened = openNetlink(NETLINK_ROUTE);
+  return opened.ok ? { ok: true, value: rtnetlink(opened.value) } : opened;
+}
+
+type Parts = ReturnType<typeof message.encodeNewAddress>;
+
+function rtnetlink(socket: NetlinkSocket): Rtnetlink {
+  function add(call: string, type: number, { body, attributes }: Parts): SystemResult<'done' | 'already-there'> {
+    const verdict = socket.request(type, NLM_F_CREATE | NLM_F_EXCL, body, attributes);
+    if (verdict.ok) return { ok: true, value: 'done' };
+    if (verdict.code === 'EEXIST') return { ok: true, value: 'already-there' };
+    return refused(call, verdict);
+  }
+
+  function remove(
+    call: string,
+    absent: readonly string[],
+    type: number,
+    { body, attributes }: Parts,
+  ): SystemResult<'done' | 'not-there'> {
+    const verdict = socket.request(type, 0, body, attributes);
+    if (verdict.ok) return { ok: true, value: 'done' };
+    if (absent.includes(verdict.code)) return { ok: true, value: 'not-there' };
+    return refused(call, verdict);
+  }
+
+  function dump<Row>(
+    type: number,
+    body: Uint8Array,
+    decode: (payload: Uint8Array) => Row | undefined,
+  ): SystemResult<Row[]> {
+    const answer = socket.dump(type, body);
+    if (!answer.ok) return answer;
+    return { ok: true, value: answer.value.map(({ payload }) => decode(payload)).filter((row) => row !== undefined) };
+  }
+
+  return {
+    links: () => dump(message.RTM_GETLINK, message.encodeGetLinks(), message.decodeLink),
+    addresses(interfaceIndex) {
+      const all = dump(message.RTM_GETADDR, message.encodeGetAddresses(), message.decodeAddress);
+      if (!all.ok || interfaceIndex === undefined) return all;
+      return { ok: true, value: all.value.filter((address) => address.interfaceIndex === interfaceIndex) };
+    },
+    addAddress(address) {
+      const wrong = malformedAddress(address);
+      if (wrong !== undefined) return systemError('add address', constants.errno.EINVAL, wrong);
+      return add('add address', message.RTM_NEWADDR, message.encodeNewAddress(address));
+    },
+    removeAddress(address) {
+      const wrong = malformedAddress(address);
+      if (wrong !== undefined) return systemError('remove address', constants.errno.EINVAL, wrong);
+      const absent = ['EADDRNOTAVAIL', 'ENODEV', 'ENXIO'];
+      return remove('remove address', absent, message.RTM_DELADDR, message.encodeDeleteAddress(address));
+    },
+    addRoute: (route) => add('add route', message.RTM_NEWROUTE, message.encodeNewRoute(route)),
+    removeRoute: (route) =>
+      remove('remove route', ['ESRCH', 'ENODEV'], message.RTM_DELROUTE, message.encodeDeleteRoute(route)),
+    ourRoutes: () => dump(message.RTM_GETROUTE, message.encodeGetRoutes(), message.decodeOurRoute),
+    addMacvlan: (macvlan) => add('add macvlan', message.RTM_NEWLINK, message.encodeNewMacvlan(macvlan)),
+    removeLink: (interfaceIndex) =>
+      remove('remove link', ['ENODEV'], message.RTM_DELLINK, {
+        body: message.encodeLinkState(interfaceIndex, false),
+        attributes: [],
+      }),
+    setLinkUp(interfaceIndex, up) {
+      const verdict = socket.request(message.RTM_NEWLINK, 0, message.encodeLinkState(interfaceIndex, up), []);
+      return verdict.ok ? { ok: true, value: 'done' } : refused(`set link ${up ? 'up' : 'down'}`, verdict);
+    },
+    close: () => socket.close(),
+  };
+}
+
+function refused(call: string, verdict: Exclude<NetlinkVerdict, { ok: true }>): SystemResult<never> {
+  return systemError(call, verdict.errno, verdict.reason);
+}
+
+function malformedAddress({ family, address, prefixLength, label }: message.AddressSpecification): string | undefined {
+  const bytes = addressBytes(family);
+  if (address.length !== bytes) return `an ${family} address has ${bytes} bytes, not ${address.length}`;
+  if (prefixLength < 0 || prefixLength > bytes * 8) return `prefix length ${prefixLength} is outside 0..${bytes * 8}`;
+  if (label !== undefined && new TextEncoder().encode(label).length > message.NAME_BYTES_MAX) {
+    return `label ${label} is longer than ${message.NAME_BYTES_MAX} bytes`;
+  }
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import { type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
+import pretty from 'pino-pretty';
+
+export type { Logger } from 'pino';
+
+/** From the quietest to the most talkative. */
+export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const SECRET_FIELDS = ['token', 'apiToken', 'key', 'keys', 'secret', 'secrets', 'groupKeys', 'authorization'];
+/** pino matches paths of a fixed depth: the field itself, and inside one and two levels of objects. */
+const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+
+export function isLogLevel(text: string): text is LogLevel {
+  return LOG_LEVELS.some((level) => level === text);
+}
+
+/**
+ * Writes to stderr: lines of JSON, or coloured text when a person looks at a terminal. Writing is synchronous, so that
+ * the last line before a crash is not lost.
+ */
+export function createLogger(level: LogLevel): Logger {
+  return process.stderr.isTTY
+    ? pino(loggerOptions(level), pretty({ destination: 2, sync: true, ignore: 'pid,hostname' }))
+    : pino(loggerOptions(level), pino.destination({ dest: 2, sync: true }));
+}
+
+/** What every logger has, wherever it writes. */
+export function loggerOptions(level: LogLevel): LoggerOptions {
+  return { level, timestamp: stdTimeFunctions.isoTime, redact: { paths: REDACTED, censor: '[secret]' } };
+}

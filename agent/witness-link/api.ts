@@ -1,0 +1,51 @@
+import type { Ballot } from '@tiebreak/shared/lease';
+import type { DropCounts } from './frame.ts';
+import type { KnownGroup } from './requests.ts';
+import type { Reply } from './session.ts';
+import type { LinkLog, WitnessLinkState } from './state.ts';
+
+export type WitnessLinkOptions = {
+  /** Where the witness is; https:// or http://. */
+  url: string;
+  cluster: string;
+  node: string;
+  /** This node's credential, `tbn1.<witness id>.<secret>`; see `parseNodeToken`. */
+  token: string;
+  /** Grows with each start of the agent. */
+  incarnation: number;
+  /** The highest grant serial seen so far, as persisted (L14). */
+  serial: number;
+  /** The groups that this node takes part in, read anew for each hello and each vote. */
+  groups: () => KnownGroup[];
+  /** CLOCK_BOOTTIME in µs. */
+  nowUs: () => number;
+  /** 0..1 */
+  random: () => number;
+  /** A verified answer. `sentAtUs` is when the answered request was first sent: leases count from it (L2). */
+  onReply(reply: Reply): void;
+  /** A hint that the group's vote can be had; never a grant. */
+  onFreed(group: string): void;
+  onState(state: WitnessLinkState): void;
+  /** The serial grew: persist it. Called before the reply that carried it. */
+  onSerial(serial: number): void;
+  log(event: LinkLog): void;
+};
+
+export type WitnessLink = {
+  /**
+   * Asks for the group's vote at this ballot, for `promiseMs` (1 to 10 000). Returns the id that the reply will carry;
+   * a vote without a reply within `promiseMs` never gets one. Throws for a group that `groups` does not name.
+   */
+  vote(group: string, ballot: Ballot, promiseMs: number): number;
+  /** Gives the group's vote back. Votes of the group that are still under way are forgotten. */
+  release(group: string, ballot: Ballot): number;
+  state(): WitnessLinkState;
+  /** Of the last 64 rehearsals, storage write included; null before the first. */
+  voteTimes(): { p50Ms: number | null; p99Ms: number | null };
+  /** What came from the witness and was not believed, by reason. */
+  dropped(): DropCounts;
+  /** Asks for one more rehearsal now; nothing happens while the link is down. */
+  rehearse(): void;
+  /** Ends everything; no callback follows and nothing keeps the process alive. */
+  close(): void;
+};

@@ -1,0 +1,228 @@
+import { LINK_PING, LINK_PONG } from '@tiebreak/shared/wire';
+import type { buildConnector } from 'undici';
+import { reconnectDelayMs, refusedDelayMs } from './backoff.ts';
+import { Heartbeat, PING_INTERVAL_MS } from './heartbeat.ts';
+import { type CloseCause, WitnessSocket } from './socket.ts';
+import type { LinkLog, WitnessLinkState } from './state.ts';
+
+const UNREACHABLE_AFTER_MS = 2_500;
+/** For name, TCP, TLS, upgrade and the answered hello together. */
+const CONNECT_DEADLINE_MS = 5_000;
+const START_SPREAD_MS = 200;
+const CHECKS_PER_PING = 4;
+/** RFC 6455, 7.4.1 */
+const POLICY_VIOLATION = 1008;
+/** The witness's own close code: a newer link of this node has taken this one's place. */
+const SUPERSEDED = 4001;
+/** A link that lived for less does not end a series of failures: else two agents with one token would fight fast. */
+const STEADY_AFTER_MS = 10_000;
+
+export type KeeperOptions = {
+  url: URL;
+  token: string;
+  connect: buildConnector.connector;
+  nowUs: () => number;
+  random: () => number;
+  onOpen(): void;
+  onText(text: string): void;
+  /** @param dead the path fell silent, instead of the other side closing */
+  onDown(dead: boolean): void;
+  onState(state: WitnessLinkState): void;
+  log(event: LinkLog): void;
+};
+
+/** Why a refused handshake is one, and what to do; null: worth another try soon. */
+function refusalOf(cause: CloseCause): string | null {
+  if (cause.kind === 'closed') {
+    return cause.code === POLICY_VIOLATION
+      ? `the witness closed the link: ${cause.reason || 'policy violation'}`
+      : null;
+  }
+  if (cause.kind === 'failed') return null;
+  switch (cause.status) {
+    case 401:
+      return 'the witness does not accept this token (401): compare [witness] url and cluster, or enroll this node again and replace its token_file';
+    case 403:
+      return 'the token is not good for this cluster or node (403): compare [witness] cluster and node with the enrolment';
+    case 404:
+      return 'the witness does not know this cluster, or the URL is no witness (404): compare [witness] url and cluster';
+    default:
+      return null;
+  }
+}
+
+function describe(cause: CloseCause): string {
+  switch (cause.kind) {
+    case 'rejected':
+      return `the witness answered the handshake with status ${cause.status}`;
+    case 'closed':
+      if (cause.code === SUPERSEDED)
+        return 'another agent took the place of this link: is its token_file on two hosts?';
+      return `the witness closed the link (${cause.code}${cause.reason ? `, ${cause.reason}` : ''})`;
+    case 'failed':
+      return `no connection to the witness: ${cause.detail}`;
+  }
+}
+
+/** Keeps one WebSocket to the witness alive: connects, pings, notices a dead path within 2.5 s, connects afresh. */
+export class LinkKeeper {
+  readonly #options: KeeperOptions;
+  #state: WitnessLinkState;
+  #socket: WitnessSocket | null = null;
+  #open = false;
+  #stopped = false;
+  #failures = 0;
+  #downSinceUs: number;
+  #connectTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #unreachableTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+    this.#downSinceUs = options.nowUs();
+    this.#state = { kind: 'connecting', sinceUs: this.#downSinceUs, detail: `connecting to ${options.url.host}` };
+  }
+
+  get state(): WitnessLinkState {
+    return this.#state;
+  }
+
+  start(): void {
+    this.#expectConnection();
+    this.#connectIn(this.#options.random() * START_SPREAD_MS);
+  }
+
+  /** Only while the socket is open. */
+  send(text: string): void {
+    this.#socket?.send(text);
+  }
+
+  /** The witness has answered hello and proven who it is: now the link counts as connected. */
+  welcomed(): void {
+    clearTimeout(this.#deadlineTimer);
+    clearTimeout(this.#unreachableTimer);
+    this.#become('connected', `connected to ${this.#options.url.host}`);
+  }
+
+  /** Nothing but an operator can mend this; ask again now and then in case one does. */
+  refuse(detail: string): void {
+    this.#drop(false);
+    this.#refused(detail);
+  }
+
+  close(): void {
+    this.#stopped = true;
+    this.#stopTimers();
+    clearTimeout(this.#unreachableTimer);
+    clearTimeout(this.#connectTimer);
+    this.#socket?.close();
+    this.#socket = null;
+  }
+
+  #connectIn(delayMs: number): void {
+    clearTimeout(this.#connectTimer);
+    if (this.#stopped) return;
+    this.#connectTimer = setTimeout(() => this.#connect(), delayMs);
+  }
+
+  #connect(): void {
+    const { connect, onText, token, url } = this.#options;
+    const heartbeat = new Heartbeat();
+    this.#socket = new WitnessSocket(url, token, connect, {
+      open: () => {
+        this.#open = true;
+        this.#beat(heartbeat);
+        this.#options.onOpen();
+      },
+      text: (text) => (text === LINK_PONG ? heartbeat.ponged() : onText(text)),
+      closed: (cause) => this.#closedBy(cause),
+    });
+    this.#deadlineTimer = setTimeout(() => {
+      this.#lost(`the witness did not answer within ${CONNECT_DEADLINE_MS / 1_000} s`, true);
+    }, CONNECT_DEADLINE_MS);
+  }
+
+  #beat(heartbeat: Heartbeat): void {
+    const { nowUs } = this.#options;
+    let checks = 0;
+    this.#pingTimer = setInterval(() => {
+      if (heartbeat.missed(nowUs())) {
+        this.#lost('the witness fell silent', true);
+        return;
+      }
+      checks += 1;
+      if (checks % CHECKS_PER_PING !== 0) return;
+      heartbeat.pinged(nowUs());
+      this.#socket?.send(LINK_PING);
+    }, PING_INTERVAL_MS / CHECKS_PER_PING);
+  }
+
+  #closedBy(cause: CloseCause): void {
+    const refusal = refusalOf(cause);
+    if (refusal === null) this.#lost(describe(cause), false);
+    else this.refuse(refusal);
+  }
+
+  #lost(detail: string, dead: boolean): void {
+    const { log, nowUs, random } = this.#options;
+    const steady = this.#state.kind === 'connected' && nowUs() - this.#state.sinceUs >= STEADY_AFTER_MS * 1_000;
+    if (steady) this.#failures = 0;
+    const delayMs = reconnectDelayMs(this.#failures, random());
+    this.#failures += 1;
+    log({
+      level: this.#state.kind === 'connected' ? 'info' : 'debug',
+      message: `${detail}; connecting again`,
+      in_ms: Math.round(delayMs),
+    });
+    this.#drop(dead);
+    if (nowUs() - this.#downSinceUs >= UNREACHABLE_AFTER_MS * 1_000) this.#become('unreachable', detail);
+    else if (this.#state.kind !== 'unreachable') this.#become('connecting', detail);
+    this.#connectIn(delayMs);
+  }
+
+  #refused(detail: string): void {
+    clearTimeout(this.#unreachableTimer);
+    this.#become('refused', detail);
+    this.#connectIn(refusedDelayMs(this.#options.random()));
+  }
+
+  /** Takes the socket down; the cause has been told, so the socket itself stays silent. */
+  #drop(dead: boolean): void {
+    this.#stopTimers();
+    this.#socket?.destroy();
+    this.#socket = null;
+    if (this.#state.kind === 'connected') {
+      this.#downSinceUs = this.#options.nowUs();
+      this.#expectConnection();
+    }
+    if (!this.#open) return;
+    this.#open = false;
+    this.#options.onDown(dead);
+  }
+
+  #expectConnection(): void {
+    clearTimeout(this.#unreachableTimer);
+    this.#unreachableTimer = setTimeout(() => {
+      this.#become('unreachable', `${this.#state.detail}; no connection for ${UNREACHABLE_AFTER_MS / 1_000} s`);
+    }, UNREACHABLE_AFTER_MS);
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#deadlineTimer);
+  }
+
+  #become(kind: WitnessLinkState['kind'], detail: string): void {
+    const former = this.#state;
+    if (former.kind === kind && former.detail === detail) return;
+    const { log, nowUs, onState } = this.#options;
+    this.#state = { kind, sinceUs: former.kind === kind ? former.sinceUs : nowUs(), detail };
+    if (former.kind === kind) return;
+    log({
+      level: kind === 'refused' || kind === 'unreachable' ? 'warn' : 'info',
+      message: `witness link ${kind}: ${detail}`,
+    });
+    onState(this.#state);
+  }
+}

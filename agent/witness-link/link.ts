@@ -1,0 +1,231 @@
+import type { Ballot } from '@tiebreak/shared/lease';
+import type { WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
+import { buildConnector } from 'undici';
+import { Addresses } from './addresses.ts';
+import type { WitnessLink, WitnessLinkOptions } from './api.ts';
+import { type DropCounts, type DropReason, noDrops } from './frame.ts';
+import { HttpsPath, WARM_INTERVAL_MS } from './https.ts';
+import { LinkKeeper } from './keeper.ts';
+import { Rehearsals } from './rehearsals.ts';
+import { type Effect, type Path, WitnessSession } from './session.ts';
+import type { WitnessLinkState } from './state.ts';
+import { parseNodeToken } from './token.ts';
+import { VoteTimes } from './vote-times.ts';
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const TCP_KEEP_ALIVE_MS = 30_000;
+/** The witness signs what it grants (200) and what it refuses (409); other statuses come from before it. */
+const SIGNED_STATUSES = [200, 409];
+
+/**
+ * Opens the agent's one link to the witness, and keeps it: a warm WebSocket with HTTPS as the second way.
+ *
+ * @throws TypeError if the token or the URL is malformed
+ */
+export function openWitnessLink(options: WitnessLinkOptions): WitnessLink {
+  const link = new Link(options);
+  link.start();
+  return link;
+}
+
+class Link implements WitnessLink {
+  readonly #options: WitnessLinkOptions;
+  readonly #session: WitnessSession;
+  readonly #addresses: Addresses;
+  readonly #https: HttpsPath;
+  readonly #keeper: LinkKeeper;
+  readonly #rehearsals: Rehearsals;
+  readonly #times = new VoteTimes();
+  readonly #dropped: DropCounts = noDrops();
+  #dueTimer: NodeJS.Timeout | undefined;
+  #warmTimer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: WitnessLinkOptions) {
+    const { incarnation, node, nowUs, random, serial } = options;
+    const parsed = parseNodeToken(options.token);
+    if (!parsed.ok) throw new TypeError(parsed.reason);
+    const url = new URL(options.url);
+    this.#options = options;
+    this.#session = new WitnessSession({ node, incarnation, serial, groups: options.groups, ...parsed.token });
+    this.#addresses = new Addresses(url.hostname);
+    const connect = buildConnector({
+      allowH2: false,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      lookup: this.#addresses.lookup,
+      timeout: CONNECT_TIMEOUT_MS,
+    });
+    this.#https = new HttpsPath(url, options.token, connect);
+    const socketUrl = new URL(`/v1/clusters/${options.cluster}/link`, url);
+    socketUrl.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
+    this.#keeper = new LinkKeeper({
+      url: socketUrl,
+      token: options.token,
+      connect,
+      nowUs,
+      random,
+      log: options.log,
+      onOpen: () => this.#perform(this.#session.socketOpened(nowUs())),
+      onText: (text) => this.#receive('socket', text),
+      onDown: (dead) => this.#down(dead),
+      onState: (state) => this.#closed || options.onState(state),
+    });
+    this.#rehearsals = new Rehearsals(() => this.rehearse(), nowUs);
+  }
+
+  start(): void {
+    this.#keeper.start();
+    void this.#https.warm();
+    this.#warmTimer = setInterval(() => void this.#https.warm(), WARM_INTERVAL_MS);
+  }
+
+  vote(group: string, ballot: Ballot, promiseMs: number): number {
+    const { effects, requestId } = this.#session.vote(group, ballot, promiseMs, this.#options.nowUs());
+    this.#perform(effects);
+    return requestId;
+  }
+
+  release(group: string, ballot: Ballot): number {
+    const { effects, requestId } = this.#session.release(group, ballot, this.#options.nowUs());
+    this.#perform(effects);
+    return requestId;
+  }
+
+  state(): WitnessLinkState {
+    return this.#keeper.state;
+  }
+
+  voteTimes(): { p50Ms: number | null; p99Ms: number | null } {
+    return { p50Ms: this.#times.percentileMs(50), p99Ms: this.#times.percentileMs(99) };
+  }
+
+  dropped(): DropCounts {
+    return { ...this.#dropped };
+  }
+
+  rehearse(): void {
+    this.#perform(this.#session.rehearse(this.#options.nowUs()));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#dueTimer);
+    clearInterval(this.#warmTimer);
+    this.#rehearsals.stop();
+    this.#keeper.close();
+    this.#https.close();
+    this.#addresses.close();
+  }
+
+  #receive(path: Path, text: string): void {
+    this.#perform(this.#session.receive(path, text, this.#options.nowUs()));
+  }
+
+  #down(dead: boolean): void {
+    if (dead) this.#https.renew();
+    this.#addresses.refresh();
+    this.#rehearsals.stop();
+    this.#perform(this.#session.socketClosed(this.#options.nowUs()));
+  }
+
+  #perform(effects: Effect[]): void {
+    for (const effect of effects) {
+      if (this.#closed) return;
+      this.#performOne(effect);
+    }
+    this.#arm();
+  }
+
+  #performOne(effect: Effect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#send(effect.path, effect.request);
+        return;
+      case 'serial':
+        this.#options.onSerial(effect.serial);
+        return;
+      case 'welcome':
+        this.#keeper.welcomed();
+        this.#rehearsals.connected();
+        return;
+      case 'unwelcome':
+        this.#keeper.refuse(`the witness refused this node: ${refusalText(effect.result)}`);
+        return;
+      case 'rehearsed':
+        this.#times.add(effect.durationUs / 1_000);
+        return;
+      case 'reply':
+        this.#options.onReply(effect.reply);
+        return;
+      case 'freed':
+        this.#options.onFreed(effect.group);
+        return;
+      case 'unanswered':
+        this.#unanswered(effect);
+        return;
+      case 'dropped':
+        this.#drop(effect.reason);
+        return;
+    }
+  }
+
+  #send(path: Path, request: WitnessRequest): void {
+    const text = JSON.stringify(request);
+    if (path === 'socket') this.#keeper.send(text);
+    else if (request.type === 'vote') void this.#ask('POST', request.group, request.sequence, text);
+    else if (request.type === 'release') void this.#ask('DELETE', request.group, request.sequence, text);
+  }
+
+  async #ask(method: 'POST' | 'DELETE', group: string, sequence: number, text: string): Promise<void> {
+    const path = `/v1/clusters/${this.#options.cluster}/groups/${group}/vote`;
+    const answer = await this.#https.ask(method, path, text);
+    if (this.#closed) return;
+    if (answer.ok && SIGNED_STATUSES.includes(answer.status)) {
+      this.#receive('https', answer.text);
+      return;
+    }
+    const detail = answer.ok ? `status ${answer.status}` : answer.detail;
+    this.#options.log({ level: 'debug', message: `no vote over HTTPS: ${detail}`, group, sequence });
+    this.#session.httpsFailed(sequence, this.#options.nowUs());
+    this.#arm();
+  }
+
+  #unanswered({ asked, ageUs }: Extract<Effect, { kind: 'unanswered' }>): void {
+    this.#options.log({
+      level: 'debug',
+      message: `the witness left a ${asked.type} unanswered`,
+      after_ms: ageUs / 1_000,
+    });
+    // A rehearsal that never came back is the slowest of all, not one to leave out of the measure.
+    if (asked.type === 'rehearsal') this.#times.add(ageUs / 1_000);
+  }
+
+  #drop(reason: DropReason): void {
+    this.#dropped[reason] += 1;
+    const count = this.#dropped[reason];
+    const level = count === 1 && reason !== 'not_outstanding' ? 'warn' : 'debug';
+    this.#options.log({ level, message: `dropped a message from the witness: ${reason}`, reason, count });
+    if (reason === 'wrong_witness') {
+      this.#keeper.refuse(
+        'another witness answers at this URL than the one that enrolled this node: enroll it there anew',
+      );
+    } else if (reason === 'bad_mac' && this.state().kind !== 'connected') {
+      this.#keeper.refuse('the witness cannot prove that it knows this token: enroll this node again');
+    }
+  }
+
+  #arm(): void {
+    clearTimeout(this.#dueTimer);
+    if (this.#closed) return;
+    const { nowUs } = this.#options;
+    const deadlineUs = this.#session.nextDeadlineUs();
+    if (deadlineUs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.max(0, Math.ceil((deadlineUs - nowUs()) / 1_000));
+    this.#dueTimer = setTimeout(() => this.#perform(this.#session.tick(nowUs())), delayMs);
+  }
+}
+
+function refusalText(result: WitnessResult): string {
+  return result.kind === 'refused' ? result.reason : result.kind;
+}

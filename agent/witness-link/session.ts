@@ -1,0 +1,241 @@
+import type { Ballot } from '@tiebreak/shared/lease';
+import type { WitnessMessage, WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
+import { type DropReason, openFrame } from './frame.ts';
+import { type Asked, answers, buildRequest, type KnownGroup, outlivesSocket } from './requests.ts';
+import { Stamp } from './stamp.ts';
+
+export const REPEAT_AFTER_US = 500_000;
+const RESEND_AFTER_FAILURE_US = 100_000;
+const STALE_RETRIES = 2;
+const SENDS_MAX = 4;
+const ANSWER_WITHIN_US = 5_000_000;
+
+export type Path = 'socket' | 'https';
+
+export type Reply = { requestId: number; sentAtUs: number; receivedAtUs: number; result: WitnessResult };
+
+/** What the shell does next, in this order. */
+export type Effect =
+  | { kind: 'send'; path: Path; request: WitnessRequest }
+  | { kind: 'serial'; serial: number }
+  | { kind: 'welcome' }
+  | { kind: 'unwelcome'; result: WitnessResult }
+  | { kind: 'rehearsed'; durationUs: number }
+  | { kind: 'reply'; reply: Reply }
+  | { kind: 'freed'; group: string }
+  | { kind: 'unanswered'; asked: Asked; ageUs: number }
+  | { kind: 'dropped'; reason: DropReason };
+
+/** `sentAtUs` is the first send of this very sequence: a repeat may only make the answer older, never younger (L2). */
+type Attempt = { sequence: number; sentAtUs: number; sends: number; repeatAtUs: number };
+
+type Outstanding = {
+  readonly requestId: number;
+  readonly asked: Asked;
+  readonly askedAtUs: number;
+  /** After this the answer would be worth nothing. */
+  readonly expiresAtUs: number;
+  staleRetries: number;
+  /** Null while it waits for the stamp that the answer to `hello` brings. */
+  attempt: Attempt | null;
+};
+
+export type SessionOptions = {
+  node: string;
+  incarnation: number;
+  witnessId: string;
+  replyKey: Buffer;
+  serial: number;
+  groups: () => KnownGroup[];
+};
+
+/**
+ * The agent's side of the witness protocol (L2, L13, L14), without socket, timer or clock: asks and frames in, effects
+ * out. It numbers requests, proves that each was sent just now, believes verified answers to outstanding requests only,
+ * asks again with a fresh stamp when it was refused as stale, and repeats over HTTPS what stays unanswered.
+ */
+export class WitnessSession {
+  readonly #options: SessionOptions;
+  readonly #outstanding = new Map<number, Outstanding>();
+  readonly #stamp = new Stamp();
+  #serial: number;
+  #sequence = 0;
+  #requestId = 0;
+  #socketOpen = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#serial = options.serial;
+  }
+
+  socketOpened(nowUs: number): Effect[] {
+    this.#socketOpen = true;
+    return this.#ask({ type: 'hello' }, nowUs).effects;
+  }
+
+  vote(group: string, ballot: Ballot, promiseMs: number, nowUs: number): { requestId: number; effects: Effect[] } {
+    const known = this.#options.groups().find((candidate) => candidate.group === group);
+    if (!known) throw new Error(`a vote was asked for the unknown group ${group}`);
+    return this.#ask({ type: 'vote', group, ballot, promiseMs, configHash: known.configHash }, nowUs);
+  }
+
+  release(group: string, ballot: Ballot, nowUs: number): { requestId: number; effects: Effect[] } {
+    this.#forgetVotes(group);
+    return this.#ask({ type: 'release', group, ballot }, nowUs);
+  }
+
+  /** Measures the link, hence nothing while there is none. */
+  rehearse(nowUs: number): Effect[] {
+    return this.#socketOpen ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
+  }
+
+  /** Votes and releases that the socket took with it go over HTTPS at once. */
+  socketClosed(nowUs: number): Effect[] {
+    this.#socketOpen = false;
+    const effects: Effect[] = [];
+    for (const outstanding of this.#outstanding.values()) {
+      if (!outlivesSocket(outstanding.asked)) this.#outstanding.delete(outstanding.requestId);
+      else if (!outstanding.attempt) effects.push(this.#start(outstanding, 'https', nowUs));
+      else if (outstanding.attempt.sends === 1) effects.push(this.#repeat(outstanding, outstanding.attempt, nowUs));
+    }
+    return effects;
+  }
+
+  /** @param receivedAtUs when the frame came, on the clock that also stamps the sends */
+  receive(path: Path, frame: string, receivedAtUs: number): Effect[] {
+    const opened = openFrame(frame, this.#options.replyKey, this.#options.witnessId);
+    if (!opened.ok) return [{ kind: 'dropped', reason: opened.reason }];
+    const { message } = opened;
+    if (message.type === 'freed') return [{ kind: 'freed', group: message.group }];
+    if (message.node !== this.#options.node) return [{ kind: 'dropped', reason: 'wrong_node' }];
+    if (message.incarnation !== this.#options.incarnation) return [{ kind: 'dropped', reason: 'wrong_incarnation' }];
+    for (const outstanding of this.#outstanding.values()) {
+      const { attempt } = outstanding;
+      if (attempt?.sequence !== message.sequence) continue;
+      if (!answers(outstanding.asked, message.result)) return [{ kind: 'dropped', reason: 'wrong_result' }];
+      return this.#answered(outstanding, attempt, message, path, receivedAtUs);
+    }
+    return [{ kind: 'dropped', reason: 'not_outstanding' }];
+  }
+
+  /** The HTTPS request with this sequence got no frame back: try again soon, on a fresh connection. */
+  httpsFailed(sequence: number, nowUs: number): void {
+    for (const { attempt } of this.#outstanding.values()) {
+      if (attempt?.sequence !== sequence || attempt.sends >= SENDS_MAX) continue;
+      attempt.repeatAtUs = Math.min(attempt.repeatAtUs, nowUs + RESEND_AFTER_FAILURE_US);
+    }
+  }
+
+  /** Does what has become due. */
+  tick(nowUs: number): Effect[] {
+    const effects: Effect[] = [];
+    for (const outstanding of this.#outstanding.values()) {
+      const { asked, askedAtUs, attempt, expiresAtUs, requestId } = outstanding;
+      if (nowUs >= expiresAtUs) {
+        this.#outstanding.delete(requestId);
+        effects.push({ kind: 'unanswered', asked, ageUs: nowUs - askedAtUs });
+      } else if (outlivesSocket(asked) && nowUs >= this.#repeatAtUs(outstanding)) {
+        effects.push(attempt ? this.#repeat(outstanding, attempt, nowUs) : this.#start(outstanding, 'https', nowUs));
+      }
+    }
+    return effects;
+  }
+
+  /** When `tick` has something to do; Infinity: not before the next event. */
+  nextDeadlineUs(): number {
+    let deadlineUs = Number.POSITIVE_INFINITY;
+    for (const outstanding of this.#outstanding.values()) {
+      const repeatAtUs = outlivesSocket(outstanding.asked) ? this.#repeatAtUs(outstanding) : Number.POSITIVE_INFINITY;
+      deadlineUs = Math.min(deadlineUs, outstanding.expiresAtUs, repeatAtUs);
+    }
+    return deadlineUs;
+  }
+
+  #ask(asked: Asked, nowUs: number): { requestId: number; effects: Effect[] } {
+    this.#requestId += 1;
+    const outstanding: Outstanding = {
+      requestId: this.#requestId,
+      asked,
+      askedAtUs: nowUs,
+      expiresAtUs: nowUs + (asked.type === 'vote' ? asked.promiseMs * 1_000 : ANSWER_WITHIN_US),
+      staleRetries: 0,
+      attempt: null,
+    };
+    this.#outstanding.set(outstanding.requestId, outstanding);
+    const waits = asked.type !== 'hello' && this.#socketOpen && !this.#stamp.known;
+    const effects = waits ? [] : [this.#start(outstanding, this.#socketOpen ? 'socket' : 'https', nowUs)];
+    return { requestId: outstanding.requestId, effects };
+  }
+
+  #repeatAtUs({ askedAtUs, attempt }: Outstanding): number {
+    return attempt ? attempt.repeatAtUs : askedAtUs + REPEAT_AFTER_US;
+  }
+
+  #answered(
+    outstanding: Outstanding,
+    attempt: Attempt,
+    message: Extract<WitnessMessage, { type: 'reply' }>,
+    path: Path,
+    receivedAtUs: number,
+  ): Effect[] {
+    const effects: Effect[] = [];
+    const { asked, requestId } = outstanding;
+    const { result } = message;
+    const stale = result.kind === 'refused' && result.reason === 'stale';
+    this.#stamp.learn(message.stamp_ms, attempt.sentAtUs, receivedAtUs, stale);
+    if (message.serial > this.#serial) {
+      this.#serial = message.serial;
+      effects.push({ kind: 'serial', serial: message.serial });
+    }
+    if (stale && outstanding.staleRetries < STALE_RETRIES) {
+      outstanding.staleRetries += 1;
+      effects.push(this.#start(outstanding, path, receivedAtUs));
+    } else {
+      this.#outstanding.delete(requestId);
+      const { sentAtUs } = attempt;
+      if (outlivesSocket(asked)) effects.push({ kind: 'reply', reply: { requestId, sentAtUs, receivedAtUs, result } });
+      else if (result.kind === 'welcome') effects.push({ kind: 'welcome' });
+      else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
+      else if (asked.type === 'hello') effects.push({ kind: 'unwelcome', result });
+    }
+    return [...effects, ...this.#startWaiting(path, receivedAtUs)];
+  }
+
+  /** With a stamp known, nothing has to wait any longer. */
+  #startWaiting(path: Path, nowUs: number): Effect[] {
+    const waiting = [...this.#outstanding.values()].filter(({ attempt }) => attempt === null);
+    return waiting.map((outstanding) => this.#start(outstanding, path, nowUs));
+  }
+
+  /** A fresh request of its own send time: a new sequence, so that it does not get the stored reply to another. */
+  #start(outstanding: Outstanding, path: Path, nowUs: number): Effect {
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    const { asked } = outstanding;
+    outstanding.attempt = { sequence, sentAtUs: nowUs, sends: 1, repeatAtUs: nowUs + REPEAT_AFTER_US };
+    return {
+      kind: 'send',
+      path: outlivesSocket(asked) ? path : 'socket',
+      request: this.#request(asked, sequence, nowUs),
+    };
+  }
+
+  /** The same sequence again: the witness answers it with the reply that it has stored, unextended (L13). */
+  #repeat(outstanding: Outstanding, attempt: Attempt, nowUs: number): Effect {
+    attempt.sends += 1;
+    attempt.repeatAtUs = attempt.sends < SENDS_MAX ? nowUs + 4 * REPEAT_AFTER_US : Number.POSITIVE_INFINITY;
+    return { kind: 'send', path: 'https', request: this.#request(outstanding.asked, attempt.sequence, nowUs) };
+  }
+
+  /** What has been released never lives again (L5): neither a repeat nor a late grant of it may. */
+  #forgetVotes(group: string): void {
+    for (const { requestId, asked } of this.#outstanding.values()) {
+      if (asked.type === 'vote' && asked.group === group) this.#outstanding.delete(requestId);
+    }
+  }
+
+  #request(asked: Asked, sequence: number, nowUs: number): WitnessRequest {
+    const { groups, incarnation } = this.#options;
+    return buildRequest(asked, { sequence, incarnation, ...this.#stamp.echo(nowUs), serial: this.#serial }, groups());
+  }
+}

@@ -1,0 +1,41 @@
+export { type AddressFamily, compareAddresses, familyOf, formatAddress, isLinkLocal, parseAddress } from './address.ts';
+export {
+  type Advertisement,
+  type AdvertisementV2,
+  type AdvertisementV3,
+  type AuthType,
+  addressAt,
+  addressCount,
+  advertisedIntervalUs,
+  advertisementV2,
+  advertisementV3,
+} from './advertisement.ts';
+export { type ChecksumForm, VRRP_PROTOCOL } from './checksum.ts';
+export { nextDeadlineUs, step } from './machine.ts';
+export {
+  type DecodedMessage,
+  decodeAdvertisement,
+  encodeAdvertisement,
+  type ReceivedEnvelope,
+  type RefusedMessage,
+  type SentEnvelope,
+} from './packet.ts';
+export {
+  type DiscardReason,
+  INITIALIZE,
+  type Occurrence,
+  type RouterEffect,
+  type RouterEvent,
+  type RouterParameters,
+  type RouterState,
+  routerParameters,
+} from './router.ts';
+export {
+  activeDownIntervalUs,
+  announcedIntervalCs,
+  announcedIntervalS,
+  OWNER_PRIORITY,
+  RELEASE_PRIORITY,
+  skewTimeUs,
+  type VrrpVersion,
+} from './timers.ts';

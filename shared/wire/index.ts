@@ -1,0 +1,9 @@
+export {
+  DATAGRAM_BYTES_MAX,
+  decodeSideband,
+  encodeSideband,
+  type SidebandHeader,
+  type SidebandMessage,
+} from './sideband.ts';
+export { type HmacSha256, type OpenFailure, type SessionKey, SidebandSession } from './sideband-session.ts';
+export * from './witness.ts';

@@ -1,0 +1,215 @@
+import type { Ballot, Claim, Refusal, Verdict } from '../lease/index.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+
+/** What two agents say to each other, all groups of a link in one datagram (L3). */
+export type SidebandMessage =
+  /** introduces a session and carries nothing else */
+  | { readonly kind: 'hello' }
+  | { readonly kind: 'heartbeat'; readonly claims: readonly Claim[] }
+  /** `sequence`: the heartbeat that it answers, in the sender's numbering (L3) */
+  | { readonly kind: 'ack'; readonly sequence: number; readonly verdicts: readonly Verdict[] }
+  | { readonly kind: 'release'; readonly group: string; readonly ballot: Ballot }
+  | { readonly kind: 'transfer'; readonly group: string; readonly ballot: Ballot; readonly to: string };
+
+/**
+ * The header before each message; numbers are in network order, names have a byte of length before them.
+ *
+ *   0 magic "TB" (2) | version (1) | key id (1) | kind (1) | zero (3)
+ *   8 session (8)     the sender's nonce, new with each start
+ *  16 echo (8)        the receiver's nonce as the sender knows it; zero before they have met
+ *  24 incarnation (8) grows with each start of the sender
+ *  32 sequence (8)    grows with each datagram of a session
+ *  40 from | to | message | HMAC-SHA256 (32) over everything before it
+ */
+export type SidebandHeader = {
+  readonly keyId: number;
+  readonly session: Uint8Array;
+  readonly echo: Uint8Array;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly from: string;
+  readonly to: string;
+};
+
+export const SIDEBAND_VERSION = 1;
+export const MAC_BYTES = 32;
+export const NONCE_BYTES = 8;
+/** Largest datagram that is sent or looked at. */
+export const DATAGRAM_BYTES_MAX = 60_000;
+const MAGIC = 0x5442;
+const GROUPS_MAX = 1024;
+
+const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer'] as const;
+const CLAIM_KINDS = ['none', 'owns', 'requests'] as const;
+const REFUSALS = [
+  'bound',
+  'lower_ballot',
+  'quarantined',
+  'config_mismatch',
+  'unknown_group',
+] as const satisfies Refusal[];
+
+/** Header and message, without the HMAC. Throws RangeError on what no valid configuration can produce. */
+export function encodeSideband(header: SidebandHeader, message: SidebandMessage): Uint8Array {
+  const out = new ByteWriter();
+  out.u16(MAGIC);
+  out.u8(SIDEBAND_VERSION);
+  out.u8(header.keyId);
+  out.u8(KINDS.indexOf(message.kind));
+  out.raw(new Uint8Array(3));
+  out.raw(header.session);
+  out.raw(header.echo);
+  out.u64(header.incarnation);
+  out.u64(header.sequence);
+  out.string(header.from);
+  out.string(header.to);
+  writeMessage(out, message);
+  return out.written();
+}
+
+export type DecodeSidebandFailure = 'not_sideband' | 'unknown_version' | 'malformed';
+export type DecodedSideband =
+  | { readonly ok: true; readonly header: SidebandHeader; readonly message: SidebandMessage }
+  | { readonly ok: false; readonly reason: DecodeSidebandFailure };
+
+/** The key id, for finding the key before anything else is believed; undefined when this is no datagram of ours. */
+export function peekKeyId(datagram: Uint8Array): number | undefined {
+  if (datagram.length < 42 + MAC_BYTES || datagram.length > DATAGRAM_BYTES_MAX) return undefined;
+  if (datagram[0] !== MAGIC >> 8 || datagram[1] !== (MAGIC & 0xff)) return undefined;
+  return datagram[3];
+}
+
+/** Reads what `encodeSideband` wrote. Never throws, whatever the bytes. */
+export function decodeSideband(bytes: Uint8Array): DecodedSideband {
+  const input = new ByteReader(bytes);
+  if (input.u16() !== MAGIC) return { ok: false, reason: 'not_sideband' };
+  if (input.u8() !== SIDEBAND_VERSION) return { ok: false, reason: 'unknown_version' };
+  const keyId = input.u8();
+  const kind = KINDS[input.u8()];
+  input.raw(3);
+  const session = input.raw(NONCE_BYTES);
+  const echo = input.raw(NONCE_BYTES);
+  const incarnation = input.u64();
+  const sequence = input.u64();
+  const from = input.string();
+  const to = input.string();
+  const message = kind === undefined ? undefined : readMessage(input, kind);
+  if (message === undefined || !input.finished) return { ok: false, reason: 'malformed' };
+  return { ok: true, header: { keyId, session, echo, incarnation, sequence, from, to }, message };
+}
+
+function writeMessage(out: ByteWriter, message: SidebandMessage): void {
+  switch (message.kind) {
+    case 'hello':
+      return;
+    case 'heartbeat':
+      out.u16(message.claims.length);
+      for (const claim of message.claims) writeClaim(out, claim);
+      return;
+    case 'ack':
+      out.u64(message.sequence);
+      out.u16(message.verdicts.length);
+      for (const verdict of message.verdicts) writeVerdict(out, verdict);
+      return;
+    case 'release':
+      out.string(message.group);
+      writeBallot(out, message.ballot);
+      return;
+    case 'transfer':
+      out.string(message.group);
+      writeBallot(out, message.ballot);
+      out.string(message.to);
+      return;
+  }
+}
+
+function readMessage(input: ByteReader, kind: SidebandMessage['kind']): SidebandMessage | undefined {
+  switch (kind) {
+    case 'hello':
+      return { kind };
+    case 'heartbeat': {
+      const claims = readList(input, readClaim);
+      return claims && { kind, claims };
+    }
+    case 'ack': {
+      const sequence = input.u64();
+      const verdicts = readList(input, readVerdict);
+      return verdicts && { kind, sequence, verdicts };
+    }
+    case 'release':
+      return { kind, group: input.string(), ballot: readBallot(input) };
+    case 'transfer':
+      return { kind, group: input.string(), ballot: readBallot(input), to: input.string() };
+  }
+}
+
+function readList<Item>(input: ByteReader, readItem: (input: ByteReader) => Item | undefined): Item[] | undefined {
+  const count = input.u16();
+  if (count > GROUPS_MAX) return undefined;
+  const items: Item[] = [];
+  while (items.length < count) {
+    const item = readItem(input);
+    if (item === undefined || input.failed) return undefined;
+    items.push(item);
+  }
+  return items;
+}
+
+function writeClaim(out: ByteWriter, claim: Claim): void {
+  out.string(claim.group);
+  out.u8(CLAIM_KINDS.indexOf(claim.kind));
+  writeBallot(out, claim.ballot);
+  writeHash(out, claim.configHash);
+  out.u16(Math.ceil(claim.promiseMs));
+}
+
+function readClaim(input: ByteReader): Claim | undefined {
+  const group = input.string();
+  const kind = CLAIM_KINDS[input.u8()];
+  const ballot = readBallot(input);
+  const configHash = readHash(input);
+  const promiseMs = input.u16();
+  return kind && { group, kind, ballot, configHash, promiseMs };
+}
+
+function writeVerdict(out: ByteWriter, verdict: Verdict): void {
+  out.string(verdict.group);
+  writeBallot(out, verdict.ballot);
+  if (verdict.kind === 'granted') {
+    out.u8(0);
+    // Rounded down: a voter must not be believed for longer than it has promised.
+    out.u16(Math.floor(verdict.promiseMs));
+    return;
+  }
+  out.u8(1 + REFUSALS.indexOf(verdict.reason));
+  out.u16(Math.min(0xffff, Math.ceil(verdict.remainingMs)));
+  writeBallot(out, verdict.highest);
+}
+
+function readVerdict(input: ByteReader): Verdict | undefined {
+  const group = input.string();
+  const ballot = readBallot(input);
+  const code = input.u8();
+  if (code === 0) return { kind: 'granted', group, ballot, promiseMs: input.u16() };
+  const reason = REFUSALS[code - 1];
+  const remainingMs = input.u16();
+  const highest = readBallot(input);
+  return reason && { kind: 'refused', group, ballot, reason, remainingMs, highest };
+}
+
+function writeBallot(out: ByteWriter, ballot: Ballot): void {
+  out.u64(ballot.counter);
+  out.string(ballot.node);
+}
+
+function readBallot(input: ByteReader): Ballot {
+  return { counter: input.u64(), node: input.string() };
+}
+
+function writeHash(out: ByteWriter, hex: string): void {
+  for (let index = 0; index < 16; index += 2) out.u8(Number.parseInt(hex.slice(index, index + 2), 16));
+}
+
+function readHash(input: ByteReader): string {
+  return Array.from(input.raw(8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

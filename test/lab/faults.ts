@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { signalAll, waitFor } from './process.ts';
+import { type Agent, other, type WitnessControl } from './system.ts';
+import { type HostName, PORTS, type Topology } from './topology.ts';
+
+/** One thing that breaks, and how it is mended. Both return when the kernel has it. */
+export interface Fault {
+  readonly inject: () => Promise<void>;
+  readonly heal: () => Promise<void>;
+}
+
+/** Everything between the two hosts is lost, on every path; everybody else still reaches both. */
+export function linkCut(topology: Topology): Fault {
+  return cut(topology, [...between('a', 'b'), ...between('b', 'a')]);
+}
+
+/** What `from` sends to the other host is lost; the way back works. */
+export function oneDirectionCut(topology: Topology, from: HostName): Fault {
+  return cut(topology, between(from, other(from)));
+}
+
+/** `host` reaches neither its peer nor the witness; clients still reach it. */
+export function cutOffFromBoth(topology: Topology, host: HostName): Fault {
+  const peer = other(host);
+  const witness: readonly [string, string] = [PORTS[host].uplink, PORTS.witness.uplink];
+  return cut(topology, [...between(host, peer), ...between(peer, host), witness, [witness[1], witness[0]]]);
+}
+
+/** The host's LAN port passes nothing, its uplink works. The host keeps its carrier. */
+export function lanLinkLost(topology: Topology, host: HostName): Fault {
+  return deadPorts(topology, [PORTS[host].lan]);
+}
+
+/** The power fails: no frame in or out, no process left. Healed, it comes up again with nothing but its own addresses. */
+export function hostLost(topology: Topology, agent: Agent): Fault {
+  const { host } = agent;
+  const ports = deadPorts(topology, [PORTS[host].lan, PORTS[host].uplink]);
+  return {
+    inject: async () => {
+      await ports.inject();
+      signalAll(await topology.pids(host), 'SIGKILL');
+    },
+    heal: async () => {
+      await waitFor(`the processes of host ${host} are gone`, 5_000, async () =>
+        (await topology.pids(host)).length === 0 ? true : undefined,
+      );
+      agent.losePower();
+      await topology.reboot(host);
+      await ports.heal();
+      await agent.start();
+    },
+  };
+}
+
+/** Every process of the host stops where it stands; the kernel goes on answering. */
+export function frozen(topology: Topology, host: HostName): Fault {
+  return {
+    inject: async () => signalAll(await topology.pids(host), 'SIGSTOP'),
+    heal: async () => signalAll(await topology.pids(host), 'SIGCONT'),
+  };
+}
+
+/** SIGTERM, as at a reboot or an upgrade. */
+export function plannedStop(agent: Agent): Fault {
+  return { inject: () => agent.terminate(), heal: () => agent.start() };
+}
+
+/** The deciding process is killed; whoever watches over it is left alone. */
+export function engineKilled(agent: Agent): Fault {
+  return { inject: async () => signalAll([await agent.enginePid()], 'SIGKILL'), heal: async () => undefined };
+}
+
+/** Every process of the host is killed at once. The kernel keeps what they configured. */
+export function everythingKilled(topology: Topology, agent: Agent): Fault {
+  return {
+    inject: async () => signalAll(await topology.pids(agent.host), 'SIGKILL'),
+    heal: () => agent.start(),
+  };
+}
+
+/** The witness no longer answers, and its connections stay open. */
+export function witnessSilent(witness: WitnessControl): Fault {
+  return { inject: () => witness.freeze(), heal: () => witness.thaw() };
+}
+
+/** The witness ends, and comes back with its data. */
+export function witnessStopped(witness: WitnessControl): Fault {
+  return { inject: () => witness.stop(), heal: () => witness.start() };
+}
+
+/**
+ * The same fault, injected a given time after an advertisement of the owner, so that two systems meet it at the same
+ * phase. What phase it really was, the record tells: the last advertisement and the last answer are both in it.
+ */
+export function atPhase(fault: Fault, nextAdvertisement: () => Promise<unknown>, phaseMs: number): Fault {
+  return {
+    inject: async () => {
+      await nextAdvertisement();
+      await sleep(phaseMs);
+      await fault.inject();
+    },
+    heal: fault.heal,
+  };
+}
+
+type Direction = readonly [from: string, to: string];
+
+function between(from: HostName, to: HostName): Direction[] {
+  return [
+    [PORTS[from].lan, PORTS[to].lan],
+    [PORTS[from].uplink, PORTS[to].uplink],
+  ];
+}
+
+function cut(topology: Topology, directions: readonly Direction[]): Fault {
+  const elements = directions.map(([from, to]) => `"${from}" . "${to}"`).join(', ');
+  return setElements(topology, 'cut', elements);
+}
+
+function deadPorts(topology: Topology, ports: readonly string[]): Fault {
+  return setElements(topology, 'dead', ports.map((port) => `"${port}"`).join(', '));
+}
+
+function setElements(topology: Topology, set: string, elements: string): Fault {
+  return {
+    inject: () => topology.nft(`add element bridge lab ${set} { ${elements} }`),
+    heal: () => topology.nft(`delete element bridge lab ${set} { ${elements} }`),
+  };
+}

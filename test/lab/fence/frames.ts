@@ -1,0 +1,42 @@
+/** Payloads of link-layer frames, as hexadecimal digits. */
+
+export const ETHER_ARP = 0x0806;
+export const ETHER_IPV4 = 0x0800;
+
+/** An ARP packet that announces: sender and target address are the same. */
+export function announcement(operation: 'request' | 'reply', mac: string, address: string): string {
+  const hardware = mac.replaceAll(':', '');
+  const protocol = hexAddress(address);
+  return `00010800060400${operation === 'request' ? '01' : '02'}${hardware}${protocol}ffffffffffff${protocol}`;
+}
+
+/** A VRRPv3 advertisement with one address; the checksum is not looked at by anything in these tests. */
+export function advertisement(virtualRouterId: number, priority: number, address: string): string {
+  return `31${hexByte(virtualRouterId)}${hexByte(priority)}01000a0000${hexAddress(address)}`;
+}
+
+/** An IPv4 header (protocol 112) in front of an advertisement, to 224.0.0.1, the group that every host is in. */
+export function ipv4(source: string, timeToLive: number, payload: string): string {
+  const length = (20 + payload.length / 2).toString(16).padStart(4, '0');
+  const header = `4500${length}00000000${hexByte(timeToLive)}700000${hexAddress(source)}${hexAddress('224.0.0.1')}`;
+  return header.slice(0, 20) + checksum(header) + header.slice(24) + payload;
+}
+
+function checksum(header: string): string {
+  let sum = 0;
+  for (let offset = 0; offset < header.length; offset += 4)
+    sum += Number.parseInt(header.slice(offset, offset + 4), 16);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return (~sum & 0xffff).toString(16).padStart(4, '0');
+}
+
+function hexAddress(address: string): string {
+  return address
+    .split('.')
+    .map((byte) => hexByte(Number(byte)))
+    .join('');
+}
+
+function hexByte(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Command } from './holder.ts';
+import { type Holder, Namespaces, run, VIRTUAL_ADDRESS } from './namespaces.ts';
+
+const SECRET = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
+const WRONG_SECRET = 'a1b2c3d4e5f60718293a4b5c6d7e8f91';
+const GROUP = 33;
+const SENTINEL_MS = 12;
+// 200 ms, and one that nobody waits for.
+const STEP = 50;
+const WAIT_MS = 12;
+const TOOK_EFFECT = { returned: true };
+const REFUSED = expect.objectContaining({ returned: false });
+
+let namespaces: Namespaces;
+let holder: Holder;
+let nonce = 1;
+
+const options = {
+  groups: [
+    {
+      id: GROUP,
+      addresses: [VIRTUAL_ADDRESS],
+      virtualRouters: [{ interface: 'eth0', virtualRouterId: 33 }],
+      intervalUs: 50_000,
+    },
+  ],
+  interfaces: ['eth0'],
+  sideband: [],
+};
+
+type Act = Extract<Command, { do: 'perform' }>['act'];
+
+function perform(act: Act, named: number, secret = SECRET, group = GROUP): Command {
+  return { do: 'perform', secret, nonce: named, group, act, waitMs: WAIT_MS };
+}
+
+const arm = (named: number) => perform({ kind: 'arm' }, named);
+const open = (named: number, step = STEP) => perform({ kind: 'open', step }, named);
+const refresh = (named: number, step = STEP) => perform({ kind: 'refresh', step }, named);
+const close = (named: number) => perform({ kind: 'close' }, named);
+const sleep = (ms: number): Command => ({ do: 'sleep', ms });
+
+async function acts(...commands: Command[]): Promise<unknown> {
+  return (await holder.askAll(commands)).at(-1);
+}
+
+async function openGroup(): Promise<void> {
+  nonce += 1;
+  expect(await holder.askAll([arm(nonce), open(nonce)])).toEqual([TOOK_EFFECT, TOOK_EFFECT]);
+  nonce += 1;
+}
+
+beforeAll(async () => {
+  namespaces = await Namespaces.create('p');
+  holder = namespaces.start();
+  expect(await holder.ask({ do: 'installParts', options, secret: SECRET })).toEqual({ ok: true });
+});
+
+afterAll(() => namespaces.remove());
+
+beforeEach(async () => {
+  nonce += 1;
+  await holder.ask(close(nonce));
+  nonce += 1;
+});
+
+describe('a lease packet', () => {
+  it('opens after ARM, refreshes after another ARM, and closes', async () => {
+    await openGroup();
+    expect(await namespaces.answersEcho()).toBe(true);
+    await openGroup();
+    expect(await acts(arm(nonce), refresh(nonce))).toEqual(TOOK_EFFECT);
+    expect(await acts(close(nonce + 1))).toEqual(TOOK_EFFECT);
+    expect(await namespaces.answersEcho()).toBe(false);
+  });
+
+  it('is refused without a sentinel', async () => {
+    expect(await acts(open(nonce))).toEqual(REFUSED);
+    await openGroup();
+    expect(await acts(refresh(nonce))).toEqual(REFUSED);
+  });
+
+  it('is refused when it names another nonce than its ARM', async () => {
+    await openGroup();
+    expect(await acts(arm(nonce), refresh(nonce + 1))).toEqual(REFUSED);
+  });
+
+  it('is refused when it is replayed, because the first one used the sentinel up', async () => {
+    await openGroup();
+    expect(await holder.askAll([arm(nonce), refresh(nonce), refresh(nonce)])).toEqual([
+      TOOK_EFFECT,
+      TOOK_EFFECT,
+      REFUSED,
+    ]);
+  });
+
+  it('is refused when the process paused between the clock and the act for longer than the sentinel lives', async () => {
+    await openGroup();
+    expect(await acts(arm(nonce), sleep(SENTINEL_MS + 4), refresh(nonce))).toEqual(REFUSED);
+    expect(await acts(arm(nonce + 1), sleep(SENTINEL_MS + 4), open(nonce + 1))).toEqual(REFUSED);
+  });
+
+  it('refreshes nothing that has expired', async () => {
+    nonce += 1;
+    expect(await acts(arm(nonce), open(nonce, 5), sleep(24), arm(nonce + 1), refresh(nonce + 1))).toEqual(REFUSED);
+    expect(await namespaces.answersEcho()).toBe(false);
+  });
+
+  it('refreshes nothing after CLOSE', async () => {
+    await openGroup();
+    expect(await acts(arm(nonce), close(nonce + 1), refresh(nonce))).toEqual(REFUSED);
+  });
+
+  it('opens nothing after a CLOSE that names its sentinel', async () => {
+    expect(await acts(arm(nonce), close(nonce), open(nonce))).toEqual(REFUSED);
+  });
+
+  it('is refused with a wrong secret', async () => {
+    expect(await acts(perform({ kind: 'arm' }, nonce, WRONG_SECRET))).toEqual(REFUSED);
+    await openGroup();
+    expect(await acts(perform({ kind: 'close' }, nonce, WRONG_SECRET))).toEqual(REFUSED);
+    expect(await namespaces.answersEcho()).toBe(true);
+  });
+
+  it('is refused with a step or a group that the ruleset does not know', async () => {
+    expect(await acts(arm(nonce), open(nonce, 33))).toEqual(REFUSED);
+    const otherGroup = perform({ kind: 'open', step: STEP }, nonce + 1, SECRET, GROUP + 1);
+    expect(await acts(arm(nonce + 1), otherGroup)).toEqual(REFUSED);
+  });
+
+  it('is refused when it is too short to hold all fields', async () => {
+    const whole = `${SECRET}0000000100210000`;
+    expect(await acts({ do: 'exchange', hex: whole, waitMs: WAIT_MS })).toEqual(TOOK_EFFECT);
+    for (let bytes = 0; bytes < whole.length / 2; bytes += 1) {
+      expect(await acts({ do: 'exchange', hex: whole.slice(0, bytes * 2), waitMs: WAIT_MS })).toEqual(REFUSED);
+    }
+  });
+
+  it.each(['netdev', 'inet'])('is not confirmed when only the table of family %s is gone', async (family) => {
+    await openGroup();
+    await run(namespaces.holder, 'nft', 'delete', 'table', family, 'tiebreak');
+    expect(await acts(arm(nonce))).toEqual(REFUSED);
+    await holder.kill();
+    holder = namespaces.start();
+    expect(await holder.ask({ do: 'installParts', options, secret: SECRET })).toEqual({ ok: true });
+  });
+
+  it('is not taken from another user, who may know the secret', async () => {
+    await holder.kill();
+    const stranger = namespaces.start(namespaces.holder, ['setpriv', '--reuid', '65534', '--clear-groups', '--']);
+    await stranger.ask({ do: 'openSocket' });
+    const answer = await stranger.ask(arm(nonce));
+    expect(answer).toEqual({ returned: false, text: expect.stringContaining('EPERM') });
+    await stranger.kill();
+    holder = namespaces.start();
+    expect(await holder.ask({ do: 'installParts', options, secret: SECRET })).toEqual({ ok: true });
+  });
+});

@@ -1,0 +1,106 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LabProcess } from './process.ts';
+import { type Agent, other, type Scenario, type System } from './system.ts';
+import { type HostName, NETWORK, type Topology } from './topology.ts';
+
+export type KeepalivedOptions = {
+  readonly version: 2 | 3;
+  readonly family: 4 | 6;
+  readonly transport: 'unicast' | 'multicast';
+  readonly preempt: boolean;
+};
+
+export const KEEPALIVED_DEFAULTS: KeepalivedOptions = { version: 3, family: 4, transport: 'unicast', preempt: false };
+
+/** keepalived on one host, in its foreground mode. */
+export class KeepalivedAgent implements Agent {
+  readonly host: HostName;
+  readonly #topology: Topology;
+  readonly #folder: string;
+  #process: LabProcess | undefined;
+
+  constructor(topology: Topology, host: HostName, scenario: Scenario, options: KeepalivedOptions) {
+    this.host = host;
+    this.#topology = topology;
+    this.#folder = topology.folderOf(`keepalived-${host}`);
+    writeFileSync(this.#path('keepalived.conf'), keepalivedConfiguration(host, scenario, options), { mode: 0o600 });
+  }
+
+  async start(): Promise<void> {
+    if (this.#process?.running === true) throw new Error(`keepalived on ${this.host} runs already`);
+    this.#process = LabProcess.spawn({
+      namespace: this.#topology.namespace(this.host),
+      command: 'keepalived',
+      args: [
+        ...['--dont-fork', '--log-console', '--log-detail', '--vrrp', '--use-file', this.#path('keepalived.conf')],
+        ...['--pid', this.#path('keepalived.pid'), '--vrrp_pid', this.#path('vrrp.pid')],
+      ],
+      logFile: this.#path('log'),
+    });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#process?.stop(10_000);
+  }
+
+  losePower(): void {
+    rmSync(this.#path('keepalived.pid'), { force: true });
+    rmSync(this.#path('vrrp.pid'), { force: true });
+  }
+
+  async enginePid(): Promise<number> {
+    const pids = await this.#topology.pids(this.host);
+    const child = pids.find((pid) => pid !== this.#process?.pid);
+    if (child === undefined) throw new Error(`keepalived on ${this.host} has no VRRP process`);
+    return child;
+  }
+
+  log(): string {
+    return this.#process?.log ?? '';
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+}
+
+export function keepalivedSystem(topology: Topology, scenario: Scenario): System {
+  const agents = {
+    a: new KeepalivedAgent(topology, 'a', scenario, KEEPALIVED_DEFAULTS),
+    b: new KeepalivedAgent(topology, 'b', scenario, KEEPALIVED_DEFAULTS),
+  };
+  return {
+    name: 'keepalived',
+    agents,
+    witness: undefined,
+    unsettled: async () => undefined,
+    close: async () => {
+      await Promise.all([agents.a.terminate(), agents.b.terminate()]);
+    },
+  };
+}
+
+export function keepalivedConfiguration(host: HostName, scenario: Scenario, options: KeepalivedOptions): string {
+  const { hosts, lanInterface, virtualAddress, virtualAddress6, prefixLength } = NETWORK;
+  const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
+  const peer = options.family === 4 ? hosts[other(host)].lan : hosts[other(host)].lan6;
+  const address = options.family === 4 ? `${virtualAddress}/${prefixLength}` : `${virtualAddress6}/64`;
+  return `global_defs {
+  router_id ${host}
+  vrrp_version ${options.version}
+}
+vrrp_instance edge {
+  state BACKUP
+  interface ${lanInterface}
+  virtual_router_id ${scenario.virtualRouterId}
+  priority ${scenario.priority[host]}
+  advert_int ${scenario.advertisementIntervalMs / 1_000}
+  ${options.preempt ? '' : 'nopreempt'}
+  ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
+  virtual_ipaddress {
+    ${address} dev ${lanInterface}
+  }
+}
+`;
+}

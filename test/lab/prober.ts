@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Capture } from './capture.ts';
+import { type Census, observe } from './frames.ts';
+import type { Observation } from './observation.ts';
+import { LabProcess, waitFor } from './process.ts';
+import { NETWORK, type Topology } from './topology.ts';
+
+export const PROBE_PERIOD_MS = 2;
+
+/** About two minutes of record; older lines are forgotten. */
+const RECORD_MAX = 400_000;
+
+const CENSUS: Census = {
+  probeMac: NETWORK.probe.mac,
+  probeAddress: NETWORK.probe.lan,
+  virtualAddress: NETWORK.virtualAddress,
+  stations: new Map([
+    [NETWORK.hosts.a.mac, 'a'],
+    [NETWORK.hosts.b.mac, 'b'],
+    [NETWORK.client.mac, 'client'],
+  ]),
+};
+
+/** Asks three ways every 2 ms who answers for the virtual address, and keeps the kernel's record of it. */
+export class Prober {
+  readonly #sender: LabProcess;
+  readonly #capture: Capture;
+  readonly #record: Observation[];
+
+  private constructor(sender: LabProcess, capture: Capture, record: Observation[]) {
+    this.#sender = sender;
+    this.#capture = capture;
+    this.#record = record;
+  }
+
+  /** Returns when the first probe has left. */
+  static async start(topology: Topology): Promise<Prober> {
+    const { hosts, probe, virtualAddress, lanInterface } = NETWORK;
+    const record: Observation[] = [];
+    const where = { place: 'client', interfaceName: lanInterface, filter: 'arp or icmp or ip proto 112' } as const;
+    const capture = await Capture.start(topology, where, ({ atUs, bytes }) => {
+      const observation = observe(bytes, atUs, CENSUS);
+      if (observation !== undefined) record.push(observation);
+      if (record.length > RECORD_MAX) record.splice(0, RECORD_MAX / 4);
+    });
+    const script = fileURLToPath(new URL('probe-sender.ts', import.meta.url));
+    const sender = LabProcess.spawn({
+      namespace: topology.namespace('client'),
+      command: process.execPath,
+      args: [
+        script,
+        lanInterface,
+        String(PROBE_PERIOD_MS),
+        ...[probe.mac, probe.lan, virtualAddress, hosts.a.mac, hosts.b.mac],
+      ],
+      logFile: join(topology.folder, 'probe-sender.log'),
+      nice: -15,
+    });
+    const prober = new Prober(sender, capture, record);
+    await waitFor('the first probe', 10_000, () => {
+      if (!sender.running) throw new Error(`the probe sender ended: ${sender.log}`);
+      return record.find(({ kind }) => kind === 'request');
+    });
+    return prober;
+  }
+
+  /** Now, on the clock of the record, to the millisecond. */
+  nowUs(): number {
+    return Date.now() * 1_000;
+  }
+
+  /** The record of [fromUs, toUs). Throws when the prober has died or has forgotten the beginning: silence would look like a fault. */
+  between(fromUs: number, toUs: number): Observation[] {
+    if (!this.#sender.running || !this.#capture.running) throw new Error('the prober is not running');
+    const first = this.#record[0];
+    if (this.#record.length > RECORD_MAX / 2 && first !== undefined && first.atUs > fromUs) {
+      throw new Error('the record no longer reaches back so far');
+    }
+    return this.#record.filter(({ atUs }) => atUs >= fromUs && atUs < toUs);
+  }
+
+  /** Who answered during the last `windowMs`, most recent first. */
+  answering(windowMs: number): string[] {
+    const since = this.nowUs() - windowMs * 1_000;
+    const names = new Set<string>();
+    for (let at = this.#record.length - 1; at >= 0; at--) {
+      const observation = this.#record[at];
+      if (observation === undefined || observation.atUs < since) break;
+      if (observation.kind === 'answer' || observation.kind === 'client_answer') names.add(observation.by);
+    }
+    return [...names];
+  }
+
+  async stop(): Promise<void> {
+    await this.#sender.stop(500);
+    await this.#capture.stop();
+  }
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { type GroupStatus, Status } from '../../agent/api/status.ts';
+import { LabProcess } from './process.ts';
+import { type Agent, other, type Scenario, type System } from './system.ts';
+import { type HostName, NETWORK, type Topology } from './topology.ts';
+import { LocalWitness } from './witness.ts';
+
+const CLUSTER = 'lab';
+const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+const STATUS_TIMEOUT_MS = 1_000;
+
+export type VirtualRouterOptions = {
+  readonly version: 2 | 3;
+  readonly family: 4 | 6;
+  readonly transport: 'unicast' | 'multicast';
+  readonly preempt: boolean;
+  readonly checksum: 'pseudo-header' | 'message';
+};
+
+export const VIRTUAL_ROUTER_DEFAULTS: VirtualRouterOptions = {
+  version: 3,
+  family: 4,
+  transport: 'multicast',
+  preempt: false,
+  checksum: 'pseudo-header',
+};
+
+/** What a group in mode 'lease' needs beyond its virtual router. */
+export type LeaseCredentials = {
+  readonly witnessUrl: string;
+  readonly tokenFile: string;
+  readonly keyFile: string;
+};
+
+/** The tiebreak agent on one host, as `tiebreak run` starts it. */
+export class TiebreakAgent implements Agent {
+  readonly host: HostName;
+  readonly #topology: Topology;
+  readonly #folder: string;
+  #process: LabProcess | undefined;
+
+  constructor(
+    topology: Topology,
+    host: HostName,
+    scenario: Scenario,
+    options: VirtualRouterOptions,
+    lease: LeaseCredentials | undefined,
+  ) {
+    this.host = host;
+    this.#topology = topology;
+    this.#folder = topology.folderOf(`tiebreak-${host}`);
+    const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#path('run') };
+    writeFileSync(this.#path('tiebreak.toml'), tiebreakConfiguration(host, scenario, options, folders, lease), {
+      mode: 0o600,
+    });
+  }
+
+  async start(): Promise<void> {
+    if (this.#process?.running === true) throw new Error(`tiebreak on ${this.host} runs already`);
+    this.#topology.folderOf(`tiebreak-${this.host}`, 'run');
+    this.#process = LabProcess.spawn({
+      namespace: this.#topology.namespace(this.host),
+      command: process.execPath,
+      args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
+      logFile: this.#path('log'),
+    });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#process?.stop(10_000);
+  }
+
+  async enginePid(): Promise<number> {
+    const status = await this.status();
+    if (status === undefined) throw new Error(`tiebreak on ${this.host} does not answer`);
+    return status.process.engine_pid;
+  }
+
+  losePower(): void {
+    rmSync(this.#path('run'), { recursive: true, force: true });
+  }
+
+  log(): string {
+    return this.#process?.log ?? '';
+  }
+
+  /** The engine's own view; undefined while nothing answers. A Unix socket is reached across network namespaces. */
+  async status(): Promise<Status | undefined> {
+    if (this.#process?.running !== true) return undefined;
+    const body = await getOverSocket(join(this.#path('run'), 'api.sock'), '/v1/status');
+    return body === undefined ? undefined : Status.parse(JSON.parse(body));
+  }
+
+  async group(): Promise<GroupStatus | undefined> {
+    return (await this.status())?.groups[0];
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+}
+
+export type TiebreakSystem = System & { readonly agents: Readonly<Record<HostName, TiebreakAgent>> };
+
+/** Two agents and their witness, which runs when this returns; the agents are not started yet. */
+export async function tiebreakSystem(topology: Topology, scenario: Scenario): Promise<TiebreakSystem> {
+  const witness = await LocalWitness.create(topology);
+  await witness.createCluster(CLUSTER);
+  const folder = topology.folderOf('secrets');
+  const keyFile = join(folder, 'edge.key');
+  writeFileSync(keyFile, `1 ${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+  const agentOf = async (host: HostName): Promise<TiebreakAgent> => {
+    const tokenFile = join(folder, `${host}.token`);
+    writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
+    const lease = { witnessUrl: witness.url, tokenFile, keyFile };
+    return new TiebreakAgent(topology, host, scenario, VIRTUAL_ROUTER_DEFAULTS, lease);
+  };
+  const agents = { a: await agentOf('a'), b: await agentOf('b') };
+  return {
+    name: 'tiebreak',
+    agents,
+    witness,
+    unsettled: () => unsettled(agents),
+    close: async () => {
+      await Promise.all([agents.a.terminate(), agents.b.terminate()]);
+      await witness.stop();
+    },
+  };
+}
+
+async function unsettled(agents: Readonly<Record<HostName, TiebreakAgent>>): Promise<string | undefined> {
+  const groups: GroupStatus[] = [];
+  for (const host of ['a', 'b'] as const) {
+    const group = await agents[host].group();
+    if (group === undefined) return `host ${host}: the agent is starting`;
+    if (group.role !== 'active' && group.role !== 'backup') return `host ${host}: ${roleInWords(group)}`;
+    if (group.peers.some(({ state }) => state !== 'heard')) return `host ${host} does not hear its peer`;
+    if (group.witness.state !== 'connected') return `host ${host}: the witness is ${group.witness.state}`;
+    groups.push(group);
+  }
+  const owners = groups.filter(({ role }) => role === 'active');
+  if (owners.length !== 1) return 'nobody owns the address';
+  const borrowed = owners[0]?.quorum.votes.some(({ voter, state }) => voter === 'witness' && state === 'granted');
+  return borrowed === true ? "the owner still holds the witness's vote" : undefined;
+}
+
+function roleInWords(group: GroupStatus): string {
+  const own = group.quorum.votes.find(({ state }) => state === 'quarantined');
+  if (own === undefined || own.remaining_ms === null) return `role ${group.role}`;
+  return `waits ${(own.remaining_ms / 1_000).toFixed(0)} s, until what it may have promised before its start has run out`;
+}
+
+function getOverSocket(socketPath: string, path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath, path, timeout: STATUS_TIMEOUT_MS }, (reply) => {
+      text(reply).then(
+        (body) => resolve(reply.statusCode === 200 ? body : undefined),
+        () => resolve(undefined),
+      );
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(undefined));
+    asked.end();
+  });
+}
+
+export function tiebreakConfiguration(
+  host: HostName,
+  scenario: Scenario,
+  options: VirtualRouterOptions,
+  folders: { readonly state: string; readonly run: string },
+  lease: LeaseCredentials | undefined,
+): string {
+  const { hosts, lanInterface, virtualAddress, virtualAddress6, prefixLength } = NETWORK;
+  const peer = other(host);
+  const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
+  const peerOnLan = options.family === 4 ? hosts[peer].lan : hosts[peer].lan6;
+  const address = options.family === 4 ? `${virtualAddress}/${prefixLength}` : `${virtualAddress6}/64`;
+  const lines = [
+    `node = "${host}"`,
+    `state_dir = "${folders.state}"`,
+    `run_dir = "${folders.run}"`,
+    ...(lease === undefined
+      ? []
+      : ['[witness]', `url = "${lease.witnessUrl}"`, `cluster = "${CLUSTER}"`, `token_file = "${lease.tokenFile}"`]),
+    '[[group]]',
+    'name = "edge"',
+    ...(lease === undefined
+      ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
+      : [
+          `key_file = "${lease.keyFile}"`,
+          `peers = [{ node = "${peer}", addresses = ["${hosts[peer].lan}", "${hosts[peer].uplink}"] }]`,
+        ]),
+    '[[group.virtual_router]]',
+    `interface = "${lanInterface}"`,
+    `virtual_router_id = ${scenario.virtualRouterId}`,
+    `version = ${options.version}`,
+    `priority = ${scenario.priority[host]}`,
+    `advertisement_interval = "${scenario.advertisementIntervalMs}ms"`,
+    `addresses = ["${address}"]`,
+    `checksum = "${options.checksum}"`,
+    ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// Needs root and the tools of prerequisites.ts. One laboratory at a time, after the projects that load the processors:
+// what is measured here is time.
+export default defineConfig({
+  test: {
+    name: 'lab',
+    root: import.meta.dirname,
+    include: ['**/*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    sequence: { groupOrder: 1 },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});

@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { LabProcess, signalAll } from './process.ts';
+import type { WitnessControl } from './system.ts';
+import { NETWORK, type Topology } from './topology.ts';
+
+const PORT = 8787;
+/** The first start makes the bundle and starts the Workers runtime. */
+const START_TIMEOUT_MS = 60_000;
+const WITNESS_SCRIPT = fileURLToPath(new URL('../../witness/local.ts', import.meta.url));
+
+/** Reads one request from stdin, so that no credential stands in a process list, and prints the reply's body. */
+const REQUEST_SCRIPT = `
+const request = JSON.parse(await new Response(process.stdin).text());
+const reply = await fetch(request.url, { ...request, signal: AbortSignal.timeout(8000) });
+const body = await reply.text();
+if (!reply.ok) { console.error(reply.status + ' ' + body); process.exit(1); }
+console.log(body);
+`;
+
+const Enrolment = z.object({ token: z.string() });
+
+/** The witness on a host of its own, which only the uplinks reach. */
+export class LocalWitness implements WitnessControl {
+  readonly url = `http://${NETWORK.witness.uplink}:${PORT}`;
+  readonly #topology: Topology;
+  readonly #adminToken = randomBytes(32).toString('hex');
+  #process: LabProcess | undefined;
+
+  private constructor(topology: Topology) {
+    this.#topology = topology;
+  }
+
+  static async create(topology: Topology): Promise<LocalWitness> {
+    const witness = new LocalWitness(topology);
+    await witness.start();
+    return witness;
+  }
+
+  async start(): Promise<void> {
+    const folder = this.#topology.folderOf('witness');
+    this.#process = LabProcess.spawn({
+      namespace: this.#topology.namespace('witness'),
+      command: process.execPath,
+      args: [WITNESS_SCRIPT, '--ip', NETWORK.witness.uplink, '--port', String(PORT)],
+      logFile: join(folder, `log-${Date.now()}`),
+      environment: { TIEBREAK_ADMIN_TOKEN: this.#adminToken },
+    });
+    await this.#process.waitForLog('witness ready on', START_TIMEOUT_MS);
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop(5_000);
+    signalAll(await this.#topology.pids('witness'), 'SIGKILL');
+  }
+
+  async freeze(): Promise<void> {
+    signalAll(await this.#topology.pids('witness'), 'SIGSTOP');
+  }
+
+  async thaw(): Promise<void> {
+    signalAll(await this.#topology.pids('witness'), 'SIGCONT');
+  }
+
+  log(): string {
+    return this.#process?.log ?? '';
+  }
+
+  async createCluster(cluster: string): Promise<void> {
+    await this.#put(`/v1/clusters/${cluster}`);
+  }
+
+  /** The credential of `node`, for its token file. */
+  async enrol(cluster: string, node: string): Promise<string> {
+    return Enrolment.parse(JSON.parse(await this.#put(`/v1/clusters/${cluster}/nodes/${node}`))).token;
+  }
+
+  #put(path: string): Promise<string> {
+    const request = {
+      url: `${this.url}${path}`,
+      method: 'PUT',
+      headers: { authorization: `Bearer ${this.#adminToken}`, 'content-type': 'application/json' },
+      body: '{}',
+    };
+    const args = ['--input-type=module', '--eval', REQUEST_SCRIPT];
+    return this.#topology.inside('witness', process.execPath, args, JSON.stringify(request));
+  }
+}

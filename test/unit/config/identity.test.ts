@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import {
+  configHash,
+  configIdentity,
+  type IdentityContext,
+  type LeaseGroupConfig,
+} from '../../../agent/config/index.ts';
+import { configOf, edit, PAIR } from './example.ts';
+
+const CONTEXT: IdentityContext = {
+  node: 'a',
+  witness: { cluster: 'branch-7', witnessId: '0123456789abcdef0123456789abcdef' },
+  protocol: 1,
+};
+
+function groupOf(text: string): LeaseGroupConfig {
+  const [group] = configOf(text).groups;
+  if (group?.mode !== 'lease') throw new Error('no lease group');
+  return group;
+}
+
+const GROUP = groupOf(PAIR);
+const HASH = configHash(GROUP, CONTEXT);
+
+describe('the config hash (L16)', () => {
+  it('is of a text that does not change between versions by itself', () => {
+    expect(configIdentity(GROUP, CONTEXT)).toBe(
+      '["tiebreak group",1,"lease","safe",["a","b"],["branch-7","0123456789abcdef0123456789abcdef"]]',
+    );
+    expect(HASH).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it('is the same on both nodes', () => {
+    const other = groupOf(edit(edit(PAIR, 'node = "b"', 'node = "z"'), 'node = "a"', 'node = "b"'));
+    const mine = { ...GROUP, peers: [{ node: 'b', addresses: ['192.0.2.2'] }] };
+    const theirs = { ...other, peers: [{ node: 'a', addresses: ['192.0.2.1'] }] };
+    expect(configHash(theirs, { ...CONTEXT, node: 'b' })).toBe(configHash(mine, CONTEXT));
+  });
+
+  it('does not change with addresses, intervals, priorities, ports or names of files', () => {
+    const text = edit(PAIR, '= 33', '= 34\npriority = 7\nadvertisement_interval = "1s"');
+    const other = edit(edit(text, '192.0.2.100', '192.0.2.101'), 'edge.key', 'other.key');
+    expect(configHash(groupOf(other), CONTEXT)).toBe(HASH);
+  });
+
+  it.each<[string, Partial<IdentityContext>]>([
+    ['another member', { node: 'c' }],
+    ['another cluster', { witness: { cluster: 'branch-8', witnessId: '0123456789abcdef0123456789abcdef' } }],
+    ['another witness', { witness: { cluster: 'branch-7', witnessId: '1123456789abcdef0123456789abcdef' } }],
+    ['no witness', { witness: null }],
+    ['another protocol', { protocol: 2 }],
+  ])('changes with %s', (_what, difference) => {
+    expect(configHash(GROUP, { ...CONTEXT, ...difference })).not.toBe(HASH);
+  });
+});

@@ -1,0 +1,225 @@
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import {
+  type LinkLog,
+  openWitnessLink,
+  type Reply,
+  type WitnessLink,
+  type WitnessLinkOptions,
+} from '../../../agent/witness-link/index.ts';
+import { type Answer, FakeWitness } from './fake-witness.ts';
+import { FlakyPath } from './flaky-path.ts';
+import { GROUPS, granted, INCARNATION, NODE, reply, SECRET, signed, TOKEN, WITNESS_ID } from './signed.ts';
+
+const BALLOT = { counter: 1, node: NODE };
+const PATIENCE = { timeout: 4_000, interval: 5 };
+
+const obliging: Answer = (request) => {
+  switch (request.type) {
+    case 'hello':
+      return signed(reply(request, { kind: 'welcome' }));
+    case 'rehearsal':
+      return signed(reply(request, { kind: 'rehearsed' }));
+    case 'release':
+      return signed(reply(request, { kind: 'released', group: request.group }));
+    case 'vote':
+      return signed(reply(request, granted(request)));
+  }
+};
+
+/** Everything that the links of this file have logged: the token may never be in it. */
+const logged: LinkLog[] = [];
+afterEach(() => expect(JSON.stringify(logged)).not.toContain(SECRET));
+
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n);
+}
+
+function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
+  const replies: Reply[] = [];
+  const states: string[] = [];
+  const freed: string[] = [];
+  const link = openWitnessLink({
+    url: `http://localhost:${port}`,
+    cluster: 'branch-7',
+    node: NODE,
+    token: TOKEN,
+    incarnation: INCARNATION,
+    serial: 0,
+    groups: () => GROUPS,
+    nowUs,
+    random: () => 0,
+    onReply: (answer) => replies.push(answer),
+    onFreed: (group) => freed.push(group),
+    onState: ({ kind }) => states.push(kind),
+    onSerial: () => {},
+    log: (event) => logged.push(event),
+    ...options,
+  });
+  onTestFinished(() => link.close());
+  return { link, replies, states, freed };
+}
+
+async function startWitness(answer: Answer = obliging): Promise<{ witness: FakeWitness; port: number }> {
+  const witness = new FakeWitness(answer);
+  const port = await witness.listen();
+  onTestFinished(() => witness.close());
+  return { witness, port };
+}
+
+function connected(link: WitnessLink): Promise<void> {
+  return vi.waitFor(() => expect(link.state().kind).toBe('connected'), PATIENCE);
+}
+
+describe('the warm link', () => {
+  test('says hello first, with the token in the header and on the path of its cluster', async () => {
+    const { port, witness } = await startWitness();
+    const { link, states } = open(port);
+    await connected(link);
+    expect(witness.upgrades).toEqual([{ url: '/v1/clusters/branch-7/link', authorization: `Bearer ${TOKEN}` }]);
+    expect(witness.seen[0]).toMatchObject({ path: 'socket', request: { type: 'hello', protocol: 1 } });
+    expect(states).toEqual(['connected']);
+  });
+
+  test('carries a vote and its reply, counted from before its send (L2)', async () => {
+    const { port } = await startWitness();
+    const { link, replies } = open(port);
+    await connected(link);
+    const beforeUs = nowUs();
+    const requestId = link.vote('edge', BALLOT, 5_000);
+    const afterUs = nowUs();
+    await vi.waitFor(() => expect(replies).toHaveLength(1), PATIENCE);
+    expect(replies).toMatchObject([{ requestId, result: { kind: 'granted', ballot: BALLOT } }]);
+    expect(replies[0]?.sentAtUs).toBeGreaterThanOrEqual(beforeUs);
+    expect(replies[0]?.sentAtUs).toBeLessThanOrEqual(afterUs);
+    expect(replies[0]?.receivedAtUs).toBeGreaterThan(afterUs);
+  });
+
+  test('rehearses five times at the first connection', async () => {
+    const { port, witness } = await startWitness();
+    const { link } = open(port);
+    await connected(link);
+    const rehearsals = () => witness.seen.filter(({ request }) => request.type === 'rehearsal').length;
+    await vi.waitFor(() => expect(rehearsals()).toBe(5), PATIENCE);
+    await vi.waitFor(() => expect(link.voteTimes().p99Ms).toBeGreaterThan(0), PATIENCE);
+    expect(link.voteTimes().p50Ms).toBeLessThanOrEqual(link.voteTimes().p99Ms ?? 0);
+  });
+
+  test('passes on the hint that a vote is free', async () => {
+    const { port, witness } = await startWitness();
+    const { freed, link } = open(port);
+    await connected(link);
+    witness.push(signed({ type: 'freed', witness_id: WITNESS_ID, group: 'edge' }));
+    await vi.waitFor(() => expect(freed).toEqual(['edge']), PATIENCE);
+  });
+
+  test('comes back by itself after the witness was reset', async () => {
+    const { port, witness } = await startWitness();
+    const { link, states } = open(port);
+    await connected(link);
+    witness.reset();
+    await vi.waitFor(() => expect(states).toEqual(['connected', 'connecting', 'connected']), PATIENCE);
+    expect(witness.upgrades).toHaveLength(2);
+  });
+});
+
+describe('when the path fails', () => {
+  test('a half-open link is down within 3.6 s of the cut, its vote is answered on a fresh connection', async () => {
+    const { port } = await startWitness();
+    const path = new FlakyPath(port);
+    const flakyPort = await path.listen();
+    onTestFinished(() => path.close());
+    const { link, replies, states } = open(flakyPort);
+    await connected(link);
+    const cutUs = nowUs();
+    path.freeze();
+    await vi.waitFor(() => expect(states).toContain('connecting'), { timeout: 6_000, interval: 5 });
+    expect((nowUs() - cutUs) / 1_000).toBeLessThan(3_800);
+    const requestId = link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toMatchObject([{ requestId, result: { kind: 'granted' } }]), PATIENCE);
+    await connected(link);
+  }, 15_000);
+
+  test('a vote that the socket leaves unanswered is answered over HTTPS under the same sequence (L13)', async () => {
+    const silent: Answer = (request, path) =>
+      request.type === 'vote' && path === 'socket' ? null : obliging(request, path);
+    const { port, witness } = await startWitness(silent);
+    const { link, replies } = open(port);
+    await connected(link);
+    const askedUs = nowUs();
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(1), PATIENCE);
+    const votes = witness.seen.filter(({ request }) => request.type === 'vote');
+    expect(votes.map(({ path }) => path)).toEqual(['socket', 'https']);
+    expect(new Set(votes.map(({ request }) => request.sequence)).size).toBe(1);
+    expect((replies[0]?.sentAtUs ?? 0) - askedUs).toBeLessThan(100_000);
+    expect((replies[0]?.receivedAtUs ?? 0) - askedUs).toBeGreaterThan(490_000);
+  });
+
+  test('while there is no socket a vote goes over HTTPS at once', async () => {
+    const { port, witness } = await startWitness();
+    witness.handshakeStatus = 503;
+    const { link, replies } = open(port);
+    link.vote('edge', BALLOT, 5_000);
+    link.release('edge', BALLOT);
+    await vi.waitFor(() => expect(replies).toMatchObject([{ result: { kind: 'released' } }]), PATIENCE);
+    expect(witness.seen.map(({ path }) => path)).toEqual(['https', 'https']);
+  });
+
+  test('an unreachable witness is told within 3 s', async () => {
+    const { port, witness } = await startWitness();
+    await witness.close();
+    const { link, states } = open(port);
+    await vi.waitFor(() => expect(states).toEqual(['unreachable']), PATIENCE);
+    expect(link.state().detail).toContain('ECONNREFUSED');
+  });
+});
+
+describe('when only an operator can help', () => {
+  test.each([
+    [401, /token_file/],
+    [403, /cluster and node/],
+    [404, /url and cluster/],
+  ])('a handshake refused with %i says what to do and is not tried again at once', async (status, advice) => {
+    const { port, witness } = await startWitness();
+    witness.handshakeStatus = status;
+    const { link, states } = open(port);
+    await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);
+    expect(link.state().detail).toMatch(advice);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(witness.upgrades).toHaveLength(1);
+  });
+
+  test('another witness at the same URL is refused (L14)', async () => {
+    const other: Answer = (request) => signed(reply(request, { kind: 'welcome' }, { witness_id: 'cd'.repeat(16) }));
+    const { port } = await startWitness(other);
+    const { link, states } = open(port);
+    await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);
+    expect(link.state().detail).toMatch(/another witness/);
+    expect(link.dropped().wrong_witness).toBe(1);
+  });
+
+  test('a witness that cannot sign with the token is refused (L14)', async () => {
+    const other: Answer = (request) => signed(reply(request, { kind: 'welcome' }), Buffer.alloc(32, 7));
+    const { port } = await startWitness(other);
+    const { link, states } = open(port);
+    await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);
+    expect(link.dropped().bad_mac).toBe(1);
+  });
+
+  test('a malformed token is a mistake that does not repeat the token', () => {
+    expect(() => open(1, { token: `tbn1.${SECRET}` })).toThrow(/^(?!.*0123456789abcdef).*enroll/);
+  });
+});
+
+test('after close nothing is called and no connection stays', async () => {
+  const { port, witness } = await startWitness();
+  const { link, replies, states } = open(port);
+  await connected(link);
+  link.vote('edge', BALLOT, 5_000);
+  link.close();
+  await vi.waitFor(() => expect(witness.sockets.size).toBe(0), PATIENCE);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(states).toEqual(['connected']);
+  expect(replies).toEqual([]);
+  expect(witness.upgrades).toHaveLength(1);
+});

@@ -1,0 +1,152 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { createTestHarness } from 'wrangler';
+import { openWitnessLink, type Reply, type WitnessLinkOptions } from '../../agent/witness-link/index.ts';
+
+const ADMIN = 'admin-token-of-this-test';
+const PROMISE_MS = 5_000;
+const PATIENCE = { timeout: 5_000, interval: 5 };
+const GROUPS = [{ group: 'edge', configHash: '00112233445566aa' }];
+
+const configPath = fileURLToPath(new URL('../../wrangler.toml', import.meta.url));
+const harness = createTestHarness({ workers: [{ configPath, secrets: { TIEBREAK_ADMIN_TOKEN: ADMIN } }] });
+let base: URL;
+
+beforeAll(async () => {
+  base = (await harness.listen()).url;
+}, 60_000);
+afterAll(() => harness.close());
+
+let clusters = 0;
+
+async function put(path: string): Promise<unknown> {
+  const answer = await fetch(new URL(path, base), { method: 'PUT', headers: { authorization: `Bearer ${ADMIN}` } });
+  expect(answer.ok).toBe(true);
+  return answer.json();
+}
+
+async function newCluster(): Promise<string> {
+  clusters += 1;
+  const cluster = `branch-${clusters}`;
+  await put(`/v1/clusters/${cluster}`);
+  return cluster;
+}
+
+async function enroll(cluster: string, node: string): Promise<string> {
+  const answer = await put(`/v1/clusters/${cluster}/nodes/${node}`);
+  if (typeof answer !== 'object' || answer === null || !('token' in answer)) throw new Error('no token');
+  return String(answer.token);
+}
+
+function open(cluster: string, node: string, token: string, options: Partial<WitnessLinkOptions> = {}) {
+  const replies: Reply[] = [];
+  const freed: string[] = [];
+  const states: string[] = [];
+  let serial = 0;
+  const link = openWitnessLink({
+    url: base.href,
+    cluster,
+    node,
+    token,
+    incarnation: 1,
+    serial,
+    groups: () => GROUPS,
+    nowUs: () => Number(process.hrtime.bigint() / 1_000n),
+    random: Math.random,
+    onReply: (reply) => replies.push(reply),
+    onFreed: (group) => freed.push(group),
+    onState: ({ kind }) => states.push(kind),
+    onSerial: (grown) => {
+      serial = grown;
+    },
+    log: () => {},
+    ...options,
+  });
+  onTestFinished(() => link.close());
+  const connected = () => vi.waitFor(() => expect(link.state().kind).toBe('connected'), PATIENCE);
+  const answered = async (requestId: number): Promise<Reply> =>
+    vi.waitFor(() => {
+      const found = replies.find((reply) => reply.requestId === requestId);
+      if (!found) throw new Error(`request ${requestId} is not answered`);
+      return found;
+    }, PATIENCE);
+  return { link, freed, states, connected, answered, serial: () => serial };
+}
+
+test('one of two nodes gets the vote; when it is released, the other is told and gets it', async () => {
+  const cluster = await newCluster();
+  const a = open(cluster, 'a', await enroll(cluster, 'a'));
+  const b = open(cluster, 'b', await enroll(cluster, 'b'));
+  await Promise.all([a.connected(), b.connected()]);
+
+  const granted = await a.answered(a.link.vote('edge', { counter: 1, node: 'a' }, PROMISE_MS));
+  expect(granted.result).toMatchObject({ kind: 'granted', promise_ms: PROMISE_MS });
+  expect(a.serial()).toBeGreaterThan(0);
+
+  const bound = await b.answered(b.link.vote('edge', { counter: 2, node: 'b' }, PROMISE_MS));
+  expect(bound.result).toMatchObject({ kind: 'refused', reason: 'bound', holder: 'a' });
+
+  const released = await a.answered(a.link.release('edge', { counter: 1, node: 'a' }));
+  expect(released.result.kind).toBe('released');
+  await vi.waitFor(() => expect(b.freed).toEqual(['edge']), PATIENCE);
+  const second = await b.answered(b.link.vote('edge', { counter: 2, node: 'b' }, PROMISE_MS));
+  expect(second.result.kind).toBe('granted');
+});
+
+test('rehearsals measure the way through the storage write', async () => {
+  const cluster = await newCluster();
+  const a = open(cluster, 'a', await enroll(cluster, 'a'));
+  await a.connected();
+  await vi.waitFor(() => expect(a.link.voteTimes().p99Ms).toBeGreaterThan(0), PATIENCE);
+});
+
+test('the link outlives a reset of the object, and a vote asked meanwhile is answered', async () => {
+  const cluster = await newCluster();
+  const a = open(cluster, 'a', await enroll(cluster, 'a'));
+  await a.connected();
+  await harness.getWorker().evictDurableObject('ClusterWitness', { name: cluster, webSockets: 'close' });
+  const reply = await a.answered(a.link.vote('edge', { counter: 1, node: 'a' }, PROMISE_MS));
+  expect(reply.result.kind).toBe('granted');
+  await vi.waitFor(() => expect(a.states).toEqual(['connected', 'connecting', 'connected']), PATIENCE);
+});
+
+test('the link lives on through hibernation, and the first vote after it is answered', async () => {
+  const cluster = await newCluster();
+  const a = open(cluster, 'a', await enroll(cluster, 'a'));
+  await a.connected();
+  await harness.getWorker().evictDurableObject('ClusterWitness', { name: cluster, webSockets: 'hibernate' });
+  const reply = await a.answered(a.link.vote('edge', { counter: 1, node: 'a' }, PROMISE_MS));
+  expect(reply.result.kind).toBe('granted');
+  expect(a.states).toEqual(['connected']);
+});
+
+test('votes and releases over HTTPS alone are answered, without a stamp to begin with', async () => {
+  const cluster = await newCluster();
+  // The first random number is the delay of the first connection attempt: 200 ms, in which only HTTPS is there.
+  const a = open(cluster, 'a', await enroll(cluster, 'a'), { random: () => 1 });
+  const granted = await a.answered(a.link.vote('edge', { counter: 1, node: 'a' }, PROMISE_MS));
+  const released = await a.answered(a.link.release('edge', { counter: 1, node: 'a' }));
+  expect([granted.result.kind, released.result.kind, a.states]).toEqual(['granted', 'released', []]);
+});
+
+test('a token that was replaced is refused, and so is one of another cluster', async () => {
+  const cluster = await newCluster();
+  const former = await enroll(cluster, 'a');
+  const a = open(cluster, 'a', former);
+  await a.connected();
+  await enroll(cluster, 'a');
+  await vi.waitFor(() => expect(a.link.state().kind).toBe('refused'), PATIENCE);
+
+  const stranger = open(cluster, 'a', await enroll(await newCluster(), 'a'));
+  await vi.waitFor(() => expect(stranger.link.state().kind).toBe('refused'), PATIENCE);
+  expect(stranger.link.state().detail).toContain('401');
+});
+
+test('ten groups over HTTPS at once all get their votes, though the witness wants them in order', async () => {
+  const cluster = await newCluster();
+  const groups = Array.from({ length: 10 }, (_, index) => ({ group: `g${index}`, configHash: '00112233445566aa' }));
+  const a = open(cluster, 'a', await enroll(cluster, 'a'), { groups: () => groups, random: () => 1 });
+  const ids = groups.map(({ group }) => a.link.vote(group, { counter: 1, node: 'a' }, PROMISE_MS));
+  const replies = await Promise.all(ids.map((id) => a.answered(id)));
+  expect(replies.map(({ result }) => result.kind)).toEqual(ids.map(() => 'granted'));
+});

@@ -1,0 +1,119 @@
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
+import { describe, expect, it } from 'vitest';
+import { call, newCluster, put } from './cluster-fixture.ts';
+
+describe('the link', () => {
+  it('welcomes, grants, renews, refuses and releases (L1)', async () => {
+    const cluster = await newCluster('a', 'b');
+    const [a, b] = [cluster.agent('a'), cluster.agent('b')];
+    const [linkA, linkB] = [await a.connect(), await b.connect()];
+    expect(await linkA.ask(a.hello())).toEqual({ kind: 'welcome' });
+    expect(await linkB.ask(b.hello())).toEqual({ kind: 'welcome' });
+    const granted = { kind: 'granted', group: 'edge', ballot: { counter: 1, node: 'a' }, promise_ms: 5_000 };
+    expect(await linkA.ask(a.vote(1))).toEqual(granted);
+    expect(await linkA.ask(a.vote(1))).toEqual(granted);
+    expect(await linkB.ask(b.vote(2))).toMatchObject({ kind: 'refused', reason: 'bound', holder: 'a' });
+    expect(await linkA.ask(a.release(1))).toEqual({ kind: 'released', group: 'edge' });
+    expect(b.verify(await linkB.next())).toEqual({ type: 'freed', witness_id: cluster.witnessId, group: 'edge' });
+    expect(await linkB.ask(b.vote(2))).toMatchObject({ kind: 'granted' });
+    expect(linkA.unread).toEqual([]);
+  });
+
+  it('answers pings while the object sleeps, without waking it', async () => {
+    const cluster = await newCluster('a');
+    const a = cluster.agent('a');
+    const link = await a.connect();
+    await link.ask(a.hello());
+    await evictDurableObject(cluster.stub);
+    await link.ping();
+    await link.ping();
+    expect(await link.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+  });
+
+  it('keeps the newest link of a node and closes the older one (4001)', async () => {
+    const cluster = await newCluster('a');
+    const a = cluster.agent('a');
+    const older = await a.connect();
+    const newer = await a.connect();
+    expect((await older.closed).code).toBe(4001);
+    expect(await newer.ask(a.hello())).toEqual({ kind: 'welcome' });
+  });
+
+  it('completes the closing handshake', async () => {
+    const link = await (await newCluster('a')).agent('a').connect();
+    link.close();
+    expect((await link.closed).code).toBe(1000);
+  });
+
+  it('answers nothing to messages that it cannot read, and the third ends the link (1008)', async () => {
+    const cluster = await newCluster('a');
+    const a = cluster.agent('a');
+    const link = await a.connect();
+    link.send('no json');
+    link.send({ ...a.vote(1), unknown_field: 1 });
+    expect(await link.ask(a.hello())).toEqual({ kind: 'welcome' });
+    await evictDurableObject(cluster.stub);
+    link.send({ type: 'hello' });
+    expect((await link.closed).code).toBe(1008);
+    expect(link.unread).toEqual([]);
+  });
+
+  it('closes on a message that is too long (1009) or binary (1008)', async () => {
+    const cluster = await newCluster('a', 'b');
+    const long = await cluster.agent('a').connect();
+    long.send({ ...cluster.agent('a').hello(), padding: 'x'.repeat(16_384) });
+    expect((await long.closed).code).toBe(1009);
+    const binary = await cluster.agent('b').connect();
+    binary.send(new TextEncoder().encode(JSON.stringify(cluster.agent('b').hello())).buffer);
+    expect((await binary.closed).code).toBe(1008);
+  });
+
+  it('closes on another protocol version (1008)', async () => {
+    const a = (await newCluster('a')).agent('a');
+    const link = await a.connect();
+    link.send({ ...a.hello(), protocol: 2 });
+    const { code, reason } = await link.closed;
+    expect({ code, reason }).toEqual({ code: 1008, reason: 'this witness speaks protocol 1 only' });
+  });
+
+  it('closes a link whose attachment an older version left (1012)', async () => {
+    const cluster = await newCluster('a');
+    const a = cluster.agent('a');
+    const link = await a.connect();
+    await runInDurableObject(cluster.stub, (_, state) => {
+      for (const socket of state.getWebSockets()) socket.serializeAttachment({ name: 'a' });
+    });
+    link.send(a.hello());
+    expect((await link.closed).code).toBe(1012);
+  });
+
+  it('is a WebSocket and nothing else (426)', async () => {
+    const a = (await newCluster('a')).agent('a');
+    expect((await call(`/v1/clusters/${a.cluster}/link`, a.token)).status).toBe(426);
+  });
+
+  it('is closed when the token of its node is replaced (1008), and the old token is void', async () => {
+    const cluster = await newCluster('a');
+    const a = cluster.agent('a');
+    const link = await a.connect();
+    expect((await put(`/v1/clusters/${cluster.name}/nodes/a`)).status).toBe(200);
+    expect((await link.closed).code).toBe(1008);
+    expect((await a.post('request', a.hello())).status).toBe(401);
+  });
+
+  it('refuses a vote while the other node reports another configuration (L16), never the holder its renewal', async () => {
+    const cluster = await newCluster('a', 'b');
+    const [a, b] = [cluster.agent('a'), cluster.agent('b')];
+    const [linkA, linkB] = [await a.connect(), await b.connect()];
+    await linkA.ask(a.hello());
+    expect(await linkA.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+    await linkB.ask(b.hello('fedcba9876543210'));
+    expect(await linkA.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+    await linkA.ask(a.release(1));
+    await linkB.next();
+    expect(await linkA.ask(a.vote(2))).toMatchObject({ kind: 'refused', reason: 'config_mismatch' });
+    linkB.close();
+    await linkB.closed;
+    expect(await linkA.ask(a.vote(3))).toMatchObject({ kind: 'granted' });
+  });
+});

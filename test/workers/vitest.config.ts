@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+const top = fileURLToPath(new URL('../..', import.meta.url));
+
+export default defineConfig({
+  root: top,
+  plugins: [
+    cloudflareTest({
+      wrangler: { configPath: `${top}wrangler.toml` },
+      miniflare: { bindings: { TIEBREAK_ADMIN_TOKEN: 'the-admin-token-of-the-tests' } },
+    }),
+  ],
+  test: { name: 'workers', include: ['test/workers/**/*.test.ts'], testTimeout: 10_000 },
+});

@@ -1,0 +1,127 @@
+import { Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
+import { secureHeaders } from 'hono/secure-headers';
+import type { z } from 'zod';
+import { bearerToken } from './bearer.ts';
+import { type Caller, type ClusterApi, CreateCluster, type LocationHint } from './cluster-api.ts';
+import { sameText } from './credential.ts';
+import type { Env } from './env.ts';
+import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
+import { problem } from './problem.ts';
+
+type App = { Bindings: Env; Variables: { caller: Caller } };
+
+const ADMIN_TOKEN_LENGTH_MIN = 16;
+const NODE_TOKEN_PREFIX = 'tbn1.';
+
+/** Never 'no auth': without a good admin token nothing is answered at all. */
+const configured = createMiddleware<App>(async (c, next) => {
+  const token = c.env.TIEBREAK_ADMIN_TOKEN;
+  if (token === undefined || token.length < ADMIN_TOKEN_LENGTH_MIN) return problem('not_configured');
+  return next();
+});
+
+/** Tells the admin from nodes; whether a node's token is good is for its cluster to say. */
+const authenticated = createMiddleware<App>(async (c, next) => {
+  const token = bearerToken(c.req.header('authorization'));
+  if (token === null) return problem('unauthorized');
+  if (sameText(token, c.env.TIEBREAK_ADMIN_TOKEN ?? '')) c.set('caller', { kind: 'admin' });
+  else if (token.startsWith(NODE_TOKEN_PREFIX)) c.set('caller', { kind: 'node', token });
+  else return problem('unauthorized');
+  return next();
+});
+
+const adminOnly = createMiddleware<App>(async (c, next) => {
+  return c.get('caller').kind === 'admin' ? next() : problem('admin_only');
+});
+
+const plainNames = createMiddleware<App>(async (c, next) => {
+  const names = Object.values(c.req.param());
+  return names.every((name) => Name.safeParse(name).success) ? next() : problem('bad_name');
+});
+
+export const app = new Hono<App>();
+
+app.onError((error) => {
+  console.error(JSON.stringify({ level: 'error', message: 'request failed', error: error.stack ?? String(error) }));
+  return problem('internal');
+});
+app.notFound(() => problem('not_found'));
+
+app.use(configured);
+app.use('/v1/*', authenticated);
+app.use('/v1/clusters/:c', plainNames);
+app.use('/v1/clusters/:c/nodes/:n', plainNames);
+app.use('/v1/clusters/:c/groups/:g', plainNames);
+app.use('/v1/clusters/:c/groups/:g/vote', plainNames);
+app.use('/v1/clusters/:c/link', plainNames);
+app.use('/v1/clusters/:c/request', plainNames);
+
+// Before secureHeaders: they would replace the response that carries the socket.
+app.get('/v1/clusters/:c/link', async (c) => {
+  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('upgrade_required');
+  if (c.get('caller').kind !== 'node') return problem('unauthorized');
+  return cluster(c, c.req.param('c')).fetch(c.req.raw);
+});
+
+app.use(secureHeaders());
+app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_large') }));
+
+app.get('/healthz', (c) => c.json({ status: 'ok' }));
+
+app.put('/v1/clusters/:c', adminOnly, async (c) => {
+  const text = await c.req.text();
+  const body = CreateCluster.safeParse(text === '' ? {} : parseJson(text));
+  if (!body.success) return problem('bad_request');
+  const name = c.req.param('c');
+  const { created, witness_id } = await cluster(c, name, body.data.location_hint).create(name);
+  return c.json({ cluster: name, witness_id }, created ? 201 : 200);
+});
+
+/** Asked again, it issues another token, and the former one is void at once. */
+app.put('/v1/clusters/:c/nodes/:n', adminOnly, async (c) => {
+  const issued = await cluster(c, c.req.param('c')).issueToken(c.req.param('n'));
+  if (!issued.ok) return problem(issued.reason);
+  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
+});
+
+app.get('/v1/clusters/:c', async (c) => {
+  const described = await cluster(c, c.req.param('c')).describe(c.get('caller'));
+  return described.ok ? c.json(described.view) : problem(described.reason);
+});
+
+app.get('/v1/clusters/:c/groups/:g', async (c) => {
+  const described = await cluster(c, c.req.param('c')).describe(c.get('caller'));
+  if (!described.ok) return problem(described.reason);
+  const group = described.view.groups.find((view) => view.group === c.req.param('g'));
+  return group === undefined ? problem('unknown_group') : c.json(group);
+});
+
+app.post('/v1/clusters/:c/groups/:g/vote', (c) => ask(c, VoteRequest, c.req.param('c'), c.req.param('g')));
+app.delete('/v1/clusters/:c/groups/:g/vote', (c) => ask(c, ReleaseRequest, c.req.param('c'), c.req.param('g')));
+app.post('/v1/clusters/:c/request', (c) => ask(c, WitnessRequest, c.req.param('c'), null));
+
+/** The HTTPS fallback of the link: the same requests, the same signed answers. */
+async function ask(
+  c: Context<App>,
+  schema: z.ZodType<WitnessRequest>,
+  name: string,
+  group: string | null,
+): Promise<Response> {
+  const caller = c.get('caller');
+  if (caller.kind !== 'node') return problem('unauthorized');
+  const request = schema.safeParse(parseJson(await c.req.text()));
+  if (!request.success) return problem('bad_request');
+  if (group !== null && 'group' in request.data && request.data.group !== group) return problem('bad_request');
+  const answer = await cluster(c, name).ask(caller.token, request.data);
+  if (!answer.ok) return problem(answer.reason);
+  return c.json(answer.frame, answer.refused ? 409 : 200, { 'cache-control': 'no-store' });
+}
+
+/** A new stub each time: one that has failed once may go on failing. */
+function cluster(c: Context<App>, name: string, locationHint?: LocationHint): ClusterApi {
+  const { CLUSTERS } = c.env;
+  return CLUSTERS.get(CLUSTERS.idFromName(name), locationHint === undefined ? {} : { locationHint });
+}

@@ -1,0 +1,44 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  CREDENTIAL_LABEL,
+  NODE_TOKEN,
+  REPLY_KEY_LABEL,
+  type WitnessFrame,
+  type WitnessMessage,
+} from '@tiebreak/shared/wire';
+
+/** What is stored of a node's secret: enough to verify it and to sign for it, not to present it (hex). */
+export type Credential = { readonly verifier: string; readonly replyKey: string };
+
+export function newWitnessId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+export function newToken(witnessId: string): { token: string; credential: Credential } {
+  const secret = randomBytes(32).toString('hex');
+  return { token: `tbn1.${witnessId}.${secret}`, credential: credentialOf(secret) };
+}
+
+/** The keys which the token's secret stands for; null if it is another witness's token, or none. */
+export function readToken(token: string, witnessId: string): Credential | null {
+  const [, identity, secret] = NODE_TOKEN.exec(token) ?? [];
+  if (identity === undefined || secret === undefined || !sameText(identity, witnessId)) return null;
+  return credentialOf(secret);
+}
+
+/** In constant time, whatever the lengths. */
+export function sameText(left: string, right: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(left), digest(right));
+}
+
+/** Signs for one node (L14): `mac` covers the text of `body`. */
+export function sign(message: WitnessMessage, replyKey: string): WitnessFrame {
+  const body = JSON.stringify(message);
+  return { body, mac: createHmac('sha256', Buffer.from(replyKey, 'hex')).update(body).digest('hex') };
+}
+
+function credentialOf(secret: string): Credential {
+  const derive = (label: string) => createHmac('sha256', Buffer.from(secret, 'hex')).update(label).digest('hex');
+  return { verifier: derive(CREDENTIAL_LABEL), replyKey: derive(REPLY_KEY_LABEL) };
+}

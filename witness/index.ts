@@ -1,0 +1,4 @@
+import { app } from './app.ts';
+
+export { ClusterWitness } from './cluster.ts';
+export default app;

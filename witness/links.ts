@@ -1,0 +1,123 @@
+import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
+import { LINK_PING, LINK_PONG, Name, type WitnessFrame } from '@tiebreak/shared/wire';
+import { z } from 'zod';
+
+/** Close codes of the link. 1008 needs an operator; after the others the agent connects again. */
+export const CLOSE = {
+  policy: 1008,
+  tooBig: 1009,
+  /** The state that belongs to this link cannot be read (an older version left it). */
+  restart: 1012,
+  /** A newer link of the same node has taken its place. */
+  superseded: 4001,
+} as const;
+
+const BAD_MESSAGES_MAX = 3;
+/** Agents ping each second. A link that was silent for longer may be half-open: what it reported counts no more. */
+const HEARD_WITHIN_MS = 10_000;
+const OPEN = 1;
+
+/** What a link remembers across hibernation. Smaller than the hello that it came from, hence within 16 KiB. */
+const Attachment = z.strictObject({
+  node: Name,
+  heardAtMs: z.int(),
+  badMessages: z.int(),
+  configHashes: z.record(z.string(), z.string()),
+});
+export type Attachment = z.infer<typeof Attachment>;
+
+/** The hibernating WebSockets of one cluster, one per node. */
+export class Links {
+  readonly #ctx: DurableObjectState;
+
+  constructor(ctx: DurableObjectState) {
+    this.#ctx = ctx;
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(LINK_PING, LINK_PONG));
+  }
+
+  /** The newest link wins: after a broken path the former one may look open for minutes. */
+  accept(node: string, nowMs: number): WebSocket {
+    this.closeNode(node, CLOSE.superseded, 'a newer link of this node took its place');
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server, [node]);
+    this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: {} });
+    return client;
+  }
+
+  closeNode(node: string, code: number, reason: string): void {
+    for (const socket of this.#ctx.getWebSockets(node)) socket.close(code, reason);
+  }
+
+  /** Null if an older version attached something else; the link is useless then, and closed. */
+  attachment(socket: WebSocket): Attachment | null {
+    const read = this.#read(socket);
+    if (read === null) socket.close(CLOSE.restart, 'the state of this link cannot be read; connect again');
+    return read;
+  }
+
+  heard(socket: WebSocket, attachment: Attachment, nowMs: number): void {
+    this.#write(socket, { ...attachment, heardAtMs: nowMs });
+  }
+
+  reported(
+    socket: WebSocket,
+    attachment: Attachment,
+    groups: readonly { group: string; config_hash: string }[],
+    nowMs: number,
+  ): void {
+    const configHashes = Object.fromEntries(groups.map(({ group, config_hash }) => [group, config_hash]));
+    this.#write(socket, { ...attachment, heardAtMs: nowMs, configHashes });
+  }
+
+  /** Nothing is answered to what cannot be read; the third such message ends the link. */
+  countBadMessage(socket: WebSocket, attachment: Attachment): void {
+    const badMessages = attachment.badMessages + 1;
+    this.#write(socket, { ...attachment, badMessages });
+    if (badMessages >= BAD_MESSAGES_MAX) socket.close(CLOSE.policy, 'too many messages that are no witness request');
+  }
+
+  /** The config hashes of `group` that the other nodes' live links reported (L16). */
+  rivalHashes(node: string, group: string, nowMs: number): string[] {
+    return this.#open().flatMap(({ socket, attachment }) => {
+      const hash = Object.hasOwn(attachment.configHashes, group) ? attachment.configHashes[group] : undefined;
+      const live = nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS;
+      return attachment.node !== node && live && hash !== undefined ? [hash] : [];
+    });
+  }
+
+  /** @param frameFor signs for the node that will read it */
+  send(except: string, frameFor: (node: string) => WitnessFrame | null): void {
+    for (const { socket, attachment } of this.#open()) {
+      const frame = attachment.node === except ? null : frameFor(attachment.node);
+      if (frame !== null) socket.send(JSON.stringify(frame));
+    }
+  }
+
+  /** When each linked node was last heard, in ms on the wall clock; pings count. */
+  heardAt(): Map<string, number> {
+    return new Map(
+      this.#open().map(({ socket, attachment }) => [attachment.node, this.#heardAtMs(socket, attachment)]),
+    );
+  }
+
+  #heardAtMs(socket: WebSocket, attachment: Attachment): number {
+    const pingedAt = this.#ctx.getWebSocketAutoResponseTimestamp(socket);
+    return pingedAt === null ? attachment.heardAtMs : Math.max(attachment.heardAtMs, pingedAt.getTime());
+  }
+
+  #open(): { socket: WebSocket; attachment: Attachment }[] {
+    return this.#ctx.getWebSockets().flatMap((socket) => {
+      const attachment = socket.readyState === OPEN ? this.#read(socket) : null;
+      return attachment === null ? [] : [{ socket, attachment }];
+    });
+  }
+
+  #read(socket: WebSocket): Attachment | null {
+    const read = Attachment.safeParse(socket.deserializeAttachment());
+    return read.success ? read.data : null;
+  }
+
+  #write(socket: WebSocket, attachment: Attachment): void {
+    socket.serializeAttachment(attachment);
+  }
+}

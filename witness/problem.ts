@@ -1,0 +1,31 @@
+/** Every error of the API, as RFC 9457 wants it; `code` is stable, the texts are for people. */
+const PROBLEMS = {
+  not_configured: [
+    503,
+    'Service Unavailable',
+    'the secret TIEBREAK_ADMIN_TOKEN is not set, or shorter than 16 characters: set it (wrangler secret put TIEBREAK_ADMIN_TOKEN)',
+  ],
+  unauthorized: [401, 'Unauthorized', 'this needs a token that is good here: Authorization: Bearer TOKEN'],
+  admin_only: [403, 'Forbidden', "this needs the admin token, not a node's"],
+  not_found: [404, 'Not Found', 'there is nothing at this path, or not with this method'],
+  unknown_cluster: [404, 'Not Found', 'no such cluster; PUT /v1/clusters/{cluster} creates one'],
+  unknown_group: [404, 'Not Found', 'nobody has asked for a vote in this group yet'],
+  too_many_nodes: [409, 'Conflict', 'this cluster has as many nodes as it can'],
+  too_many_groups: [409, 'Conflict', 'this cluster has as many groups as it can'],
+  too_large: [413, 'Content Too Large', 'the body is longer than 16 KiB'],
+  bad_name: [400, 'Bad Request', 'a name has lower-case letters, digits, dot, dash and underscore; 1 to 63'],
+  bad_request: [400, 'Bad Request', 'the body is not the JSON message that belongs here'],
+  protocol: [400, 'Bad Request', 'the agent speaks a protocol version that this witness does not know'],
+  upgrade_required: [426, 'Upgrade Required', 'the link is a WebSocket'],
+  internal: [500, 'Internal Server Error', 'the witness failed; its log tells why'],
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export function problem(code: ProblemCode): Response {
+  const [status, title, detail] = PROBLEMS[code];
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
+  if (status === 401) headers.set('www-authenticate', 'Bearer realm="tiebreak witness"');
+  if (status === 426) headers.set('upgrade', 'websocket');
+  return new Response(JSON.stringify({ type: 'about:blank', title, status, detail, code }), { status, headers });
+}

@@ -1,3 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({ test: { projects: [{ test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } }] } });
+/** One group after the other: what is measured on the wire must not share the machine with what merely computes. */
+export default defineConfig({
+  test: {
+    reporters: ['default', new URL('closing-line.ts', import.meta.url).pathname],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['unit/**/*.test.ts'],
+          root: import.meta.dirname,
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      `${import.meta.dirname}/workers/vitest.config.ts`,
+      `${import.meta.dirname}/workers-e2e/vitest.config.ts`,
+      `${import.meta.dirname}/lab/vitest.config.ts`,
+      `${import.meta.dirname}/interop/vitest.config.ts`,
+    ],
+  },
+});

@@ -12,7 +12,7 @@ type Mode = GroupAlone['mode'];
 
 const MIN_LEASE_INTERVAL_US = 50_000;
 /** The fence counts in kernel ticks and needs this many to an interval. */
-const MIN_LEASE_TICKS = 13;
+const MIN_LEASE_TICKS = 14;
 /** PROMISE_MAX / 2.5: a promise of 2.5 intervals may not be longer than the longest that a restart waits for. */
 const MAX_LEASE_INTERVAL_US = 4_000_000;
 const CENTISECOND_US = 10_000;

@@ -14,6 +14,9 @@ export type OpenedSidebandPort =
   | { readonly ok: true; readonly port: SidebandPort }
   | { readonly ok: false; readonly error: string };
 
+const SOCKET_OPTIONS = { ipv4: { type: 'udp4' }, ipv6: { type: 'udp6', ipv6Only: true } } as const;
+
+/** Binds the port for every family in use, or tells why it cannot be had. */
 export async function openSidebandPort(options: {
   port: number;
   families: ReadonlySet<'ipv4' | 'ipv6'>;
@@ -22,7 +25,7 @@ export async function openSidebandPort(options: {
 }): Promise<OpenedSidebandPort> {
   const sockets = new Map<'ipv4' | 'ipv6', Socket>();
   for (const family of options.families) {
-    const socket = createSocket({ type: family === 'ipv4' ? 'udp4' : 'udp6', ipv6Only: true, lookup: literalAddress });
+    const socket = createSocket({ ...SOCKET_OPTIONS[family], lookup: literalAddress });
     const failure = await bindSocket(socket, options.port);
     if (failure !== undefined) {
       for (const open of sockets.values()) open.close();

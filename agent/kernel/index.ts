@@ -3,14 +3,10 @@ export { boottimeUs, kernelTickUs } from './clock.ts';
 export type { SystemError, SystemResult } from './errno.ts';
 export { interfaceIndex } from './libc.ts';
 export { type Change, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
-export {
-  type AddressSpecification,
-  type InterfaceAddress,
-  type Link,
-  type MacvlanSpecification,
-  OUR_PROTOCOL,
-  type RouteSpecification,
-} from './rtnetlink-message.ts';
+export type { AddressSpecification, InterfaceAddress } from './rtnetlink-address.ts';
+export type { Link, MacvlanSpecification } from './rtnetlink-link.ts';
+export { OUR_PROTOCOL } from './rtnetlink-request.ts';
+export type { RouteSpecification } from './rtnetlink-route.ts';
 export {
   openVrrpSocket,
   type ReceivedMessage,

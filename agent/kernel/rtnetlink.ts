@@ -3,7 +3,10 @@ import { addressBytes } from './address-family.ts';
 import { type SystemResult, systemError } from './errno.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from './netlink-message.ts';
 import { type NetlinkSocket, type NetlinkVerdict, openNetlink } from './netlink-socket.ts';
-import * as message from './rtnetlink-message.ts';
+import * as addressTable from './rtnetlink-address.ts';
+import * as linkTable from './rtnetlink-link.ts';
+import { NAME_BYTES_MAX, type RequestParts } from './rtnetlink-request.ts';
+import * as routeTable from './rtnetlink-route.ts';
 
 const NETLINK_ROUTE = 0;
 
@@ -15,25 +18,25 @@ export type Change = 'done' | 'already-there' | 'not-there';
  * Each call is synchronous and returns the kernel's verdict; a change has taken effect when it returns.
  */
 export interface Rtnetlink {
-  links(): SystemResult<message.Link[]>;
+  links(): SystemResult<linkTable.Link[]>;
   /** Addresses of all interfaces, or of one. */
-  addresses(interfaceIndex?: number): SystemResult<message.InterfaceAddress[]>;
+  addresses(interfaceIndex?: number): SystemResult<addressTable.InterfaceAddress[]>;
   /**
    * Adds an address that must not exist yet (never a replace: that would re-create what has expired). IPv6 without
    * duplicate address detection and deprecated as source. In IPv4 the same address with another prefix length is
    * another address to the kernel, so look at `addresses` to find out whether it is there in any form.
    */
-  addAddress(address: message.AddressSpecification): SystemResult<'done' | 'already-there'>;
+  addAddress(address: addressTable.AddressSpecification): SystemResult<'done' | 'already-there'>;
   /** Removes the address with just this prefix length. `not-there` also when the interface itself has gone. */
-  removeAddress(address: message.AddressSpecification): SystemResult<'done' | 'not-there'>;
+  removeAddress(address: addressTable.AddressSpecification): SystemResult<'done' | 'not-there'>;
   /** Adds a route to the main table, marked with our protocol number (112). */
-  addRoute(route: message.RouteSpecification): SystemResult<'done' | 'already-there'>;
+  addRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'already-there'>;
   /** Removes a route that carries our protocol number; others' routes are `not-there`. */
-  removeRoute(route: message.RouteSpecification): SystemResult<'done' | 'not-there'>;
+  removeRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'not-there'>;
   /** The routes in the main table that carry our protocol number. */
-  ourRoutes(): SystemResult<message.RouteSpecification[]>;
+  ourRoutes(): SystemResult<routeTable.RouteSpecification[]>;
   /** Creates a macvlan (private mode) for a virtual MAC and brings it up. */
-  addMacvlan(macvlan: message.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
+  addMacvlan(macvlan: linkTable.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
   removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
   setLinkUp(interfaceIndex: number, up: boolean): SystemResult<'done'>;
   close(): void;
@@ -45,10 +48,8 @@ export function openRtnetlink(): SystemResult<Rtnetlink> {
   return opened.ok ? { ok: true, value: rtnetlink(opened.value) } : opened;
 }
 
-type Parts = ReturnType<typeof message.encodeNewAddress>;
-
 function rtnetlink(socket: NetlinkSocket): Rtnetlink {
-  function add(call: string, type: number, { body, attributes }: Parts): SystemResult<'done' | 'already-there'> {
+  function add(call: string, type: number, { body, attributes }: RequestParts): SystemResult<'done' | 'already-there'> {
     const verdict = socket.request(type, NLM_F_CREATE | NLM_F_EXCL, body, attributes);
     if (verdict.ok) return { ok: true, value: 'done' };
     if (verdict.code === 'EEXIST') return { ok: true, value: 'already-there' };
@@ -59,7 +60,7 @@ function rtnetlink(socket: NetlinkSocket): Rtnetlink {
     call: string,
     absent: readonly string[],
     type: number,
-    { body, attributes }: Parts,
+    { body, attributes }: RequestParts,
   ): SystemResult<'done' | 'not-there'> {
     const verdict = socket.request(type, 0, body, attributes);
     if (verdict.ok) return { ok: true, value: 'done' };
@@ -78,35 +79,35 @@ function rtnetlink(socket: NetlinkSocket): Rtnetlink {
   }
 
   return {
-    links: () => dump(message.RTM_GETLINK, message.encodeGetLinks(), message.decodeLink),
+    links: () => dump(linkTable.RTM_GETLINK, linkTable.encodeGetLinks(), linkTable.decodeLink),
     addresses(interfaceIndex) {
-      const all = dump(message.RTM_GETADDR, message.encodeGetAddresses(), message.decodeAddress);
+      const all = dump(addressTable.RTM_GETADDR, addressTable.encodeGetAddresses(), addressTable.decodeAddress);
       if (!all.ok || interfaceIndex === undefined) return all;
       return { ok: true, value: all.value.filter((address) => address.interfaceIndex === interfaceIndex) };
     },
     addAddress(address) {
       const wrong = malformedAddress(address);
       if (wrong !== undefined) return systemError('add address', constants.errno.EINVAL, wrong);
-      return add('add address', message.RTM_NEWADDR, message.encodeNewAddress(address));
+      return add('add address', addressTable.RTM_NEWADDR, addressTable.encodeNewAddress(address));
     },
     removeAddress(address) {
       const wrong = malformedAddress(address);
       if (wrong !== undefined) return systemError('remove address', constants.errno.EINVAL, wrong);
       const absent = ['EADDRNOTAVAIL', 'ENODEV', 'ENXIO'];
-      return remove('remove address', absent, message.RTM_DELADDR, message.encodeDeleteAddress(address));
+      return remove('remove address', absent, addressTable.RTM_DELADDR, addressTable.encodeDeleteAddress(address));
     },
-    addRoute: (route) => add('add route', message.RTM_NEWROUTE, message.encodeNewRoute(route)),
+    addRoute: (route) => add('add route', routeTable.RTM_NEWROUTE, routeTable.encodeNewRoute(route)),
     removeRoute: (route) =>
-      remove('remove route', ['ESRCH', 'ENODEV'], message.RTM_DELROUTE, message.encodeDeleteRoute(route)),
-    ourRoutes: () => dump(message.RTM_GETROUTE, message.encodeGetRoutes(), message.decodeOurRoute),
-    addMacvlan: (macvlan) => add('add macvlan', message.RTM_NEWLINK, message.encodeNewMacvlan(macvlan)),
+      remove('remove route', ['ESRCH', 'ENODEV'], routeTable.RTM_DELROUTE, routeTable.encodeDeleteRoute(route)),
+    ourRoutes: () => dump(routeTable.RTM_GETROUTE, routeTable.encodeGetRoutes(), routeTable.decodeOurRoute),
+    addMacvlan: (macvlan) => add('add macvlan', linkTable.RTM_NEWLINK, linkTable.encodeNewMacvlan(macvlan)),
     removeLink: (interfaceIndex) =>
-      remove('remove link', ['ENODEV'], message.RTM_DELLINK, {
-        body: message.encodeLinkState(interfaceIndex, false),
+      remove('remove link', ['ENODEV'], linkTable.RTM_DELLINK, {
+        body: linkTable.encodeLinkState(interfaceIndex, false),
         attributes: [],
       }),
     setLinkUp(interfaceIndex, up) {
-      const verdict = socket.request(message.RTM_NEWLINK, 0, message.encodeLinkState(interfaceIndex, up), []);
+      const verdict = socket.request(linkTable.RTM_NEWLINK, 0, linkTable.encodeLinkState(interfaceIndex, up), []);
       return verdict.ok ? { ok: true, value: 'done' } : refused(`set link ${up ? 'up' : 'down'}`, verdict);
     },
     close: () => socket.close(),
@@ -117,12 +118,17 @@ function refused(call: string, verdict: Exclude<NetlinkVerdict, { ok: true }>): 
   return systemError(call, verdict.errno, verdict.reason);
 }
 
-function malformedAddress({ family, address, prefixLength, label }: message.AddressSpecification): string | undefined {
+function malformedAddress({
+  family,
+  address,
+  prefixLength,
+  label,
+}: addressTable.AddressSpecification): string | undefined {
   const bytes = addressBytes(family);
   if (address.length !== bytes) return `an ${family} address has ${bytes} bytes, not ${address.length}`;
   if (prefixLength < 0 || prefixLength > bytes * 8) return `prefix length ${prefixLength} is outside 0..${bytes * 8}`;
-  if (label !== undefined && new TextEncoder().encode(label).length > message.NAME_BYTES_MAX) {
-    return `label ${label} is longer than ${message.NAME_BYTES_MAX} bytes`;
+  if (label !== undefined && new TextEncoder().encode(label).length > NAME_BYTES_MAX) {
+    return `label ${label} is longer than ${NAME_BYTES_MAX} bytes`;
   }
   return undefined;
 }

@@ -43,7 +43,7 @@ export type SentEnvelope = {
   readonly checksumForm: ChecksumForm;
 };
 
-/** Why a message is refused, in the order of the checks. From `checksum` on, the sender meant what it sent. */
+/** Why a message is refused, in the order of the checks. After `bad-checksum` the sender meant what it sent. */
 export type RefusedMessage =
   | 'hop-limit-not-255' // RFC 9568 section 7.1: it came through a router
   | 'truncated' // not even the fixed header

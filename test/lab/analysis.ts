@@ -7,16 +7,24 @@ import type { Observation, Station } from './observation.ts';
  * - *Two owners* is the time in which spans of two hosts overlap: an answer of the old owner after the first of the new
  *   one, or two hosts answering the same probes. A single stray answer inside another's span counts one period.
  * - A *gap* lies between the last answer of one owner and the first of the next.
- * - The client's echo is *lost* when no answer came within `deadlineUs`. What was not sent cannot be lost: of a time
- *   without probes, at most `STALL_PERIODS` periods count.
+ * - The client's echo is *lost* when no answer came within `deadlineUs`. A *hole* is a run of echoes that were not
+ *   answered within `promptUs`, at least one of them lost: those that waited at its end for the new owner belong to it,
+ *   a mere delay does not. What was not sent cannot be lost: of a time without probes, at most `STALL_PERIODS` periods
+ *   count.
  */
 export type AnalysisOptions = {
   readonly periodUs: number;
   readonly spanGapUs: number;
+  readonly promptUs: number;
   readonly deadlineUs: number;
 };
 
-export const ANALYSIS_DEFAULTS: AnalysisOptions = { periodUs: 2_000, spanGapUs: 20_000, deadlineUs: 100_000 };
+export const ANALYSIS_DEFAULTS: AnalysisOptions = {
+  periodUs: 2_000,
+  spanGapUs: 20_000,
+  promptUs: 20_000,
+  deadlineUs: 100_000,
+};
 
 const STALL_PERIODS = 3;
 
@@ -36,7 +44,7 @@ export type Change = {
 export type ClientView = {
   readonly sent: number;
   readonly lost: number;
-  /** The time that the lost echoes stand for. */
+  /** All holes together. */
   readonly lostMs: number;
   readonly longestHoleMs: number;
 };
@@ -82,7 +90,7 @@ export function analyse(observations: readonly Observation[], options: AnalysisO
     twoOwners,
     client: clientView(record, requests, options),
     staleFrames: staleFrames(record, changes),
-    longestStallMs: Math.max(0, ...steps(requests).map((stepUs) => stepUs - options.periodUs)) / 1_000,
+    longestStallMs: longest(steps(requests).map((stepUs) => stepUs - options.periodUs)) / 1_000,
   };
 }
 
@@ -160,7 +168,7 @@ function clientView(
   requests: readonly Request[],
   options: AnalysisOptions,
 ): ClientView {
-  const { periodUs, deadlineUs } = options;
+  const { periodUs, promptUs, deadlineUs } = options;
   const answeredAt = new Map<number, number>();
   for (const line of record) {
     if (line.kind === 'client_answer' && !answeredAt.has(line.tick)) answeredAt.set(line.tick, line.atUs);
@@ -168,24 +176,26 @@ function clientView(
   const endUs = record.at(-1)?.atUs ?? 0;
   // Younger echoes may still be answered in time.
   const due = requests.filter(({ atUs }) => atUs <= endUs - deadlineUs);
-  let lost = 0;
-  let lostUs = 0;
-  let holeUs = 0;
-  let longestHoleUs = 0;
+  const holes: { lost: number; us: number }[] = [];
+  let run = { lost: 0, us: 0 };
   for (const [index, { tick, atUs }] of due.entries()) {
-    const answer = answeredAt.get(tick);
-    if (answer !== undefined && answer - atUs <= deadlineUs) {
-      holeUs = 0;
+    const waitedUs = (answeredAt.get(tick) ?? Number.POSITIVE_INFINITY) - atUs;
+    if (waitedUs <= promptUs) {
+      if (run.lost > 0) holes.push(run);
+      run = { lost: 0, us: 0 };
       continue;
     }
     const nextUs = requests[index + 1]?.atUs ?? atUs + periodUs;
-    const worthUs = Math.min(nextUs - atUs, STALL_PERIODS * periodUs);
-    lost += 1;
-    lostUs += worthUs;
-    holeUs += worthUs;
-    longestHoleUs = Math.max(longestHoleUs, holeUs);
+    const us = run.us + Math.min(nextUs - atUs, STALL_PERIODS * periodUs);
+    run = { lost: run.lost + (waitedUs > deadlineUs ? 1 : 0), us };
   }
-  return { sent: due.length, lost, lostMs: lostUs / 1_000, longestHoleMs: longestHoleUs / 1_000 };
+  const found = [...holes, run].filter(({ lost }) => lost > 0);
+  return {
+    sent: due.length,
+    lost: sum(found.map(({ lost }) => lost)),
+    lostMs: sum(found.map(({ us }) => us)) / 1_000,
+    longestHoleMs: longest(found.map(({ us }) => us)) / 1_000,
+  };
 }
 
 function steps(requests: readonly Request[]): number[] {
@@ -197,6 +207,11 @@ function pairs<T>(values: readonly T[]): [T, T][] {
     const former = values[index];
     return former === undefined ? [] : [[former, value]];
   });
+}
+
+/** Zero for none. A record is too long for the arguments of Math.max. */
+function longest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
 function sum(values: readonly number[]): number {

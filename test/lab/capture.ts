@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Packet, PcapStream } from './pcap.ts';
-import { LabProcess } from './process.ts';
+import type { LabProcess } from './process.ts';
 import type { PlaceName, Topology } from './topology.ts';
 
 /** Enough for everything that the lab reads of a frame. */
@@ -29,8 +29,7 @@ export class Capture {
     onPacket: (packet: Packet) => void,
   ): Promise<Capture> {
     const name = `capture-${options.place}-${options.interfaceName}`;
-    const process = LabProcess.spawn({
-      namespace: topology.namespace(options.place),
+    const process = topology.spawn(options.place, {
       command: 'tcpdump',
       args: [
         '-i',

@@ -18,7 +18,6 @@ import { Laboratory } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { PROBE_PERIOD_MS } from './prober.ts';
 import { DEFAULT_SCENARIO, masterDownMs, other, type WitnessControl } from './system.ts';
-import { tiebreakSystem } from './tiebreak.ts';
 import type { HostName } from './topology.ts';
 
 /** Longer than any promise that binds a voter, so that whatever could go wrong in a partition has gone wrong. */

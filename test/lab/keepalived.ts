@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LabProcess } from './process.ts';
+import type { LabProcess } from './process.ts';
 import { type Agent, other, type Scenario, type System } from './system.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 
@@ -11,7 +11,7 @@ export type KeepalivedOptions = {
   readonly preempt: boolean;
 };
 
-export const KEEPALIVED_DEFAULTS: KeepalivedOptions = { version: 3, family: 4, transport: 'unicast', preempt: false };
+export const KEEPALIVED_DEFAULTS: KeepalivedOptions = { version: 3, family: 4, transport: 'multicast', preempt: false };
 
 /** keepalived on one host, in its foreground mode. */
 export class KeepalivedAgent implements Agent {
@@ -29,8 +29,7 @@ export class KeepalivedAgent implements Agent {
 
   async start(): Promise<void> {
     if (this.#process?.running === true) throw new Error(`keepalived on ${this.host} runs already`);
-    this.#process = LabProcess.spawn({
-      namespace: this.#topology.namespace(this.host),
+    this.#process = this.#topology.spawn(this.host, {
       command: 'keepalived',
       args: [
         ...['--dont-fork', '--log-console', '--log-detail', '--vrrp', '--use-file', this.#path('keepalived.conf')],

@@ -60,9 +60,10 @@ export class Laboratory {
     let missing = '';
     try {
       return await waitFor('the steady state', timeoutMs, async () => {
-        const found = (await this.system.unsettled()) ?? this.#ownershipMissing();
-        if (found === undefined) return this.#answeringAlone();
-        missing = found;
+        const unsettled = await this.system.unsettled();
+        const found = unsettled === undefined ? this.#ownership() : { missing: unsettled };
+        if (typeof found === 'string') return found;
+        missing = found.missing;
         onWait?.(missing);
         return undefined;
       });
@@ -101,14 +102,15 @@ export class Laboratory {
     }
   }
 
-  #answeringAlone(): HostName | undefined {
-    const [name, second] = this.prober.answering(MARGIN_MS);
-    return second === undefined && (name === 'a' || name === 'b') ? name : undefined;
-  }
-
-  #ownershipMissing(): string | undefined {
-    if (this.#answeringAlone() !== undefined && this.prober.answering(20).length === 1) return undefined;
-    const names = this.prober.answering(MARGIN_MS);
-    return names.length > 1 ? `${names.join(' and ')} both answer` : 'nobody answers for the address';
+  /** The host that has answered everything for a while; or what is wrong. */
+  #ownership(): HostName | { readonly missing: string } {
+    const nowUs = this.prober.nowUs();
+    const { before, twoOwnersMs, moved, client } = analyse(this.prober.between(nowUs - 2 * MARGIN_MS * 1_000, nowUs));
+    if (before === undefined) return { missing: 'nobody answers for the address' };
+    if (twoOwnersMs > 0) return { missing: 'two hosts answer for the address' };
+    // The client may still send to a host that no longer answers, or wait for its own ARP.
+    if (moved || client.sent === 0 || client.lost > 0) return { missing: 'the client has not found the owner yet' };
+    if (before !== 'a' && before !== 'b') return { missing: `${before} answers, which is no host of the lab` };
+    return before;
   }
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Capture } from './capture.ts';
 import { type Census, observe } from './frames.ts';
 import type { Observation } from './observation.ts';
-import { LabProcess, waitFor } from './process.ts';
+import { type LabProcess, waitFor } from './process.ts';
 import { NETWORK, type Topology } from './topology.ts';
 
 export const PROBE_PERIOD_MS = 2;
@@ -45,8 +45,7 @@ export class Prober {
       if (record.length > RECORD_MAX) record.splice(0, RECORD_MAX / 4);
     });
     const script = fileURLToPath(new URL('probe-sender.ts', import.meta.url));
-    const sender = LabProcess.spawn({
-      namespace: topology.namespace('client'),
+    const sender = topology.spawn('client', {
       command: process.execPath,
       args: [
         script,
@@ -77,7 +76,9 @@ export class Prober {
     if (this.#record.length > RECORD_MAX / 2 && first !== undefined && first.atUs > fromUs) {
       throw new Error('the record no longer reaches back so far');
     }
-    return this.#record.filter(({ atUs }) => atUs >= fromUs && atUs < toUs);
+    // Lines come in the order of their time stamps, and what is asked for is at the end.
+    const start = this.#record.findLastIndex(({ atUs }) => atUs < fromUs) + 1;
+    return this.#record.slice(start).filter(({ atUs }) => atUs < toUs);
   }
 
   /** Who answered during the last `windowMs`, most recent first. */

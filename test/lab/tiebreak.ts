@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type GroupStatus, Status } from '../../agent/api/status.ts';
-import { LabProcess } from './process.ts';
+import type { LabProcess } from './process.ts';
 import { type Agent, other, type Scenario, type System } from './system.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
@@ -63,8 +63,7 @@ export class TiebreakAgent implements Agent {
   async start(): Promise<void> {
     if (this.#process?.running === true) throw new Error(`tiebreak on ${this.host} runs already`);
     this.#topology.folderOf(`tiebreak-${this.host}`, 'run');
-    this.#process = LabProcess.spawn({
-      namespace: this.#topology.namespace(this.host),
+    this.#process = this.#topology.spawn(this.host, {
       command: process.execPath,
       args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
       logFile: this.#path('log'),

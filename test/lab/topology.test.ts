@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostLost, linkCut, oneDirectionCut } from './faults.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
-import { LabProcess, run } from './process.ts';
+import { run } from './process.ts';
 import { type HostName, NETWORK, type PlaceName, Topology } from './topology.ts';
 
 beforeAll(() => requireTools(LAB_TOOLS));
@@ -76,8 +76,7 @@ describe('the network', () => {
 
   test('a lost host passes no frame and has no process; it comes back without what it had configured', async () => {
     topology = await Topology.create();
-    const sleeper = LabProcess.spawn({
-      namespace: topology.namespace('a'),
+    const sleeper = topology.spawn('a', {
       command: 'sleep',
       args: ['60'],
       logFile: join(topology.folder, 'sleeper.log'),
@@ -109,8 +108,7 @@ describe('what is left', () => {
 
   test('closing ends the processes, also stopped ones, and removes namespaces and files', async () => {
     topology = await Topology.create();
-    const stopped = LabProcess.spawn({
-      namespace: topology.namespace('b'),
+    const stopped = topology.spawn('b', {
       command: 'sleep',
       args: ['60'],
       logFile: join(topology.folder, 'stopped.log'),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CHILD_ENVIRONMENT, run, signalAll } from './process.ts';
+import { CHILD_ENVIRONMENT, LabProcess, run, type SpawnOptions, signalAll } from './process.ts';
 
 export type HostName = 'a' | 'b';
 export type PlaceName = HostName | 'client' | 'witness' | 'switch';
@@ -44,6 +44,7 @@ export class Topology {
   readonly #ipv6: boolean;
   /** For configuration, state and logs; removed with the topology. */
   readonly folder: string;
+  readonly #processes = new Set<LabProcess>();
   #closed = false;
 
   private constructor(prefix: string, folder: string, ipv6: boolean) {
@@ -83,6 +84,14 @@ export class Topology {
     return run('ip', ['netns', 'exec', this.namespace(place), command, ...args], input);
   }
 
+  /** Starts a process that lives in `place` until it is told to stop, at the latest when the topology closes. */
+  spawn(place: PlaceName, options: Omit<SpawnOptions, 'namespace'>): LabProcess {
+    const started = LabProcess.spawn({ ...options, namespace: this.namespace(place) });
+    this.#processes.add(started);
+    started.exited.then(() => this.#processes.delete(started));
+    return started;
+  }
+
   /** `ip -batch` inside `place`, one command a line. */
   async ip(place: PlaceName, lines: readonly string[]): Promise<void> {
     await run('ip', ['-n', this.namespace(place), '-batch', '-'], `${lines.join('\n')}\n`);
@@ -115,6 +124,8 @@ export class Topology {
     if (this.#closed) return;
     this.#closed = true;
     process.off('exit', this.#closeAtExit);
+    // By name first: one that has only just started may not have entered its namespace yet.
+    for (const started of this.#processes) started.signal('SIGKILL');
     for (const place of PLACES) removeNamespace(this.namespace(place));
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { LabProcess, signalAll } from './process.ts';
+import { type LabProcess, signalAll } from './process.ts';
 import type { WitnessControl } from './system.ts';
 import { NETWORK, type Topology } from './topology.ts';
 
@@ -41,8 +41,7 @@ export class LocalWitness implements WitnessControl {
 
   async start(): Promise<void> {
     const folder = this.#topology.folderOf('witness');
-    this.#process = LabProcess.spawn({
-      namespace: this.#topology.namespace('witness'),
+    this.#process = this.#topology.spawn('witness', {
       command: process.execPath,
       args: [WITNESS_SCRIPT, '--ip', NETWORK.witness.uplink, '--port', String(PORT)],
       logFile: join(folder, `log-${Date.now()}`),

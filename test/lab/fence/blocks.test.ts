@@ -73,13 +73,14 @@ const vrrpFrame = (routerId: number, priority: number) => ({
 /** A fence as it is while nobody has opened it, and then again after it was opened. */
 async function withFence(egress: boolean, body: (holder: Holder) => Promise<void>): Promise<void> {
   const holder = namespaces.start();
-  expect(await holder.ask({ do: 'install', options: options(egress) })).toEqual({
-    ok: true,
-    level: egress ? 'full' : 'no_egress',
-  });
-  await body(holder);
-  expect(await holder.ask({ do: 'remove' })).toEqual({ ok: true });
-  await holder.kill();
+  try {
+    const installed = await holder.ask({ do: 'install', options: options(egress) });
+    expect(installed).toEqual({ ok: true, level: egress ? 'full' : 'no_egress' });
+    await body(holder);
+    expect(await holder.ask({ do: 'remove' })).toEqual({ ok: true });
+  } finally {
+    await holder.kill();
+  }
 }
 
 const open = (holder: Holder) => holder.ask({ do: 'open', group: GROUP, leaseMs: LEASE_MS });

@@ -7,7 +7,8 @@ export const ETHER_IPV4 = 0x0800;
 export function announcement(operation: 'request' | 'reply', mac: string, address: string): string {
   const hardware = mac.replaceAll(':', '');
   const protocol = hexAddress(address);
-  return `00010800060400${operation === 'request' ? '01' : '02'}${hardware}${protocol}ffffffffffff${protocol}`;
+  const [code, target] = operation === 'request' ? ['01', 'ffffffffffff'] : ['02', hardware];
+  return `00010800060400${code}${hardware}${protocol}${target}${protocol}`;
 }
 
 /** A VRRPv3 advertisement with one address; the checksum is not looked at by anything in these tests. */

@@ -147,13 +147,17 @@ describe('membership', () => {
     expect(joined()).not.toContain('ff02::12');
   });
 
-  it('unicast mode joins nothing and does not hear the group', async () => {
+  it('unicast mode joins nothing, and does not hear the group though another socket of the host has joined it', async () => {
     await sender.ask('openVrrp', { family: 'ipv4', source: multicast4.source });
     await receiver.ask('openVrrp', { family: 'ipv4', source: '10.77.0.2', peers: ['10.77.0.11'] });
     expect(inNamespace(pair.b, 'cat', '/proc/net/igmp')).not.toContain('120000E0');
+    const member = startChild(pair.b);
+    await member.ask('openVrrp', { family: 'ipv4', source: '10.77.0.2' });
     await sender.ask('sendVrrp', { message: message(multicast4) });
     await settle();
+    expect(await member.ask('received')).toMatchObject({ received: [{ source: multicast4.source }] });
     expect(await receiver.ask('received')).toMatchObject({ received: [] });
+    await member.stop();
   });
 });
 

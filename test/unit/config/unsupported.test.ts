@@ -32,6 +32,66 @@ function keyOf(line: string): string {
   return line.split(' ')[0] ?? '';
 }
 
+/** The whole contract in one file: every key that there is, or will be. */
+const EVERY_KEY = `node = "a"
+state_dir = "/var/lib/tiebreak"         # (d) survives reboots
+run_dir = "/run/tiebreak"               # (d) does not
+
+[api]                                   # status, metrics, health webhook
+listen = "127.0.0.1:9112"               # (d) reads only
+token_file = "/etc/tiebreak/api.token"  # writes over TCP need it; run_dir/api.sock (0660) needs none
+
+[witness]                               # leave out for three or five agents alone
+url = "https://witness.example.com"     # http:// is accepted with a warning (tests, own network)
+cluster = "branch-7"
+token_file = "/etc/tiebreak/witness.token"
+
+[[group]]
+name = "edge"
+mode = "lease"                          # (d) lease | vrrp
+policy = "bias"                         # (d with two agents and a witness; else safe) safe | bias | available
+bias_promise = "60s"                    # (d)
+key_file = "/etc/tiebreak/edge.key"     # lines of 'ID HEX' (32 bytes); the first signs, all verify: rotation; the same on every node
+preempt = false                         # (d)
+preempt_delay = "0s"                    # (d)
+gateway = false                         # (d)
+peers = [{ node = "b", addresses = ["192.0.2.2", "198.51.100.2"] }]   # sideband; several paths are used at once
+sideband_port = 3112                    # (d)
+
+[[group.virtual_router]]
+interface = "eth0"
+virtual_router_id = 33
+version = 3                             # (d)
+priority = 200                          # (d) 100
+advertisement_interval = "100ms"        # (d) 250ms
+addresses = ["192.0.2.100/24", { address = "198.51.100.7/32", interface = "eth1", label = "eth1:vip", advertised = false }]
+routes = [{ to = "203.0.113.0/24", via = "192.0.2.254" }]             # present while owner
+source_address = "192.0.2.1"            # (d) the interface's first
+unicast = ["192.0.2.2"]                 # leave out for multicast
+virtual_mac = false                     # (d) macvlan with 00:00:5e:00:01:VRID (02 for IPv6)
+accept = true                           # (d)
+checksum = "pseudo-header"              # (d) pseudo-header | message; both are accepted
+
+[[group.check]]                         # exactly one of command, http, tcp, process, file, interface, arp, push
+name = "nginx"
+http = "http://127.0.0.1/healthz"
+interval = "1s"                         # (d)
+timeout = "1s"                          # (d) the interval
+rise = 1                                # (d)
+fall = 1                                # (d)
+weight = 0                              # (d) 0: failing gives the group up
+
+[[group.notify]]                        # ordered, one at a time, never lost
+command = ["/etc/tiebreak/notify"]
+webhook = "https://hooks.example.com/ha"
+secret_file = "/etc/tiebreak/hook.secret"
+
+[[group.floating_ip]]
+provider = "digitalocean"
+address = "203.0.113.10"
+token_file = "/etc/tiebreak/do.token"
+`;
+
 describe('what is not built yet is refused, never ignored', () => {
   it.each(IN_GROUP)('in a lease group: %s', (line, message) => {
     const text = edit(PAIR, 'name = "edge"', `name = "edge"\n${line}`);
@@ -65,5 +125,16 @@ describe('what is not built yet is refused, never ignored', () => {
   it('even when the file has other mistakes', () => {
     const text = edit(PAIR, 'name = "edge"', 'name = 7\ngateway = true');
     expect(problemsOf(text)).toHaveLength(2);
+  });
+
+  it('and nothing else in a file with every key of the contract', () => {
+    expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*): .*$/, '$1'))).toEqual([
+      'group[0].policy',
+      'group[0].bias_promise',
+      'group[0].virtual_router[0].routes',
+      'group[0].check',
+      'group[0].notify',
+      'group[0].floating_ip',
+    ]);
   });
 });

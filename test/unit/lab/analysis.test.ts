@@ -124,6 +124,21 @@ describe('the ordinary client', () => {
     expect(analyse(record).client.lost).toBe(1);
   });
 
+  test('an answer that is late, but in time, is no hole by itself', () => {
+    const record = recordOf(1_000, () => ['a']).map((line): Observation => {
+      return line.kind === 'client_answer' && line.tick >= 100 && line.tick < 140 ? { ...line, atUs: 298_000 } : line;
+    });
+    expect(analyse(record).client).toMatchObject({ lost: 0, lostMs: 0 });
+  });
+
+  test('echoes that waited at the end of a hole for the new owner belong to it', () => {
+    const waited = (tick: number): boolean => tick >= 170 && tick < 200;
+    const record = recordOf(1_000, (at) => (at >= 200 && at < 340 ? [] : ['a'])).map((line): Observation => {
+      return line.kind === 'client_answer' && waited(line.tick) ? { ...line, atUs: 424_000 } : line;
+    });
+    expect(analyse(record).client).toMatchObject({ lost: 70, lostMs: 200, longestHoleMs: 200 });
+  });
+
   test('echoes whose deadline lies beyond the record are not judged', () => {
     const { client } = analyse(recordOf(200, (at) => (at <= 150 ? ['a'] : [])));
     expect(client.lost).toBe(0);

@@ -136,8 +136,45 @@ describe('when the path fails', () => {
     expect((nowUs() - cutUs) / 1_000).toBeLessThan(3_800);
     const requestId = link.vote('edge', BALLOT, 5_000);
     await vi.waitFor(() => expect(replies).toMatchObject([{ requestId, result: { kind: 'granted' } }]), PATIENCE);
+    // Over a frozen connection it would have taken 500 ms until the repeat.
+    expect(((replies[0]?.receivedAtUs ?? 0) - (replies[0]?.sentAtUs ?? 0)) / 1_000).toBeLessThan(400);
     await connected(link);
   }, 15_000);
+
+  test('a witness that answers no ping is left, and the old connection does not stay', async () => {
+    const { port, witness } = await startWitness();
+    witness.answersPings = false;
+    const { link } = open(port);
+    await connected(link);
+    await vi.waitFor(() => expect(witness.upgrades).toHaveLength(2), { timeout: 6_000, interval: 5 });
+    await vi.waitFor(() => expect(witness.sockets.size).toBe(1), PATIENCE);
+  }, 15_000);
+
+  test('a half-open HTTPS connection delays a vote by the 500 ms of its repeat only', async () => {
+    const { port, witness } = await startWitness();
+    witness.handshakeStatus = 503;
+    const path = new FlakyPath(port);
+    const flakyPort = await path.listen();
+    onTestFinished(() => path.close());
+    const { link, replies } = open(flakyPort);
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(1), PATIENCE);
+    path.freeze();
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(2), PATIENCE);
+    expect(((replies[1]?.receivedAtUs ?? 0) - (replies[1]?.sentAtUs ?? 0)) / 1_000).toBeLessThan(1_200);
+  });
+
+  test('two agents with one token, who throw each other out, do so ever more slowly', async () => {
+    const { port, witness } = await startWitness((request, path) => {
+      setTimeout(() => witness.reset(), 5);
+      return obliging(request, path);
+    });
+    open(port, { random: () => 1 });
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    // At 0.2, 0.7, 1.6 s; the next one comes at 3.3 s.
+    expect(witness.upgrades).toHaveLength(3);
+  });
 
   test('a vote that the socket leaves unanswered is answered over HTTPS under the same sequence (L13)', async () => {
     const silent: Answer = (request, path) =>
@@ -221,5 +258,15 @@ test('after close nothing is called and no connection stays', async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(states).toEqual(['connected']);
   expect(replies).toEqual([]);
+  expect(witness.upgrades).toHaveLength(1);
+});
+
+test('closed from within its own callback, it does not connect again', async () => {
+  const { port, witness } = await startWitness();
+  const { link } = open(port, { onState: ({ kind }) => kind === 'connecting' && link.close() });
+  await connected(link);
+  witness.reset();
+  await vi.waitFor(() => expect(link.state().kind).toBe('connecting'), PATIENCE);
+  await new Promise((resolve) => setTimeout(resolve, 500));
   expect(witness.upgrades).toHaveLength(1);
 });

@@ -1,0 +1,432 @@
+/**
+ * One simulated agent: the real member core, and around it what `agent/engine` does. Effects are performed in order and
+ * depth first, fence outcomes go back in at once, the next tick comes at nextDeadlineUs, heartbeats leave twice an interval.
+ * Everything the process does is a row of small operations, and the process may be paused before any of them: between
+ * the reading of the clock and the step, between two effects, between the arming of a fence and the act.
+ */
+import {
+  type Claim,
+  claimOf,
+  type MemberConfig,
+  type MemberEffect,
+  type MemberEvent,
+  type MemberState,
+  nextDeadlineUs,
+  startMember,
+  stepMember,
+} from '@tiebreak/shared/lease';
+import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/kernel/fence/arithmetic.ts';
+import type { Clock } from './clock.ts';
+import type { FenceAct, KernelFence } from './kernel-fence.ts';
+import type { SidebandBody, SidebandDatagram } from './messages.ts';
+import type { Surroundings } from './surroundings.ts';
+import { Violation } from './violation.ts';
+import type { WitnessAccess } from './witness-access.ts';
+
+type Operation = () => void;
+/** Which heartbeat a step answers. */
+type Answering = { readonly to: string; readonly incarnation: number; readonly sequence: number };
+
+const KERNEL_TICK_US = 4000;
+const LADDER_MS = lifetimeLadderMs(KERNEL_TICK_US);
+const SENT_REMEMBERED = 64;
+/** More steps than this without time passing is a busy loop. */
+const TICKS_AT_ONCE_MAX = 5;
+const TICKS_PER_INTERVAL_MAX = 60;
+
+export type AgentTroubles = {
+  /** how often the process is paused before an operation, and for how long at most */
+  pauseChance: number;
+  pauseMaxUs: number;
+  /** how often the kernel acts and its confirmation is lost */
+  unconfirmedChance: number;
+  /** how often a close fails */
+  closeFailureChance: number;
+};
+
+export const NO_TROUBLES: AgentTroubles = { pauseChance: 0, pauseMaxUs: 0, unconfirmedChance: 0, closeFailureChance: 0 };
+
+export type AgentOptions = {
+  readonly around: Surroundings;
+  readonly config: MemberConfig;
+  readonly clock: Clock;
+  readonly fence: KernelFence;
+  readonly witness: (agent: AgentShell) => WitnessAccess;
+  readonly deliver: (to: string, datagram: SidebandDatagram) => void;
+  readonly advertise: (from: string, priority: number) => void;
+  /** refuse duplicates and datagrams of earlier runs, as the real session does; without it everything comes through */
+  readonly sessions: boolean;
+};
+
+export class AgentShell {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly fence: KernelFence;
+  troubles: AgentTroubles = NO_TROUBLES;
+  state: MemberState | undefined;
+  incarnation = 0;
+  /** How often the witness was asked. */
+  asks = 0;
+  readonly #options: AgentOptions;
+  readonly #witness: WitnessAccess;
+  #configHash: string;
+  /** Last in, first out: what an effect leads to comes before the effects that follow it. */
+  #operations: Operation[] = [];
+  #inbox: Operation[] = [];
+  #pausedUntilUs = 0;
+  #operationsUntilPause = Number.POSITIVE_INFINITY;
+  #sequence = 0;
+  #sent = new Map<number, number>();
+  #heard = new Map<string, { incarnation: number; sequences: Set<number> }>();
+  #usedCounter = 0;
+  #tickAtUs = Number.POSITIVE_INFINITY;
+  #ticksAtOnce = 0;
+  #ticksInWindow = 0;
+  #windowEndUs = 0;
+  #lastTickUs = -1;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.node = options.config.node;
+    this.clock = options.clock;
+    this.fence = options.fence;
+    this.#configHash = options.config.configHash;
+    this.#witness = options.witness(this);
+  }
+
+  get running(): boolean {
+    return this.state !== undefined;
+  }
+
+  /** What the node's own clock shows. */
+  localUs(): number {
+    return this.clock.localUs(this.#options.around.schedule.nowUs);
+  }
+
+  /** A new process: it clears what a former one left behind, and knows nothing but the ceiling of its ballots (L9, L10). */
+  start(configHash = this.#configHash): void {
+    const { around, config } = this.#options;
+    this.#configHash = configHash;
+    this.incarnation++;
+    this.fence.close();
+    this.#sequence = 0;
+    this.#heard.clear();
+    const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
+    this.state = startMember(started, this.localUs());
+    this.#drawPause();
+    this.#note(() => 'starts');
+    this.#witness.start(this.incarnation);
+    this.#beat(this.incarnation);
+    this.#run();
+  }
+
+  /** The process is gone with everything it knew; what is in the kernel stays. */
+  crash(): void {
+    if (this.state === undefined) return;
+    this.#note(() => 'crashes');
+    this.state = undefined;
+    this.#operations = [];
+    this.#inbox = [];
+    this.#sent.clear();
+    this.#tickAtUs = Number.POSITIVE_INFINITY;
+    this.#witness.end();
+  }
+
+  stop(): void {
+    this.#take(() => this.dispatch({ type: 'stop' }));
+  }
+
+  /** SIGSTOP, a hypervisor that schedules others, a long garbage collection. */
+  pause(durationUs: number): void {
+    this.#note(() => `is frozen for ${(durationUs / 1000).toFixed(1)} ms`);
+    this.#pausedUntilUs = Math.max(this.#pausedUntilUs, this.#options.around.schedule.nowUs + durationUs);
+  }
+
+  setTroubles(troubles: AgentTroubles): void {
+    this.troubles = troubles;
+    this.#drawPause();
+  }
+
+  receive(datagram: SidebandDatagram): void {
+    this.#take(() => {
+      if (!this.#isFresh(datagram)) return;
+      this.#hear(datagram);
+    });
+  }
+
+  /** An advertisement: anybody can have sent it. */
+  hearAdvertisement(priority: number): void {
+    this.#take(() => this.dispatch({ type: 'advertisement', priority }));
+  }
+
+  /** Word from the way to the witness: queued like everything else that comes in. */
+  take(operation: Operation): void {
+    this.#take(operation);
+  }
+
+  /** Reads the clock, and steps; between the two, time may pass. */
+  dispatch(event: MemberEvent, answering?: Answering): void {
+    const nowUs = this.localUs();
+    this.#operations.push(() => this.#step(event, nowUs, answering));
+  }
+
+  claim(): Claim | undefined {
+    return this.state === undefined ? undefined : claimOf(this.state);
+  }
+
+  #step(event: MemberEvent, nowUs: number, answering: Answering | undefined): void {
+    const before = this.state;
+    if (before === undefined) return;
+    const { state, effects } = stepMember(before, event, nowUs);
+    this.state = state;
+    this.#usedCounter = Math.max(this.#usedCounter, state.highestSeen.counter);
+    const { monitor } = this.#options.around;
+    monitor.memberStepped(this, before, event, effects);
+    for (const effect of [...effects].reverse()) this.#operations.push(() => this.#perform(effect, answering));
+  }
+
+  #perform(effect: MemberEffect, answering: Answering | undefined): void {
+    const { around, advertise } = this.#options;
+    switch (effect.type) {
+      case 'open-fence':
+        this.#extendFence('open', effect.leaseEndUs);
+        return;
+      case 'refresh-fence':
+        this.#extendFence('refresh', effect.leaseEndUs);
+        return;
+      case 'close-fence':
+        this.#closeFence();
+        return;
+      case 'send-verdict':
+        if (answering === undefined) throw new Error('a verdict without a claim');
+        this.#send(answering.to, { kind: 'ack', ...answering, verdict: effect.verdict });
+        return;
+      case 'send-heartbeat':
+        this.#heartbeats();
+        return;
+      case 'send-release':
+        around.monitor.releaseSent(this);
+        for (const peer of this.#options.config.peers) this.#send(peer, { kind: 'release', ballot: effect.ballot });
+        return;
+      case 'send-transfer':
+        around.monitor.releaseSent(this);
+        for (const peer of this.#options.config.peers) {
+          this.#send(peer, { kind: 'transfer', ballot: effect.ballot, to: effect.to });
+        }
+        return;
+      case 'ask-witness':
+        this.asks++;
+        this.#note(() => `asks W for ${effect.ballot.counter}.${effect.ballot.node}`);
+        this.#witness.vote(effect.ballot, effect.promiseMs);
+        return;
+      case 'release-witness':
+        this.#note(() => `gives W's vote for ${effect.ballot.counter}.${effect.ballot.node} back`);
+        this.#witness.release(effect.ballot);
+        return;
+      case 'advertise':
+        if (this.fence.isOpen(around.schedule.nowUs)) advertise(this.node, 100);
+        return;
+      case 'advertise-release':
+        advertise(this.node, 0);
+        return;
+      case 'transition':
+        this.#note(() => `${effect.from} -> ${effect.to}: ${effect.cause}`);
+        return;
+      case 'stopped':
+        this.crash();
+        return;
+      case 'add-addresses':
+      case 'remove-addresses':
+      case 'announce':
+        return;
+    }
+  }
+
+  /** ARM, read the clock, act, and hear what the kernel says: DESIGN section 4. */
+  #extendFence(kind: FenceAct, leaseEndUs: number): void {
+    const { around, config } = this.#options;
+    const { schedule, monitor, random } = around;
+    const shortMs = sentinelMs(config.intervalUs, KERNEL_TICK_US);
+    const refused = (reason: string): void => this.dispatch({ type: 'fence-refused', reason });
+    const lifetimeAt = (armedUs: number): number | undefined =>
+      lifetimeMs(LADDER_MS, { leaseEndUs, armedUs, sentinelMs: shortMs, kernelTickUs: KERNEL_TICK_US });
+    if (lifetimeAt(this.localUs()) === undefined) {
+      refused('lease_too_short');
+      return;
+    }
+    this.fence.arm(schedule.nowUs, shortMs * 1000);
+    this.#operations.push(() => {
+      const armedUs = this.localUs();
+      const lifetime = lifetimeAt(armedUs);
+      if (lifetime === undefined) {
+        refused('lease_too_short');
+        return;
+      }
+      this.#operations.push(() => {
+        const wasOpen = this.fence.isOpen(schedule.nowUs);
+        const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000);
+        if (effective) monitor.fenceExtended(this, wasOpen);
+        if (!effective || random.chance(this.troubles.unconfirmedChance)) {
+          this.#note(() => `${kind} of the fence not confirmed${effective ? ', though it took effect' : ''}`);
+          refused('not_confirmed');
+          return;
+        }
+        const expiresAtUs = armedUs + (shortMs + lifetime) * 1000;
+        this.dispatch({ type: kind === 'open' ? 'fence-opened' : 'fence-refreshed', expiresAtUs });
+      });
+    });
+  }
+
+  #closeFence(): void {
+    if (this.#options.around.random.chance(this.troubles.closeFailureChance)) {
+      this.#note(() => 'fence cannot be closed');
+      this.dispatch({ type: 'fence-close-failed' });
+      return;
+    }
+    this.fence.close();
+    this.dispatch({ type: 'fence-closed' });
+  }
+
+  #beat(incarnation: number): void {
+    if (this.incarnation !== incarnation || this.state === undefined) return;
+    const { schedule } = this.#options.around;
+    this.#take(() => this.#heartbeats());
+    const nextUs = this.localUs() + this.#options.config.intervalUs / 2;
+    schedule.at(this.clock.firstRealUsAtOrAfter(nextUs), () => this.#beat(incarnation));
+  }
+
+  /** The send time is read before the datagram leaves (L2). */
+  #heartbeats(): void {
+    for (const peer of this.#options.config.peers) {
+      const sentAtUs = this.localUs();
+      this.#operations.push(() => {
+        const claim = this.claim();
+        if (claim === undefined) return;
+        const sequence = this.#send(peer, { kind: 'heartbeat', claim });
+        this.#sent.set(sequence, sentAtUs);
+        for (const oldest of this.#sent.keys()) {
+          if (this.#sent.size <= SENT_REMEMBERED) break;
+          this.#sent.delete(oldest);
+        }
+        this.dispatch({ type: 'heartbeat-sent', to: peer, sentAtUs });
+      });
+    }
+  }
+
+  #send(to: string, body: SidebandBody): number {
+    this.#sequence++;
+    const datagram = { from: this.node, incarnation: this.incarnation, sequence: this.#sequence, body };
+    this.#options.deliver(to, datagram);
+    return this.#sequence;
+  }
+
+  #hear({ from, incarnation, sequence, body }: SidebandDatagram): void {
+    switch (body.kind) {
+      case 'heartbeat':
+        this.dispatch({ type: 'claim', from, claim: body.claim }, { to: from, incarnation, sequence });
+        return;
+      case 'ack': {
+        // L3: an ack of anything that this run has not sent, or long ago, counts for nothing.
+        const sentAtUs = body.incarnation === this.incarnation ? this.#sent.get(body.sequence) : undefined;
+        if (sentAtUs === undefined) return;
+        if (this.#options.sessions) this.#sent.delete(body.sequence);
+        this.dispatch({ type: 'verdict', from, sentAtUs, verdict: body.verdict });
+        return;
+      }
+      case 'release':
+        this.dispatch({ type: 'release', from, ballot: body.ballot });
+        return;
+      case 'transfer':
+        this.dispatch({ type: 'transfer', from, ballot: body.ballot, to: body.to });
+        return;
+    }
+  }
+
+  #isFresh({ from, incarnation, sequence }: SidebandDatagram): boolean {
+    if (!this.#options.sessions) return true;
+    let heard = this.#heard.get(from);
+    if (heard === undefined || heard.incarnation < incarnation) {
+      heard = { incarnation, sequences: new Set() };
+      this.#heard.set(from, heard);
+    }
+    if (heard.incarnation > incarnation || heard.sequences.has(sequence)) return false;
+    heard.sequences.add(sequence);
+    if (heard.sequences.size > 4096) heard.sequences.clear();
+    return true;
+  }
+
+  #take(operation: Operation): void {
+    if (this.state === undefined) return;
+    this.#inbox.push(operation);
+    this.#run();
+  }
+
+  /** Goes on until there is nothing left to do, or a pause comes in between. */
+  #run(): void {
+    const { schedule } = this.#options.around;
+    const { incarnation } = this;
+    while (this.state !== undefined) {
+      if (schedule.nowUs < this.#pausedUntilUs) {
+        schedule.at(this.#pausedUntilUs, () => {
+          if (this.incarnation === incarnation) this.#run();
+        });
+        return;
+      }
+      const operation = this.#operations.pop() ?? this.#inbox.shift() ?? this.#tickIfDue();
+      if (operation === undefined) break;
+      if (--this.#operationsUntilPause < 0) {
+        this.#drawPause();
+        this.#operations.push(operation);
+        this.pause(this.#options.around.random.logBetween(500, this.troubles.pauseMaxUs));
+        continue;
+      }
+      operation();
+    }
+    this.#armTick();
+  }
+
+  #tickIfDue(): Operation | undefined {
+    if (this.state === undefined || nextDeadlineUs(this.state) > this.localUs()) return undefined;
+    const { schedule, intervalUs } = this.#options.around;
+    this.#ticksAtOnce = schedule.nowUs === this.#lastTickUs ? this.#ticksAtOnce + 1 : 1;
+    this.#lastTickUs = schedule.nowUs;
+    if (schedule.nowUs >= this.#windowEndUs) {
+      this.#windowEndUs = schedule.nowUs + intervalUs;
+      this.#ticksInWindow = 0;
+    }
+    this.#ticksInWindow++;
+    if (this.#ticksAtOnce > TICKS_AT_ONCE_MAX || this.#ticksInWindow > TICKS_PER_INTERVAL_MAX) {
+      const text = `${this.node} (${this.state.role.name}) is due again and again`;
+      throw new Violation('ticks do not settle', text, schedule.nowUs);
+    }
+    return () => this.dispatch({ type: 'tick' });
+  }
+
+  #armTick(): void {
+    if (this.state === undefined) return;
+    const dueUs = nextDeadlineUs(this.state);
+    if (dueUs === Number.POSITIVE_INFINITY) return;
+    const { schedule } = this.#options.around;
+    const atUs = this.clock.firstRealUsAtOrAfter(dueUs);
+    // One that is armed already looks again when it comes; only an earlier one is worth arming.
+    if (atUs >= this.#tickAtUs && this.#tickAtUs > schedule.nowUs) return;
+    this.#tickAtUs = atUs;
+    const { incarnation } = this;
+    schedule.at(atUs, () => {
+      if (this.incarnation !== incarnation) return;
+      if (this.#tickAtUs === atUs) this.#tickAtUs = Number.POSITIVE_INFINITY;
+      this.#run();
+    });
+  }
+
+  #drawPause(): void {
+    this.#operationsUntilPause = this.#options.around.random.trialsUntil(this.troubles.pauseChance);
+  }
+
+  #note(what: () => string): void {
+    const { schedule, timeline } = this.#options.around;
+    timeline.note(schedule.nowUs, this.node, what);
+  }
+}
+
+export const FENCE_GUARD_US = guardUs(KERNEL_TICK_US);

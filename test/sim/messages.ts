@@ -1,0 +1,16 @@
+import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
+
+/** What travels between two agents. The wire format, its keys and its replay window are proven elsewhere. */
+export type SidebandBody =
+  | { readonly kind: 'heartbeat'; readonly claim: Claim }
+  /** `sequence`, `incarnation`: of the heartbeat that it answers (L3) */
+  | { readonly kind: 'ack'; readonly incarnation: number; readonly sequence: number; readonly verdict: Verdict }
+  | { readonly kind: 'release'; readonly ballot: Ballot }
+  | { readonly kind: 'transfer'; readonly ballot: Ballot; readonly to: string };
+
+export type SidebandDatagram = {
+  readonly from: string;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly body: SidebandBody;
+};

@@ -1,0 +1,167 @@
+/** Watches every step of a run: the invariants of reference/leases.md 7.1, checked in real time. */
+import { type Ballot, boundTo, type MemberEffect, type MemberEvent, type MemberState } from '@tiebreak/shared/lease';
+import type { AgentShell } from './agent-shell.ts';
+import { checkRegister } from './register-rules.ts';
+import type { Schedule } from './schedule.ts';
+import type { Timeline } from './timeline.ts';
+import { type Rule, Violation } from './violation.ts';
+import type { WitnessHost } from './witness-host.ts';
+
+/** Floating-point clocks; far below anything that matters. */
+const TOLERANCE_US = 2;
+
+export type Ownership = { readonly node: string; readonly ballot: Ballot; readonly atUs: number };
+
+export class Monitor {
+  /** Every node that opened its fence, in order; a move is when two in a row differ. */
+  readonly ownerships: Ownership[] = [];
+  /** Rules that are not enforced: to see what a defect leads to in the end. */
+  readonly ignored = new Set<Rule>();
+  readonly #schedule: Schedule;
+  readonly #timeline: Timeline;
+  readonly #group: string;
+  #agents: readonly AgentShell[] = [];
+  #witness: WitnessHost | undefined;
+
+  constructor(schedule: Schedule, timeline: Timeline, group: string) {
+    this.#schedule = schedule;
+    this.#timeline = timeline;
+    this.#group = group;
+  }
+
+  watch(agents: readonly AgentShell[], witness: WitnessHost): void {
+    this.#agents = agents;
+    this.#witness = witness;
+  }
+
+  get moves(): number {
+    return this.ownerships.filter(({ node }, index) => index > 0 && this.ownerships[index - 1]?.node !== node).length;
+  }
+
+  /** The node that answers for the group right now. */
+  owner(): string | undefined {
+    return this.#agents.find(({ fence }) => fence.isOpen(this.#schedule.nowUs))?.node;
+  }
+
+  memberStepped(
+    agent: AgentShell,
+    before: MemberState,
+    event: MemberEvent,
+    effects: readonly MemberEffect[],
+  ): void {
+    const { state } = agent;
+    if (state === undefined) return;
+    const complaint = checkRegister(before, state, event, agent.localUs());
+    if (complaint !== undefined) this.violated('register changed its holder', `${agent.node}: ${complaint}`);
+    for (const effect of effects) {
+      if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, state);
+      if (effect.type === 'transition' && effect.to === 'active' && effect.from === 'candidate') {
+        this.#becameOwner(agent, state);
+      }
+    }
+    this.voterChanged();
+  }
+
+  /** The kernel has acted on an open or a refresh. */
+  fenceExtended(agent: AgentShell, wasOpen: boolean): void {
+    const { nowUs } = this.#schedule;
+    const until = (agent.fence.openUntilUs / 1000).toFixed(3);
+    this.#timeline.note(nowUs, agent.node, () => `fence ${wasOpen ? 'extended' : 'opened'} until ${until}`);
+    for (const other of this.#agents) {
+      if (other === agent || !other.fence.isOpen(nowUs)) continue;
+      const overlapUs = Math.min(other.fence.openUntilUs, agent.fence.openUntilUs) - nowUs;
+      const text = `${agent.node} opened while ${other.node} is open, for up to ${(overlapUs / 1000).toFixed(1)} ms`;
+      this.violated('two owners in the kernel', text);
+    }
+    this.#checkContainment(agent);
+  }
+
+  releaseSent(agent: AgentShell): void {
+    if (!agent.fence.isOpen(this.#schedule.nowUs)) return;
+    this.violated('released before the fence was closed', `${agent.node} is still open`);
+  }
+
+  /** The fence must rest on what is left. */
+  witnessReleased(agent: AgentShell): void {
+    const peers = this.#agents.filter((other) => other !== agent);
+    const heldUntilUs = Math.max(...peers.map((peer) => this.#registerUntilUs(peer, agent.node)));
+    if (!agent.fence.isOpen(this.#schedule.nowUs) || heldUntilUs + TOLERANCE_US >= agent.fence.openUntilUs) return;
+    this.violated('released before the fence was closed', `${agent.node} gave W's vote back, but rests on it`);
+  }
+
+  /** Some voter's register has changed: beliefs and fences must still be covered. */
+  voterChanged(): void {
+    for (const agent of this.#agents) {
+      this.#checkBeliefs(agent);
+      this.#checkContainment(agent);
+    }
+  }
+
+  violated(rule: Rule, detail: string): void {
+    this.#timeline.note(this.#schedule.nowUs, '!!', () => `${rule}: ${detail}`);
+    if (!this.ignored.has(rule)) throw new Violation(rule, detail, this.#schedule.nowUs);
+  }
+
+  #granted(agent: AgentShell, state: MemberState): void {
+    const { name } = state.role;
+    if (name !== 'backup' && name !== 'leaving') this.violated('an owner granted', `${agent.node} as ${name}`);
+    if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
+  }
+
+  #becameOwner(agent: AgentShell, state: MemberState): void {
+    if (state.role.name !== 'active') return;
+    const { ballot } = state.role;
+    const last = this.ownerships.at(-1);
+    const grows =
+      last === undefined ||
+      ballot.counter > last.ballot.counter ||
+      (ballot.counter === last.ballot.counter && ballot.node > last.ballot.node);
+    this.ownerships.push({ node: agent.node, ballot, atUs: this.#schedule.nowUs });
+    if (grows) return;
+    const [now, then] = [ballot, last.ballot].map(({ counter, node }) => `${counter}.${node}`);
+    this.violated('ballots do not grow', `${now} follows ${then}`);
+  }
+
+  /** What a holder believes ends no later than the voter's register, in real time (L2). */
+  #checkBeliefs(agent: AgentShell): void {
+    const { state, node } = agent;
+    if (state === undefined || (state.role.name !== 'candidate' && state.role.name !== 'active')) return;
+    for (const voter of this.#agents) {
+      const belief = state.peers[voter.node]?.voteUntilUs;
+      if (belief !== undefined) this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
+    }
+    if (state.witness.returning || this.#witness === undefined) return;
+    const heldUntilUs = this.#witness.boundUntilUs(this.#group, node);
+    this.#checkBelief(agent, 'w', state.witness.voteUntilUs, heldUntilUs);
+  }
+
+  #checkBelief(agent: AgentShell, voter: string, beliefLocalUs: number, heldUntilUs: number): void {
+    const believedUntilUs = agent.clock.realUs(beliefLocalUs);
+    if (believedUntilUs <= this.#schedule.nowUs || believedUntilUs <= heldUntilUs + TOLERANCE_US) return;
+    const excess = ((believedUntilUs - heldUntilUs) / 1000).toFixed(1);
+    this.violated('belief exceeds the register', `${agent.node} believes in ${voter} for ${excess} ms too long`);
+  }
+
+  /** An open fence is covered to its end by a majority of registers: the node's own, and one other. */
+  #checkContainment(agent: AgentShell): void {
+    const { openUntilUs } = agent.fence;
+    if (openUntilUs <= this.#schedule.nowUs) return;
+    let heldUntilUs = this.#witness?.boundUntilUs(this.#group, agent.node) ?? Number.NEGATIVE_INFINITY;
+    for (const voter of this.#agents) {
+      if (voter !== agent) heldUntilUs = Math.max(heldUntilUs, this.#registerUntilUs(voter, agent.node));
+    }
+    if (heldUntilUs + TOLERANCE_US >= openUntilUs) return;
+    const excess = ((openUntilUs - heldUntilUs) / 1000).toFixed(1);
+    this.violated('lease containment', `${agent.node}'s fence outlives its last other vote by ${excess} ms`);
+  }
+
+  /** Until when `voter` gives its vote to nobody but `holder`, in real time. */
+  #registerUntilUs(voter: AgentShell, holder: string): number {
+    const { state, clock } = voter;
+    // A process that is gone gives nothing, and its successor begins with the quarantine.
+    if (state === undefined) return Number.POSITIVE_INFINITY;
+    if (state.role.name === 'initialize') return clock.realUs(state.role.untilUs);
+    const bound = boundTo(state.register, voter.localUs());
+    return bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;
+  }
+}

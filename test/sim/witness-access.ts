@@ -1,0 +1,123 @@
+import type { Ballot } from '@tiebreak/shared/lease';
+import type { WitnessRequest } from '@tiebreak/shared/wire';
+import { type Effect, WitnessSession } from '../../agent/witness-link/session.ts';
+import type { AgentShell } from './agent-shell.ts';
+import type { Surroundings } from './surroundings.ts';
+import { REPLY_KEY, WITNESS, WITNESS_ID, type WitnessHost } from './witness-host.ts';
+
+const RECONNECT_US = 10_000_000;
+
+/** One agent's way to the witness: the real session; socket and HTTPS alike are datagrams here, and so even worse. */
+export class WitnessAccess {
+  readonly #around: Surroundings;
+  readonly #agent: AgentShell;
+  readonly #host: WitnessHost;
+  readonly #group: string;
+  readonly #configHash: () => string;
+  #session: WitnessSession | undefined;
+  #serial = 0;
+  #tickAtUs = Number.POSITIVE_INFINITY;
+
+  constructor(options: {
+    around: Surroundings;
+    agent: AgentShell;
+    host: WitnessHost;
+    group: string;
+    configHash: () => string;
+  }) {
+    this.#around = options.around;
+    this.#agent = options.agent;
+    this.#host = options.host;
+    this.#group = options.group;
+    this.#configHash = options.configHash;
+  }
+
+  start(incarnation: number): void {
+    this.#session = new WitnessSession({
+      node: this.#agent.node,
+      incarnation,
+      witnessId: WITNESS_ID,
+      replyKey: REPLY_KEY,
+      serial: this.#serial,
+      groups: () => [{ group: this.#group, configHash: this.#configHash() }],
+    });
+    this.#tickAtUs = Number.POSITIVE_INFINITY;
+    this.#connect(this.#session);
+  }
+
+  end(): void {
+    this.#session = undefined;
+  }
+
+  vote(ballot: Ballot, promiseMs: number): void {
+    if (this.#session === undefined) return;
+    this.#perform(this.#session.vote(this.#group, ballot, promiseMs, this.#agent.localUs()).effects);
+  }
+
+  release(ballot: Ballot): void {
+    this.#around.monitor.witnessReleased(this.#agent);
+    if (this.#session === undefined) return;
+    this.#perform(this.#session.release(this.#group, ballot, this.#agent.localUs()).effects);
+  }
+
+  /** The keeper's part: a link that is opened again and again, and so keeps its stamp fresh. */
+  #connect(session: WitnessSession): void {
+    if (this.#session !== session) return;
+    this.#agent.take(() => this.#perform(session.socketOpened(this.#agent.localUs())));
+    this.#around.schedule.after(RECONNECT_US, () => this.#connect(session));
+  }
+
+  #send(request: WitnessRequest): void {
+    const { node, incarnation } = this.#agent;
+    this.#around.network.send(node, WITNESS, () => {
+      const frame = this.#host.answer(node, request);
+      if (frame === undefined) return;
+      this.#around.network.send(WITNESS, node, () => {
+        if (this.#agent.incarnation === incarnation) this.hear(frame);
+      });
+    });
+  }
+
+  hear(frame: string): void {
+    this.#agent.take(() => {
+      const session = this.#session;
+      if (session !== undefined) this.#perform(session.receive('socket', frame, this.#agent.localUs()));
+    });
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.#send(effect.request);
+      else if (effect.kind === 'serial') this.#serial = effect.serial;
+      else if (effect.kind === 'freed') this.#agent.dispatch({ type: 'witness-freed' });
+      else if (effect.kind === 'reply') this.#tell(effect);
+    }
+    this.#armTick();
+  }
+
+  #tell({ reply: { result, sentAtUs } }: Extract<Effect, { kind: 'reply' }>): void {
+    if (result.kind === 'granted') {
+      const { ballot, promise_ms: promiseMs } = result;
+      this.#agent.dispatch({ type: 'witness-granted', ballot, promiseMs, sentAtUs });
+    } else if (result.kind === 'refused') {
+      const { reason, remaining_ms: remainingMs, highest, holder } = result;
+      this.#agent.dispatch({ type: 'witness-refused', reason, remainingMs, highest, holder: holder ?? undefined });
+    }
+  }
+
+  #armTick(): void {
+    const session = this.#session;
+    if (session === undefined) return;
+    const dueUs = session.nextDeadlineUs();
+    if (dueUs === Number.POSITIVE_INFINITY) return;
+    const atUs = this.#agent.clock.firstRealUsAtOrAfter(dueUs);
+    if (atUs >= this.#tickAtUs && this.#tickAtUs > this.#around.schedule.nowUs) return;
+    this.#tickAtUs = atUs;
+    this.#around.schedule.at(atUs, () => {
+      if (this.#tickAtUs === atUs) this.#tickAtUs = Number.POSITIVE_INFINITY;
+      this.#agent.take(() => {
+        if (this.#session === session) this.#perform(session.tick(this.#agent.localUs()));
+      });
+    });
+  }
+}

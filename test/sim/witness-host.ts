@@ -1,0 +1,184 @@
+import { createHmac } from 'node:crypto';
+import {
+  decideWitness,
+  type WitnessAnswer,
+  type WitnessEffect,
+  type WitnessMemory,
+  type WitnessRegister,
+  type WitnessStep,
+  type WitnessVoter,
+  wakeWitness,
+  witnessTimerRanOut,
+} from '@tiebreak/shared/lease';
+import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
+import type { Clock } from './clock.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export const WITNESS = 'w';
+export const WITNESS_ID = '0'.repeat(32);
+export const REPLY_KEY = Buffer.alloc(32, 7);
+
+type Instance = {
+  voter: WitnessVoter;
+  /** when each timer that is still out ends, in real time */
+  readonly timers: Map<number, number>;
+  /** how far this host's wall clock is off */
+  readonly wallOffsetMs: number;
+  readonly startedAtUs: number;
+};
+
+/**
+ * The witness: the real voter core over a storage that only the newest instance can write (L11). An instance that has
+ * been superseded goes on hearing some of the requests for a while, as one with open connections does.
+ */
+export class WitnessHost {
+  readonly #around: Surroundings;
+  readonly #clock: Clock;
+  readonly #agents: readonly string[];
+  readonly #hear: (node: string, frame: string) => void;
+  readonly #registers = new Map<string, WitnessRegister>();
+  readonly #answers = new Map<string, WitnessAnswer>();
+  #serial = 0;
+  #recovering = false;
+  #current: Instance;
+  #superseded: { instance: Instance; untilUs: number } | undefined;
+
+  constructor(options: {
+    around: Surroundings;
+    clock: Clock;
+    agents: readonly string[];
+    hear: (node: string, frame: string) => void;
+  }) {
+    this.#around = options.around;
+    this.#clock = options.clock;
+    this.#agents = options.agents;
+    this.#hear = options.hear;
+    this.#current = this.#wake(0);
+  }
+
+  /** A deploy, a host move, an end of hibernation: another instance, which knows what is stored and nothing else. */
+  restart(supersededForUs: number, wallOffsetMs: number): void {
+    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => 'a new instance');
+    this.#superseded = {
+      instance: this.#current,
+      untilUs: this.#around.schedule.nowUs + supersededForUs,
+    };
+    this.#current = this.#wake(wallOffsetMs);
+  }
+
+  /** The signed answer; undefined when it could not be written down first, and so must not leave. */
+  answer(node: string, request: WitnessRequest): string | undefined {
+    const instance = this.#instanceThatHears();
+    const nowMs = this.#wallMs(instance);
+    const { result, ...step } = decideWitness(instance.voter, { node, request, rivalHashes: [] }, nowMs);
+    if (!this.#perform(instance, step)) return undefined;
+    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => {
+      const ballot = 'ballot' in request ? ` for ${request.ballot.counter}.${request.ballot.node}` : '';
+      return `${request.type}${ballot}: ${result.kind === 'refused' ? result.reason : result.kind}`;
+    });
+    this.#around.monitor.voterChanged();
+    const { incarnation, sequence } = request;
+    const order = { witness_id: WITNESS_ID, node, sequence, incarnation, stamp_ms: nowMs };
+    return sign({ type: 'reply', ...order, serial: instance.voter.serial, result });
+  }
+
+  holder(group: string): string | undefined {
+    const vote = this.#current.voter.votes.get(group);
+    return vote?.kind === 'held' ? vote.ballot.node : undefined;
+  }
+
+  /** Until when, in real time, the witness gives its vote to nobody but `node`; -Infinity when it is free for others. */
+  boundUntilUs(group: string, node: string): number {
+    const { voter, timers, wallOffsetMs } = this.#current;
+    const vote = voter.votes.get(group);
+    if (vote?.kind !== 'held' || vote.ballot.node !== node) return Number.NEGATIVE_INFINITY;
+    const wallUs = this.#clock.realUs((vote.binding.untilMs - wallOffsetMs) * 1000);
+    const timersUs = vote.binding.waits.map(({ timer }) => timers.get(timer) ?? Number.NEGATIVE_INFINITY);
+    return Math.max(wallUs, ...timersUs);
+  }
+
+  #instanceThatHears(): Instance {
+    const { schedule, random } = this.#around;
+    const former = this.#superseded;
+    if (former === undefined || schedule.nowUs >= former.untilUs) return this.#current;
+    return random.chance(0.5) ? former.instance : this.#current;
+  }
+
+  #wake(wallOffsetMs: number): Instance {
+    const memory: WitnessMemory = {
+      serial: this.#serial,
+      recovering: this.#recovering,
+      registers: new Map(this.#registers),
+      answers: new Map(this.#answers),
+    };
+    const startedAtUs = this.#around.schedule.nowUs;
+    const nowMs = Math.floor(this.#clock.localUs(startedAtUs) / 1000) + wallOffsetMs;
+    const step = wakeWitness(memory, nowMs);
+    const instance: Instance = { voter: step.voter, timers: new Map(), wallOffsetMs, startedAtUs };
+    for (const effect of step.effects) this.#performOne(instance, effect);
+    return instance;
+  }
+
+  /** All or nothing, as the output gate has it: false if a superseded instance would have had to write. */
+  #perform(instance: Instance, step: WitnessStep): boolean {
+    const writes = step.effects.some(({ kind }) => kind.startsWith('store'));
+    if (writes && instance !== this.#current) return false;
+    instance.voter = step.voter;
+    for (const effect of step.effects) this.#performOne(instance, effect);
+    return true;
+  }
+
+  #performOne(instance: Instance, effect: WitnessEffect): void {
+    switch (effect.kind) {
+      case 'store_vote':
+        this.#registers.set(effect.group, effect.register);
+        this.#serial = effect.serial;
+        if (effect.answered !== null) this.#answers.set(effect.answered.node, effect.answered.answer);
+        return;
+      case 'store_answer':
+        this.#answers.set(effect.node, effect.answer);
+        return;
+      case 'store_recovery':
+        this.#serial = effect.serial;
+        this.#recovering = effect.recovering;
+        return;
+      case 'start_timer':
+        this.#startTimer(instance, effect.timer, effect.delayMs);
+        return;
+      case 'stop_timer':
+        instance.timers.delete(effect.timer);
+        return;
+      case 'announce_free':
+        for (const node of this.#agents) {
+          if (node !== effect.except) this.#announce(node, effect.group);
+        }
+        return;
+    }
+  }
+
+  #startTimer(instance: Instance, timer: number, delayMs: number): void {
+    const { schedule, monitor } = this.#around;
+    const endUs = schedule.nowUs + Math.ceil((delayMs * 1000) / this.#clock.rate);
+    instance.timers.set(timer, endUs);
+    schedule.at(endUs, () => {
+      if (!instance.timers.delete(timer)) return;
+      this.#perform(instance, witnessTimerRanOut(instance.voter, timer, this.#wallMs(instance)));
+      monitor.voterChanged();
+    });
+  }
+
+  #announce(node: string, group: string): void {
+    const frame = sign({ type: 'freed', witness_id: WITNESS_ID, group });
+    this.#around.network.send(WITNESS, node, () => this.#hear(node, frame));
+  }
+
+  /** The runtime's clock: whole milliseconds. */
+  #wallMs(instance: Instance): number {
+    return Math.floor(this.#clock.localUs(this.#around.schedule.nowUs) / 1000) + instance.wallOffsetMs;
+  }
+}
+
+function sign(message: WitnessMessage): string {
+  const body = JSON.stringify(message);
+  return JSON.stringify({ body, mac: createHmac('sha256', REPLY_KEY).update(body).digest('hex') });
+}

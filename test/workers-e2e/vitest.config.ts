@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** The agent's link against the real Worker in a local runtime. */
+export default defineConfig({
+  test: {
+    name: 'workers-e2e',
+    root: import.meta.dirname,
+    include: ['**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -31,6 +31,7 @@ export function routerFindings(
     ...intervalFindings(router, path, mode, tickMs, source),
     ...addressFindings(router, path, source),
     ...pathFindings(router, path, mode, source),
+    ...linkLocalFindings(router, path, source),
   ];
 }
 
@@ -121,13 +122,13 @@ function pathFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source
   });
 }
 
-export function routerWarnings(router: VirtualRouterAlone, path: Path, source: Source): Finding[] {
+function linkLocalFindings(router: VirtualRouterAlone, path: Path, source: Source): Finding[] {
   const first = router.addresses.findIndex((entry) => entry.advertised);
   const address = router.addresses[first]?.address;
   if (address?.family !== 'ipv6' || isLinkLocal(address.address, 'ipv6')) return [];
   const here = [...path, 'addresses', first];
-  const message = 'the first IPv6 address should be link-local (RFC 9568 section 5.2.9)';
-  return [at(source.valueAt(here), here, message, 'other routers may drop the advertisement')];
+  const message = 'the first IPv6 address must be link-local (RFC 9568 section 5.2.9)';
+  return [at(source.valueAt(here), here, message, 'put the fe80:: address first, for example "fe80::100/64"')];
 }
 
 export function groupFindings(group: GroupAlone, path: Path, node: unknown, source: Source): Finding[] {

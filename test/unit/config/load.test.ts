@@ -183,13 +183,6 @@ describe('warnings', () => {
     ]);
   });
 
-  it('tell when the first IPv6 address is not link-local', () => {
-    expect(warningsOf(edit(PLAIN, '192.0.2.100/24', '2001:db8::1/64'))).toMatchObject([
-      { line: 10, column: 14, path: 'group[0].virtual_router[0].addresses[0]' },
-    ]);
-    expect(warningsOf(edit(PLAIN, '192.0.2.100/24', 'fe80::1/64'))).toEqual([]);
-  });
-
   it('are silent about a sound pair', () => {
     expect(warningsOf(PAIR)).toEqual([]);
   });

@@ -325,6 +325,13 @@ describe('one mistake gives one problem at its place', () => {
     expect(problemsOf(PAIR + edit(SECOND_ROUTER, '34', '33'))).toEqual([]);
   });
 
+  it('the first IPv6 address is link-local (RFC 9568 section 5.2.9)', () => {
+    expect(problemsOf(edit(PLAIN, '192.0.2.100/24', '2001:db8::1/64'))).toMatchObject([
+      { line: 10, column: 14, path: `${ROUTER}.addresses[0]` },
+    ]);
+    expect(problemsOf(edit(PLAIN, '"192.0.2.100/24"', '"fe80::1/64", "2001:db8::1/64"'))).toEqual([]);
+  });
+
   it('a link-local address may be on two links, any other address only once', () => {
     const first = edit(PLAIN, '192.0.2.100/24', 'fe80::1/64');
     expect(problemsOf(first + edit(SECOND_ROUTER, '198.51.100.100/24', 'fe80::1/64'))).toEqual([]);

@@ -326,8 +326,8 @@ describe('one mistake gives one problem at its place', () => {
   });
 
   it('the first IPv6 address is link-local (RFC 9568 section 5.2.9)', () => {
-    expect(problemsOf(edit(PLAIN, '192.0.2.100/24', '2001:db8::1/64'))).toMatchObject([
-      { line: 10, column: 14, path: `${ROUTER}.addresses[0]` },
+    expect(problemsOf(edit(PLAIN, '192.0.2.100/24', '2001:db8::1/64'))).toEqual([
+      expect.stringContaining(`10:14  ${ROUTER}.addresses[0]: the first IPv6 address must be link-local`),
     ]);
     expect(problemsOf(edit(PLAIN, '"192.0.2.100/24"', '"fe80::1/64", "2001:db8::1/64"'))).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { configOf, PAIR, PLAIN, problemsOf, warningsOf } from './example.ts';
+import { configOf, edit, PAIR, problemsOf, warningsOf } from './example.ts';
 
 describe('a sound configuration', () => {
   it('comes out with every default filled in', () => {

@@ -181,14 +181,12 @@ class Link implements WitnessLink {
     const path = `/v1/clusters/${this.#options.cluster}/groups/${group}/vote`;
     const answer = await this.#https.ask(method, path, text);
     if (this.#closed) return;
-    if (answer.ok && SIGNED_STATUSES.includes(answer.status)) {
-      this.#receive('https', answer.text);
-      return;
+    if (answer.ok && SIGNED_STATUSES.includes(answer.status)) this.#receive('https', answer.text);
+    else {
+      const detail = answer.ok ? `status ${answer.status}` : answer.detail;
+      this.#options.log({ level: 'debug', message: `no vote over HTTPS: ${detail}`, group, sequence });
     }
-    const detail = answer.ok ? `status ${answer.status}` : answer.detail;
-    this.#options.log({ level: 'debug', message: `no vote over HTTPS: ${detail}`, group, sequence });
-    this.#session.httpsFailed(sequence, this.#options.nowUs());
-    this.#arm();
+    this.#perform(this.#session.httpsDone(sequence, this.#options.nowUs()));
   }
 
   #unanswered({ asked, ageUs }: Extract<Effect, { kind: 'unanswered' }>): void {

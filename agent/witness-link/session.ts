@@ -1,10 +1,11 @@
 import type { Ballot } from '@tiebreak/shared/lease';
 import type { WitnessMessage, WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
 import { type DropReason, openFrame } from './frame.ts';
+import { HttpsLane } from './lane.ts';
 import { type Asked, answers, buildRequest, type KnownGroup, outlivesSocket } from './requests.ts';
 import { Stamp } from './stamp.ts';
 
-export const REPEAT_AFTER_US = 500_000;
+const REPEAT_AFTER_US = 500_000;
 const RESEND_AFTER_FAILURE_US = 100_000;
 const STALE_RETRIES = 2;
 const SENDS_MAX = 4;
@@ -14,9 +15,11 @@ export type Path = 'socket' | 'https';
 
 export type Reply = { requestId: number; sentAtUs: number; receivedAtUs: number; result: WitnessResult };
 
+type Send = { kind: 'send'; path: Path; request: WitnessRequest };
+
 /** What the shell does next, in this order. */
 export type Effect =
-  | { kind: 'send'; path: Path; request: WitnessRequest }
+  | Send
   | { kind: 'serial'; serial: number }
   | { kind: 'welcome' }
   | { kind: 'unwelcome'; result: WitnessResult }
@@ -58,6 +61,7 @@ export class WitnessSession {
   readonly #options: SessionOptions;
   readonly #outstanding = new Map<number, Outstanding>();
   readonly #stamp = new Stamp();
+  readonly #lane = new HttpsLane();
   #serial: number;
   #sequence = 0;
   #requestId = 0;
@@ -73,6 +77,16 @@ export class WitnessSession {
     return this.#ask({ type: 'hello' }, nowUs).effects;
   }
 
+  /** Votes and releases that the socket took with it go over HTTPS at once. */
+  socketClosed(nowUs: number): Effect[] {
+    this.#socketOpen = false;
+    for (const { asked, attempt, requestId } of this.#outstanding.values()) {
+      if (!outlivesSocket(asked)) this.#outstanding.delete(requestId);
+      else if (!attempt || (attempt.sends === 1 && !this.#lane.carries(attempt.sequence))) this.#lane.add(requestId);
+    }
+    return this.#sendNext(nowUs);
+  }
+
   vote(group: string, ballot: Ballot, promiseMs: number, nowUs: number): { requestId: number; effects: Effect[] } {
     const known = this.#options.groups().find((candidate) => candidate.group === group);
     if (!known) throw new Error(`a vote was asked for the unknown group ${group}`);
@@ -84,21 +98,10 @@ export class WitnessSession {
     return this.#ask({ type: 'release', group, ballot }, nowUs);
   }
 
-  /** Measures the link, hence nothing while there is none. */
+  /** Measures the link, hence nothing while there is none; and it does not get into a real vote's way. */
   rehearse(nowUs: number): Effect[] {
-    return this.#socketOpen ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
-  }
-
-  /** Votes and releases that the socket took with it go over HTTPS at once. */
-  socketClosed(nowUs: number): Effect[] {
-    this.#socketOpen = false;
-    const effects: Effect[] = [];
-    for (const outstanding of this.#outstanding.values()) {
-      if (!outlivesSocket(outstanding.asked)) this.#outstanding.delete(outstanding.requestId);
-      else if (!outstanding.attempt) effects.push(this.#start(outstanding, 'https', nowUs));
-      else if (outstanding.attempt.sends === 1) effects.push(this.#repeat(outstanding, outstanding.attempt, nowUs));
-    }
-    return effects;
+    const busy = [...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked));
+    return this.#socketOpen && !busy ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
   }
 
   /** @param receivedAtUs when the frame came, on the clock that also stamps the sends */
@@ -118,35 +121,35 @@ export class WitnessSession {
     return [{ kind: 'dropped', reason: 'not_outstanding' }];
   }
 
-  /** The HTTPS request with this sequence got no frame back: try again soon, on a fresh connection. */
-  httpsFailed(sequence: number, nowUs: number): void {
+  /** The HTTPS request with this sequence has ended. If it brought no answer that counts, it is sent again soon. */
+  httpsDone(sequence: number, nowUs: number): Effect[] {
+    this.#lane.done(sequence);
     for (const { attempt } of this.#outstanding.values()) {
       if (attempt?.sequence !== sequence || attempt.sends >= SENDS_MAX) continue;
       attempt.repeatAtUs = Math.min(attempt.repeatAtUs, nowUs + RESEND_AFTER_FAILURE_US);
     }
+    return this.#sendNext(nowUs);
   }
 
   /** Does what has become due. */
   tick(nowUs: number): Effect[] {
     const effects: Effect[] = [];
+    this.#lane.giveWayIfStuck(nowUs);
     for (const outstanding of this.#outstanding.values()) {
-      const { asked, askedAtUs, attempt, expiresAtUs, requestId } = outstanding;
+      const { asked, askedAtUs, expiresAtUs, requestId } = outstanding;
       if (nowUs >= expiresAtUs) {
         this.#outstanding.delete(requestId);
         effects.push({ kind: 'unanswered', asked, ageUs: nowUs - askedAtUs });
-      } else if (outlivesSocket(asked) && nowUs >= this.#repeatAtUs(outstanding)) {
-        effects.push(attempt ? this.#repeat(outstanding, attempt, nowUs) : this.#start(outstanding, 'https', nowUs));
-      }
+      } else if (nowUs >= this.#repeatAtUs(outstanding)) this.#lane.add(requestId);
     }
-    return effects;
+    return [...effects, ...this.#sendNext(nowUs)];
   }
 
   /** When `tick` has something to do; Infinity: not before the next event. */
   nextDeadlineUs(): number {
-    let deadlineUs = Number.POSITIVE_INFINITY;
+    let deadlineUs = this.#lane.stuckAtUs();
     for (const outstanding of this.#outstanding.values()) {
-      const repeatAtUs = outlivesSocket(outstanding.asked) ? this.#repeatAtUs(outstanding) : Number.POSITIVE_INFINITY;
-      deadlineUs = Math.min(deadlineUs, outstanding.expiresAtUs, repeatAtUs);
+      deadlineUs = Math.min(deadlineUs, outstanding.expiresAtUs, this.#repeatAtUs(outstanding));
     }
     return deadlineUs;
   }
@@ -163,11 +166,12 @@ export class WitnessSession {
     };
     this.#outstanding.set(outstanding.requestId, outstanding);
     const waits = asked.type !== 'hello' && this.#socketOpen && !this.#stamp.known;
-    const effects = waits ? [] : [this.#start(outstanding, this.#socketOpen ? 'socket' : 'https', nowUs)];
+    const effects = waits ? [] : this.#begin(outstanding, this.#socketOpen ? 'socket' : 'https', nowUs);
     return { requestId: outstanding.requestId, effects };
   }
 
-  #repeatAtUs({ askedAtUs, attempt }: Outstanding): number {
+  #repeatAtUs({ asked, askedAtUs, attempt, requestId }: Outstanding): number {
+    if (!outlivesSocket(asked) || this.#lane.waits(requestId)) return Number.POSITIVE_INFINITY;
     return attempt ? attempt.repeatAtUs : askedAtUs + REPEAT_AFTER_US;
   }
 
@@ -189,7 +193,9 @@ export class WitnessSession {
     }
     if (stale && outstanding.staleRetries < STALE_RETRIES) {
       outstanding.staleRetries += 1;
-      effects.push(this.#start(outstanding, path, receivedAtUs));
+      outstanding.attempt = null;
+      this.#lane.done(attempt.sequence);
+      effects.push(...this.#begin(outstanding, path, receivedAtUs));
     } else {
       this.#outstanding.delete(requestId);
       const { sentAtUs } = attempt;
@@ -198,30 +204,48 @@ export class WitnessSession {
       else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
       else if (asked.type === 'hello') effects.push({ kind: 'unwelcome', result });
     }
-    return [...effects, ...this.#startWaiting(path, receivedAtUs)];
+    return [...effects, ...this.#beginWaiting(receivedAtUs)];
   }
 
-  /** With a stamp known, nothing has to wait any longer. */
-  #startWaiting(path: Path, nowUs: number): Effect[] {
-    const waiting = [...this.#outstanding.values()].filter(({ attempt }) => attempt === null);
-    return waiting.map((outstanding) => this.#start(outstanding, path, nowUs));
+  /** With a stamp known, nothing has to wait for hello any longer. */
+  #beginWaiting(nowUs: number): Effect[] {
+    const waiting = [...this.#outstanding.values()].filter(
+      ({ attempt, requestId }) => attempt === null && !this.#lane.waits(requestId),
+    );
+    return waiting.flatMap((outstanding) => this.#begin(outstanding, 'socket', nowUs));
+  }
+
+  #begin(outstanding: Outstanding, path: Path, nowUs: number): Effect[] {
+    if (outlivesSocket(outstanding.asked) && (path === 'https' || !this.#socketOpen)) {
+      this.#lane.add(outstanding.requestId);
+      return this.#sendNext(nowUs);
+    }
+    return [this.#start(outstanding, 'socket', nowUs)];
+  }
+
+  /** Sends what HTTPS has a place for. */
+  #sendNext(nowUs: number): Effect[] {
+    for (let requestId = this.#lane.next(); requestId !== null; requestId = this.#lane.next()) {
+      const outstanding = this.#outstanding.get(requestId);
+      if (!outstanding) continue;
+      const { attempt } = outstanding;
+      const send = attempt ? this.#repeat(outstanding, attempt, nowUs) : this.#start(outstanding, 'https', nowUs);
+      this.#lane.sent(send.request.sequence, nowUs);
+      return [send];
+    }
+    return [];
   }
 
   /** A fresh request of its own send time: a new sequence, so that it does not get the stored reply to another. */
-  #start(outstanding: Outstanding, path: Path, nowUs: number): Effect {
+  #start(outstanding: Outstanding, path: Path, nowUs: number): Send {
     this.#sequence += 1;
     const sequence = this.#sequence;
-    const { asked } = outstanding;
     outstanding.attempt = { sequence, sentAtUs: nowUs, sends: 1, repeatAtUs: nowUs + REPEAT_AFTER_US };
-    return {
-      kind: 'send',
-      path: outlivesSocket(asked) ? path : 'socket',
-      request: this.#request(asked, sequence, nowUs),
-    };
+    return { kind: 'send', path, request: this.#request(outstanding.asked, sequence, nowUs) };
   }
 
   /** The same sequence again: the witness answers it with the reply that it has stored, unextended (L13). */
-  #repeat(outstanding: Outstanding, attempt: Attempt, nowUs: number): Effect {
+  #repeat(outstanding: Outstanding, attempt: Attempt, nowUs: number): Send {
     attempt.sends += 1;
     attempt.repeatAtUs = attempt.sends < SENDS_MAX ? nowUs + 4 * REPEAT_AFTER_US : Number.POSITIVE_INFINITY;
     return { kind: 'send', path: 'https', request: this.#request(outstanding.asked, attempt.sequence, nowUs) };

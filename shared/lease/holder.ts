@@ -1,11 +1,17 @@
-import type { AfterClosing, Cause, MemberState } from './member.types.ts';
+import type { Ballot } from './ballot.ts';
+import type { AfterClosing, Cause, MemberConfig, MemberState } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
 import { become, currentLeaseEndUs, downUs, type Turn } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** The fence is never open for longer than this, whatever the lease: it bounds what a resumed virtual machine can do. */
 const FENCE_MAX_US = 1_500_000;
+/** An act that was not confirmed happened within its sentinel's 50 ms, or never. */
+const UNCONFIRMED_MAX_US = FENCE_MAX_US + 50_000;
+/** How much faster than the kernel's ticks the clock may run. */
+const SLEW_MAX = 0.1;
 const CLOSE_RETRY_US = 20_000;
+const STAND_AGAIN_AFTER_FENCE_REFUSAL_US = 1_000_000;
 const LEAVE_PATIENCE_US = 1_000_000;
 
 /** The kernel has confirmed the opening: this node owns the group, if that is still true at this very moment (L6). */
@@ -15,15 +21,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
   const own = boundTo(turn.register, nowUs);
   const forever = bind(turn.register, config.node, role.ballot, Number.POSITIVE_INFINITY, nowUs);
   if (own?.holder !== config.node || !forever.ok || expiresAtUs <= nowUs) {
-    turn.role = {
-      name: 'active',
-      ballot: role.ballot,
-      standingSinceUs: role.sinceUs,
-      sinceUs: nowUs,
-      fenceExpiresAtUs: expiresAtUs,
-      advertiseAtUs: Number.POSITIVE_INFINITY,
-    };
-    startClosing(turn, 'fence_lost', { kind: 'stay' });
+    closeFence(turn, role.ballot, expiresAtUs, 'fence_lost', { kind: 'stay' });
     return;
   }
   turn.register = forever.register;
@@ -35,6 +33,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
       standingSinceUs: role.sinceUs,
       sinceUs: nowUs,
       fenceExpiresAtUs: expiresAtUs,
+      refreshNotBeforeUs: nowUs + worthwhileGainUs(config.intervalUs) / 4,
       advertiseAtUs: nowUs + config.intervalUs,
     },
     'votes_complete',
@@ -55,7 +54,15 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
   if (witness.returning && role.fenceExpiresAtUs > leaseEndUs) return Number.NEGATIVE_INFINITY;
   const gainUs = worthwhileGainUs(config.intervalUs);
   if (leaseEndUs - config.guardUs < role.fenceExpiresAtUs + gainUs) return Number.POSITIVE_INFINITY;
-  return role.fenceExpiresAtUs - FENCE_MAX_US + gainUs;
+  return Math.max(role.refreshNotBeforeUs, role.fenceExpiresAtUs - FENCE_MAX_US + gainUs);
+}
+
+/** The kernel has extended the fence: by lifetimes of its own choice, so perhaps not to the lease's very end. */
+export function noteRefresh(turn: Turn, expiresAtUs: number): void {
+  const { role, config, nowUs } = turn;
+  if (role.name !== 'active') return;
+  const refreshNotBeforeUs = nowUs + worthwhileGainUs(config.intervalUs) / 4;
+  turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, refreshNotBeforeUs };
 }
 
 /** Everything an owner does because time has passed or a vote was renewed. */
@@ -73,18 +80,40 @@ export function keepOwnership(turn: Turn): void {
 
 /** Ownership ends: first the fence, then, once the kernel has confirmed, all the rest. */
 export function startClosing(turn: Turn, cause: Cause, after: AfterClosing): void {
+  const { role } = turn;
+  if (role.name === 'active') closeFence(turn, role.ballot, role.fenceExpiresAtUs, cause, after);
+}
+
+/** An opening was not confirmed. */
+export function abandonOpening(turn: Turn): void {
+  const { role, nowUs } = turn;
+  if (role.name !== 'candidate') return;
+  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_refused', { kind: 'stay' });
+}
+
+/** A refresh was not confirmed. */
+export function abandonOwnership(turn: Turn): void {
   const { role, nowUs } = turn;
   if (role.name !== 'active') return;
-  const { ballot, fenceExpiresAtUs } = role;
-  become(turn, { name: 'closing', ballot, fenceExpiresAtUs, retryAtUs: nowUs + CLOSE_RETRY_US, after, cause }, cause);
+  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_lost', { kind: 'stay' });
+}
+
+function closeFence(turn: Turn, ballot: Ballot, expiresAtUs: number, cause: Cause, after: AfterClosing): void {
+  const retryAtUs = turn.nowUs + CLOSE_RETRY_US;
+  become(turn, { name: 'closing', ballot, fenceExpiresAtUs: expiresAtUs, retryAtUs, after, cause }, cause);
   turn.effects.push({ type: 'close-fence' });
+}
+
+/** When an element that nobody closed is gone for certain: it runs by the kernel's ticks, which no slew makes faster. */
+export function closedByItselfUs(fenceExpiresAtUs: number, config: MemberConfig): number {
+  return fenceExpiresAtUs + config.guardUs + FENCE_MAX_US * SLEW_MAX;
 }
 
 /** Tries again; an element that has run out needs no one to close it. */
 export function retryClosing(turn: Turn): void {
   const { role, nowUs, config } = turn;
   if (role.name !== 'closing') return;
-  if (nowUs >= role.fenceExpiresAtUs + config.guardUs) {
+  if (nowUs >= closedByItselfUs(role.fenceExpiresAtUs, config)) {
     finishClosing(turn);
   } else if (nowUs >= role.retryAtUs) {
     turn.role = { ...role, retryAtUs: nowUs + CLOSE_RETRY_US };
@@ -110,7 +139,8 @@ export function finishClosing(turn: Turn): void {
   }
   giveWitnessVoteBack(turn);
   if (role.after.kind === 'stay') {
-    const standAtUs = nowUs + downUs(config);
+    const waitUs = role.cause === 'fence_refused' ? STAND_AGAIN_AFTER_FENCE_REFUSAL_US : 0;
+    const standAtUs = nowUs + Math.max(downUs(config), waitUs);
     become(turn, { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' }, role.cause);
   } else if (successor === undefined) {
     become(turn, { name: 'stopped' }, 'left');

@@ -14,7 +14,18 @@ import { type Ballot, compareBallots, NO_BALLOT } from './ballot.ts';
 import { giveUpCandidacy, promote, raiseCandidacy, stand } from './candidate.ts';
 import type { Verdict } from './claim.ts';
 import { KAPPA, PROMISE_MAX_MS } from './constants.ts';
-import { finishClosing, keepOwnership, refreshDueUs, retryClosing, startClosing, takeOwnership } from './holder.ts';
+import {
+  abandonOpening,
+  abandonOwnership,
+  closedByItselfUs,
+  finishClosing,
+  keepOwnership,
+  noteRefresh,
+  refreshDueUs,
+  retryClosing,
+  startClosing,
+  takeOwnership,
+} from './holder.ts';
 import type { MemberConfig, MemberEffect, MemberEvent, MemberState, PeerView } from './member.types.ts';
 import { FREE_REGISTER, release } from './register.ts';
 import { become, beginTurn, currentLeaseEndUs, downUs, endTurn, see, type Turn } from './turn.ts';
@@ -22,7 +33,6 @@ import { hearClaim, hearRelease, hearTransfer } from './voter.ts';
 import { giveWitnessVoteBack, raiseOwnership, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
 
 const WITNESS_RETRY_MAX_US = 1_000_000;
-const STAND_AGAIN_AFTER_FENCE_REFUSAL_US = 1_000_000;
 
 /** An agent that has just started: L9 keeps it from voting and standing for PROMISE_MAX. */
 export function startMember(config: MemberConfig, nowUs: number): MemberState {
@@ -111,7 +121,7 @@ function apply(turn: Turn, event: MemberEvent): void {
       takeOwnership(turn, event.expiresAtUs);
       return;
     case 'fence-refreshed':
-      if (turn.role.name === 'active') turn.role = { ...turn.role, fenceExpiresAtUs: event.expiresAtUs };
+      noteRefresh(turn, event.expiresAtUs);
       return;
     case 'fence-refused':
       fenceRefused(turn, event.reason);
@@ -212,13 +222,15 @@ function hearWitnessRefusal(
   witness.nextAskUs = nowUs + Math.min(waitUs, WITNESS_RETRY_MAX_US);
 }
 
+/** What was not confirmed may have taken effect all the same: the fence counts as open until it is closed. */
 function fenceRefused(turn: Turn, reason: string): void {
   const { role } = turn;
   if (role.name === 'candidate' && role.opening) {
     turn.role = { ...role, opening: false };
-    giveUpCandidacy(turn, 'fence_refused', STAND_AGAIN_AFTER_FENCE_REFUSAL_US);
+    // Nothing was tried. A later vote may make the lease long enough; if none comes, the candidacy ends.
+    if (reason !== 'lease_too_short') abandonOpening(turn);
   } else if (role.name === 'active' && reason !== 'lease_too_short') {
-    startClosing(turn, 'fence_lost', { kind: 'stay' });
+    abandonOwnership(turn);
   }
 }
 
@@ -299,7 +311,7 @@ function roleDeadlineUs(state: MemberState): number {
     case 'active':
       return Math.min(role.fenceExpiresAtUs, role.advertiseAtUs, refreshDueUs(state, currentLeaseEndUs(state)));
     case 'closing':
-      return Math.min(role.retryAtUs, role.fenceExpiresAtUs + config.guardUs);
+      return Math.min(role.retryAtUs, closedByItselfUs(role.fenceExpiresAtUs, config));
     case 'stopped':
       return Number.POSITIVE_INFINITY;
   }

@@ -90,6 +90,8 @@ export type Role =
       readonly standingSinceUs: number;
       readonly sinceUs: number;
       readonly fenceExpiresAtUs: number;
+      /** a refresh that gained less than it could have is not repeated at once */
+      readonly refreshNotBeforeUs: number;
       readonly advertiseAtUs: number;
     }
   | {

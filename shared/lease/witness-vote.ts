@@ -52,7 +52,8 @@ export function tendWitnessVote(turn: Turn): void {
     return;
   }
   witness.wantedSinceUs = undefined;
-  if (witness.asked === undefined) return;
+  // While the fence is being closed it may still rest on this vote: finishClosing gives it back.
+  if (witness.asked === undefined || turn.role.name === 'closing') return;
   if (turn.role.name !== 'active') {
     giveWitnessVoteBack(turn);
     return;

@@ -65,9 +65,14 @@ export function plannedStop(agent: Agent): Fault {
   return { inject: () => agent.terminate(), heal: () => agent.start() };
 }
 
-/** The deciding process is killed; whoever watches over it is left alone. */
+/** The deciding process is killed. Whoever watches over it is left alone, and the service manager starts what ended for good. */
 export function engineKilled(agent: Agent): Fault {
-  return { inject: async () => signalAll([await agent.enginePid()], 'SIGKILL'), heal: async () => undefined };
+  return {
+    inject: async () => signalAll([await agent.enginePid()], 'SIGKILL'),
+    heal: async () => {
+      if (!agent.running) await agent.start();
+    },
+  };
 }
 
 /** Every process of the host is killed at once. The kernel keeps what they configured. */

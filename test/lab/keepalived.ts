@@ -27,8 +27,12 @@ export class KeepalivedAgent implements Agent {
     writeFileSync(this.#path('keepalived.conf'), keepalivedConfiguration(host, scenario, options), { mode: 0o600 });
   }
 
+  get running(): boolean {
+    return this.#process?.running === true;
+  }
+
   async start(): Promise<void> {
-    if (this.#process?.running === true) throw new Error(`keepalived on ${this.host} runs already`);
+    if (this.running) throw new Error(`keepalived on ${this.host} runs already`);
     this.#process = this.#topology.spawn(this.host, {
       command: 'keepalived',
       args: [
@@ -74,6 +78,7 @@ export function keepalivedSystem(topology: Topology, scenario: Scenario): System
     agents,
     witness: undefined,
     unsettled: async () => undefined,
+    voteMs: async () => undefined,
     close: async () => {
       await Promise.all([agents.a.terminate(), agents.b.terminate()]);
     },

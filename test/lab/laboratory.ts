@@ -90,7 +90,7 @@ export class Laboratory {
   /** The last words of both agents. */
   logs(): string {
     const { a, b } = this.system.agents;
-    return [a, b].map((agent) => `--- host ${agent.host}\n${agent.log().slice(-4_000)}`).join('\n');
+    return [a, b].map((agent) => `--- host ${agent.host}\n${agent.log().slice(-2_000)}`).join('\n');
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import type { HostName } from './topology.ts';
 /** The high-availability program on one host, whichever it is. Faults act on it and on the network, on nothing else. */
 export interface Agent {
   readonly host: HostName;
+  readonly running: boolean;
   /** Starts the program; returns when its process runs, not when it is ready. */
   start(): Promise<void>;
   /** A planned stop: SIGTERM to the program, as its service manager does. Returns when it has ended, within 10 s. */
@@ -42,6 +43,8 @@ export interface System {
   readonly witness: WitnessControl | undefined;
   /** What keeps the system from its steady state (everything heard, no vote left from a former fault); undefined: nothing. */
   unsettled(): Promise<string | undefined>;
+  /** The 99th percentile of a vote's round trip to the third voter in ms, as `host` measured it; undefined: none yet. */
+  voteMs(host: HostName): Promise<number | undefined>;
   /** Ends everything that it started. */
   close(): Promise<void>;
 }

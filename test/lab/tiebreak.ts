@@ -60,8 +60,12 @@ export class TiebreakAgent implements Agent {
     });
   }
 
+  get running(): boolean {
+    return this.#process?.running === true;
+  }
+
   async start(): Promise<void> {
-    if (this.#process?.running === true) throw new Error(`tiebreak on ${this.host} runs already`);
+    if (this.running) throw new Error(`tiebreak on ${this.host} runs already`);
     this.#topology.folderOf(`tiebreak-${this.host}`, 'run');
     this.#process = this.#topology.spawn(this.host, {
       command: process.execPath,
@@ -90,7 +94,7 @@ export class TiebreakAgent implements Agent {
 
   /** The engine's own view; undefined while nothing answers. A Unix socket is reached across network namespaces. */
   async status(): Promise<Status | undefined> {
-    if (this.#process?.running !== true) return undefined;
+    if (!this.running) return undefined;
     const body = await getOverSocket(join(this.#path('run'), 'api.sock'), '/v1/status');
     return body === undefined ? undefined : Status.parse(JSON.parse(body));
   }
@@ -125,6 +129,7 @@ export async function tiebreakSystem(topology: Topology, scenario: Scenario): Pr
     agents,
     witness,
     unsettled: () => unsettled(agents),
+    voteMs: async (host) => (await agents[host].group())?.witness.vote_ms_p99 ?? undefined,
     close: async () => {
       await Promise.all([agents.a.terminate(), agents.b.terminate()]);
       await witness.stop();
@@ -151,7 +156,7 @@ async function unsettled(agents: Readonly<Record<HostName, TiebreakAgent>>): Pro
 function roleInWords(group: GroupStatus): string {
   const own = group.quorum.votes.find(({ state }) => state === 'quarantined');
   if (own === undefined || own.remaining_ms === null) return `role ${group.role}`;
-  return `waits ${(own.remaining_ms / 1_000).toFixed(0)} s, until what it may have promised before its start has run out`;
+  return `waits ${Math.ceil(own.remaining_ms / 1_000)} s, until what it may have promised before its start has run out`;
 }
 
 function getOverSocket(socketPath: string, path: string): Promise<string | undefined> {

@@ -86,6 +86,7 @@ describe('the network', () => {
     let starts = 0;
     const agent = {
       host: 'a',
+      running: false,
       start: async () => void starts++,
       terminate: async () => undefined,
       losePower: () => undefined,

@@ -43,9 +43,10 @@ export class LocalWitness implements WitnessControl {
     const folder = this.#topology.folderOf('witness');
     this.#process = this.#topology.spawn('witness', {
       command: process.execPath,
-      args: [WITNESS_SCRIPT, '--ip', NETWORK.witness.uplink, '--port', String(PORT)],
+      args: [WITNESS_SCRIPT, '--ip', NETWORK.witness.uplink, '--port', String(PORT), '--data', join(folder, 'data')],
       logFile: join(folder, `log-${Date.now()}`),
-      environment: { TIEBREAK_ADMIN_TOKEN: this.#adminToken },
+      // Its scratch files go with the lab, also when it was killed.
+      environment: { TIEBREAK_ADMIN_TOKEN: this.#adminToken, TMPDIR: this.#topology.folderOf('witness', 'scratch') },
     });
     await this.#process.waitForLog('witness ready on', START_TIMEOUT_MS);
   }

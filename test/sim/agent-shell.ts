@@ -32,7 +32,9 @@ const LADDER_MS = lifetimeLadderMs(KERNEL_TICK_US);
 const SENT_REMEMBERED = 64;
 /** More steps than this without time passing is a busy loop. */
 const TICKS_AT_ONCE_MAX = 5;
-const TICKS_PER_INTERVAL_MAX = 60;
+const OPERATIONS_AT_ONCE_MAX = 400;
+const TICK_WINDOW_US = 1_000_000;
+const TICKS_PER_WINDOW_MAX = 200;
 
 export type AgentTroubles = {
   /** how often the process is paused before an operation, and for how long at most */
@@ -44,7 +46,12 @@ export type AgentTroubles = {
   closeFailureChance: number;
 };
 
-export const NO_TROUBLES: AgentTroubles = { pauseChance: 0, pauseMaxUs: 0, unconfirmedChance: 0, closeFailureChance: 0 };
+export const NO_TROUBLES: AgentTroubles = {
+  pauseChance: 0,
+  pauseMaxUs: 0,
+  unconfirmedChance: 0,
+  closeFailureChance: 0,
+};
 
 export type AgentOptions = {
   readonly around: Surroundings;
@@ -74,6 +81,7 @@ export class AgentShell {
   #operations: Operation[] = [];
   #inbox: Operation[] = [];
   #pausedUntilUs = 0;
+  #stopping = false;
   #operationsUntilPause = Number.POSITIVE_INFINITY;
   #sequence = 0;
   #sent = new Map<number, number>();
@@ -109,6 +117,7 @@ export class AgentShell {
     this.#configHash = configHash;
     this.incarnation++;
     this.fence.close();
+    this.#stopping = false;
     this.#sequence = 0;
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
@@ -132,7 +141,13 @@ export class AgentShell {
     this.#witness.end();
   }
 
+  /** Whether the process has been asked to leave. */
+  get stopping(): boolean {
+    return this.state !== undefined && this.#stopping;
+  }
+
   stop(): void {
+    this.#stopping = true;
     this.#take(() => this.dispatch({ type: 'stop' }));
   }
 
@@ -365,7 +380,9 @@ export class AgentShell {
   #run(): void {
     const { schedule } = this.#options.around;
     const { incarnation } = this;
+    let operationsLeft = OPERATIONS_AT_ONCE_MAX + this.#inbox.length * OPERATIONS_AT_ONCE_MAX;
     while (this.state !== undefined) {
+      if (--operationsLeft < 0) this.#neverSettles();
       if (schedule.nowUs < this.#pausedUntilUs) {
         schedule.at(this.#pausedUntilUs, () => {
           if (this.incarnation === incarnation) this.#run();
@@ -387,19 +404,23 @@ export class AgentShell {
 
   #tickIfDue(): Operation | undefined {
     if (this.state === undefined || nextDeadlineUs(this.state) > this.localUs()) return undefined;
-    const { schedule, intervalUs } = this.#options.around;
+    const { schedule } = this.#options.around;
     this.#ticksAtOnce = schedule.nowUs === this.#lastTickUs ? this.#ticksAtOnce + 1 : 1;
     this.#lastTickUs = schedule.nowUs;
     if (schedule.nowUs >= this.#windowEndUs) {
-      this.#windowEndUs = schedule.nowUs + intervalUs;
+      this.#windowEndUs = schedule.nowUs + TICK_WINDOW_US;
       this.#ticksInWindow = 0;
     }
     this.#ticksInWindow++;
-    if (this.#ticksAtOnce > TICKS_AT_ONCE_MAX || this.#ticksInWindow > TICKS_PER_INTERVAL_MAX) {
-      const text = `${this.node} (${this.state.role.name}) is due again and again`;
-      throw new Violation('ticks do not settle', text, schedule.nowUs);
+    if (this.#ticksAtOnce > TICKS_AT_ONCE_MAX || this.#ticksInWindow > TICKS_PER_WINDOW_MAX) {
+      this.#neverSettles();
     }
     return () => this.dispatch({ type: 'tick' });
+  }
+
+  #neverSettles(): never {
+    const text = `${this.node} (${this.state?.role.name}) is due again and again`;
+    throw new Violation('ticks do not settle', text, this.#options.around.schedule.nowUs);
   }
 
   #armTick(): void {

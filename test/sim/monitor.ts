@@ -43,12 +43,7 @@ export class Monitor {
     return this.#agents.find(({ fence }) => fence.isOpen(this.#schedule.nowUs))?.node;
   }
 
-  memberStepped(
-    agent: AgentShell,
-    before: MemberState,
-    event: MemberEvent,
-    effects: readonly MemberEffect[],
-  ): void {
+  memberStepped(agent: AgentShell, before: MemberState, event: MemberEvent, effects: readonly MemberEffect[]): void {
     const { state } = agent;
     if (state === undefined) return;
     const complaint = checkRegister(before, state, event, agent.localUs());

@@ -28,7 +28,7 @@ export class Network {
   private readonly links = new Map<string, Link>();
   private readonly schedule: Schedule;
   private readonly random: Random;
-  private readonly usual: (from: string, to: string) => LinkQuality;
+  private usual: (from: string, to: string) => LinkQuality;
 
   constructor(schedule: Schedule, random: Random, usual: (from: string, to: string) => LinkQuality) {
     this.schedule = schedule;
@@ -56,6 +56,12 @@ export class Network {
   /** Without a quality the link becomes again what it usually is. */
   degrade(from: string, to: string, quality?: LinkQuality): void {
     this.link(from, to).quality = quality ?? this.usual(from, to);
+  }
+
+  /** From now on every link is usually like that, and is so at once. */
+  improve(quality: LinkQuality): void {
+    this.usual = () => quality;
+    for (const link of this.links.values()) link.quality = quality;
   }
 
   private delayUs(quality: LinkQuality): number {

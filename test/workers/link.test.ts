@@ -101,6 +101,25 @@ describe('the link', () => {
     expect((await a.post('request', a.hello())).status).toBe(401);
   });
 
+  it("knows the other nodes' reports from the node's own (L16)", async () => {
+    const a = (await newCluster('a')).agent('a');
+    const link = await a.connect();
+    await link.ask(a.hello('fedcba9876543210'));
+    expect(await link.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+  });
+
+  it('serves 512 groups, and is closed for one more (1008)', async () => {
+    const a = (await newCluster('a')).agent('a');
+    const link = await a.connect();
+    await link.ask(a.hello());
+    for (let count = 1; count <= 512; count += 1) {
+      expect(await link.ask({ ...a.vote(1), group: `g${count}` })).toMatchObject({ kind: 'granted' });
+    }
+    link.send({ ...a.vote(1), group: 'g513' });
+    expect((await link.closed).code).toBe(1008);
+    expect((await a.post('request', { ...a.vote(1), group: 'g513' })).status).toBe(409);
+  });
+
   it('refuses a vote while the other node reports another configuration (L16), never the holder its renewal', async () => {
     const cluster = await newCluster('a', 'b');
     const [a, b] = [cluster.agent('a'), cluster.agent('b')];

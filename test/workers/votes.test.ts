@@ -133,6 +133,25 @@ describe('a vote', () => {
     expect(await a.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
   });
 
+  it('is ordered anew under a new token, whatever numbers the former one used', async () => {
+    const cluster = await pair();
+    const a = cluster.agent('a');
+    a.incarnation = 9;
+    await a.ask(a.vote(1));
+    for (const [incarnation, asleep] of [
+      [8, false],
+      [7, true],
+    ] as const) {
+      const issued = await put(`/v1/clusters/${cluster.name}/nodes/a`);
+      const { token } = z.object({ token: z.string() }).parse(await issued.json());
+      const again = new Agent(cluster.name, cluster.witnessId, 'a', token);
+      if (asleep) await sleep(cluster);
+      again.incarnation = incarnation;
+      await again.welcome();
+      expect(await again.ask(again.vote(1))).toMatchObject({ kind: 'granted' });
+    }
+  });
+
   it('has its answer counted in the order of incarnations', async () => {
     const cluster = await pair();
     const a = cluster.agent('a');

@@ -30,8 +30,8 @@ export interface FenceConfig {
   readonly groups: readonly FencedGroup[];
   /**
    * Every interface of the namespace, those of virtual routers even if they do not exist yet (`Fence.addInterface`
-   * covers them when they come), except lo and ports of a bridge: those carry other hosts' ARP,
-   * and this host's own ARP passes the bridge device.
+   * covers them when they come). Not lo, and not the ports of a bridge: those carry other hosts' ARP, while this
+   * host's own passes the bridge device.
    */
   readonly interfaces: readonly string[];
   readonly sideband: readonly SidebandPort[];

@@ -12,6 +12,9 @@ interface LeasedElement {
 // was refused.
 const DYNAMIC = 'flags dynamic,timeout; size 65535; gc-interval 1s';
 
+// The kernel limits a rule to 128 expressions and 4 KiB; an update takes two, of some 150 bytes together.
+const STATEMENTS_PER_RULE = 12;
+
 // Fields of the lease packet, as bits from the start of the UDP header (the payload starts at 64).
 const SECRET = '@th,64,128';
 const SENTINEL = '@th,192,32 . @th,224,16';
@@ -83,7 +86,7 @@ function leasedElements(group: FencedGroup, advertisements: boolean): LeasedElem
 function sentinelChains(groups: readonly FencedGroup[], kernelTickUs: number, handOn: string): string[] {
   const lifetimesMs = new Set(groups.map((group) => sentinelMs(group.intervalUs, kernelTickUs)));
   return [...lifetimesMs].flatMap((lifetimeMs) =>
-    chain(sentinelChain(lifetimeMs), [`update @armed { ${SENTINEL} timeout ${lifetimeMs}ms }`, handOn]),
+    allOrNothing(sentinelChain(lifetimeMs), [`update @armed { ${SENTINEL} timeout ${lifetimeMs}ms }`], handOn),
   );
 }
 
@@ -94,10 +97,11 @@ function lifetimeChains(
   handOn: string,
 ): string[] {
   return lifetimesMs(group, kernelTickUs).flatMap((lifetimeMs) =>
-    chain(lifetimeChain(group, lifetimeMs), [
-      ...elements.map(({ set, key }) => `update @${set} { ${key} timeout ${lifetimeMs}ms }`),
+    allOrNothing(
+      lifetimeChain(group, lifetimeMs),
+      elements.map(({ set, key }) => `update @${set} { ${key} timeout ${lifetimeMs}ms }`),
       handOn,
-    ]),
+    ),
   );
 }
 
@@ -150,6 +154,18 @@ function lifetimeChain(group: FencedGroup, lifetimeMs: number): string {
 
 function groupAndCode(group: FencedGroup, code: number): number {
   return group.id * 0x1_0000 + code;
+}
+
+/**
+ * Chains that hand a packet on only if every statement took effect. Within a rule, a statement that fails (an `update`
+ * that finds no room) ends the rule; in the next rule the packet would be handed on all the same, and be a false
+ * confirmation.
+ */
+function allOrNothing(name: string, statements: readonly string[], handOn: string): string[] {
+  const rest = statements.slice(STATEMENTS_PER_RULE);
+  const next = `${name}_${rest.length}`;
+  const rule = [...statements.slice(0, STATEMENTS_PER_RULE), rest.length === 0 ? handOn : `goto ${next}`].join(' ');
+  return [...(rest.length === 0 ? [] : allOrNothing(next, rest, handOn)), ...chain(name, [rule, 'drop'])];
 }
 
 /** A regular chain, one rule per line. */

@@ -216,19 +216,51 @@ describe('what comes in', () => {
   const BEHIND = `table inet behind {
     counter vrrp_count { }
     counter sideband_count { }
+    counter local_count { }
+    counter transit_count { }
     chain in {
       type filter hook input priority 0
       meta l4proto 112 counter name vrrp_count
       udp dport 3112 counter name sideband_count
+      ip daddr ${VIRTUAL_ADDRESS} counter name local_count
+    }
+    chain through {
+      type filter hook forward priority 0
+      ip daddr ${VIRTUAL_ADDRESS} counter name transit_count
     }
   }`;
 
-  async function behind(counter: 'vrrp' | 'sideband'): Promise<number> {
+  async function behind(counter: 'vrrp' | 'sideband' | 'local' | 'transit'): Promise<number> {
     const listing = await run(namespaces.holder, 'nft', 'reset', 'counter', 'inet', 'behind', `${counter}_count`);
     return Number(/packets (\d+)/.exec(listing)?.[1]);
   }
 
   beforeAll(() => run(namespaces.holder, 'nft', BEHIND));
+
+  const knock = () =>
+    run(namespaces.client, 'bash', '-c', `echo x > /dev/udp/${VIRTUAL_ADDRESS}/9`).then(() => undefined);
+
+  it('for the address reaches no socket of a host that does not own it', () =>
+    withFence(true, async (holder) => {
+      await ip(`-n ${namespaces.client} neigh replace ${VIRTUAL_ADDRESS} lladdr ${HOLDER_MAC} nud permanent dev eth0`);
+      await knock();
+      expect(await behind('local')).toBe(0);
+      await open(holder);
+      await knock();
+      expect(await behind('local')).toBe(1);
+    }));
+
+  it('for the address of another host is passed on', () =>
+    withFence(true, async () => {
+      await ip(`-n ${namespaces.client} neigh replace ${VIRTUAL_ADDRESS} lladdr ${HOLDER_MAC} nud permanent dev eth0`);
+      await ip(`-n ${namespaces.holder} addr del ${VIRTUAL_ADDRESS}/32 dev eth0`);
+      await run(namespaces.holder, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
+      await knock();
+      expect(await behind('transit')).toBe(1);
+      await run(namespaces.holder, 'sysctl', '-qw', 'net.ipv4.ip_forward=0');
+      await ip(`-n ${namespaces.holder} addr add ${VIRTUAL_ADDRESS}/32 dev eth0`);
+      await ip(`-n ${namespaces.client} neigh del ${VIRTUAL_ADDRESS} dev eth0`);
+    }));
 
   it('as VRRP must have a TTL of 255', () =>
     withFence(true, async () => {

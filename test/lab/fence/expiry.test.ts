@@ -27,15 +27,16 @@ beforeAll(async () => {
 afterAll(() => namespaces.remove());
 
 /** Asks for an echo every 2 ms, and notes by the kernel's clock when answers came. */
-function probe() {
-  const ping = spawn('ip', ['netns', 'exec', namespaces.client, 'ping', '-qn', '-i', '0.002', VIRTUAL_ADDRESS]);
+async function probe(): Promise<() => Promise<number[]>> {
+  const inClient = ['netns', 'exec', namespaces.client];
   const filter = ['icmp', 'and', 'src', 'host', VIRTUAL_ADDRESS];
-  const dump = ['tcpdump', '-tt', '-l', '-n', '--immediate-mode', '-i', 'eth0', ...filter];
-  const capture = spawn('ip', ['netns', 'exec', namespaces.client, ...dump], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const capture = spawn('ip', [...inClient, 'tcpdump', '-tt', '-l', '-n', '--immediate-mode', '-i', 'eth0', ...filter]);
   let output = '';
   capture.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
+  await once(capture.stderr, 'data');
+  const ping = spawn('ip', [...inClient, 'ping', '-qn', '-i', '0.002', VIRTUAL_ADDRESS], { stdio: 'ignore' });
   return async () => {
     ping.kill('SIGINT');
     await sleep(200);
@@ -60,8 +61,7 @@ async function wallMinusBoottimeUs(): Promise<number> {
 }
 
 it('the kernel stops answering by itself, no later than the fence said, while the process is frozen', async () => {
-  const stopProbe = probe();
-  await sleep(300);
+  const stopProbe = await probe();
   const offsetUs = await wallMinusBoottimeUs();
   const closesUs: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {

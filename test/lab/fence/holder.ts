@@ -106,14 +106,19 @@ function perform(command: Command): unknown {
 function timed(count: number, act: () => { confirmed: boolean }, before: () => unknown = () => undefined) {
   const tookUs: number[] = [];
   let refused = 0;
+  let firstRefusal: unknown;
   for (let round = 0; round < count; round += 1) {
     before();
     const startUs = boottimeUs();
-    if (!act().confirmed) refused += 1;
+    const answer = act();
     tookUs.push(boottimeUs() - startUs);
+    if (!answer.confirmed) {
+      firstRefusal ??= { round, answer };
+      refused += 1;
+    }
   }
   tookUs.sort((left, right) => left - right);
-  return { refused, medianUs: tookUs[Math.floor(count / 2)], p99Us: tookUs[Math.floor(count * 0.99)] };
+  return { refused, firstRefusal, medianUs: tookUs[Math.floor(count / 2)], p99Us: tookUs[Math.floor(count * 0.99)] };
 }
 
 function openSocket(): { ok: true } | { ok: false; text: string } {

@@ -46,6 +46,7 @@ export class FakeWitness {
   /** The status that the handshake gets; 101 accepts it. */
   handshakeStatus = 101;
   answersPings = true;
+  warmUps = 0;
   readonly #server: Server;
   readonly #connections = new Set<Socket>();
 
@@ -56,7 +57,9 @@ export class FakeWitness {
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('end', () => {
         if (incoming.method === 'GET') {
-          response.end('{}');
+          response.end('{}', () => {
+            this.warmUps += 1;
+          });
           return;
         }
         const request = WitnessRequest.parse(JSON.parse(Buffer.concat(chunks).toString()));
@@ -65,6 +68,7 @@ export class FakeWitness {
         if (frame !== null) response.end(frame);
       });
     });
+    this.#server.keepAliveTimeout = 60_000;
     this.#server.on('connection', (connection: Socket) => {
       this.#connections.add(connection);
       connection.on('close', () => this.#connections.delete(connection));

@@ -124,12 +124,15 @@ describe('the warm link', () => {
 
 describe('when the path fails', () => {
   test('a half-open link is down within 3.6 s of the cut, its vote is answered on a fresh connection', async () => {
-    const { port } = await startWitness();
+    const { port, witness } = await startWitness();
     const path = new FlakyPath(port);
     const flakyPort = await path.listen();
     onTestFinished(() => path.close());
     const { link, replies, states } = open(flakyPort);
     await connected(link);
+    await vi.waitFor(() => expect(witness.warmUps).toBe(1), PATIENCE);
+    // The answer to the warm-up has to be through the relay, so that an idle connection is cut too.
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const cutUs = nowUs();
     path.freeze();
     await vi.waitFor(() => expect(states).toContain('connecting'), { timeout: 6_000, interval: 5 });

@@ -242,8 +242,8 @@ describe('the second way', () => {
 
   test('when the socket falls, its votes go over HTTPS at once, and a rehearsal does not', () => {
     const session = connectedSession();
-    const { request } = askVote(session, 0);
     onlySend(session.rehearse(0));
+    const { request } = askVote(session, 0);
     expect(onlySend(session.socketClosed(50 * MS))).toMatchObject({
       path: 'https',
       request: { sequence: request.sequence },
@@ -258,14 +258,43 @@ describe('the second way', () => {
     expect(onlySend(session.tick(500 * MS))).toMatchObject({ path: 'https', request: { type: 'vote' } });
   });
 
+  test('over HTTPS one request is under way at a time, and the next is numbered and counted when it goes (L2)', () => {
+    const session = newSession();
+    const first = askVote(session, 0);
+    const second = session.release('edge', BALLOT, 5 * MS);
+    expect(second.effects).toEqual([]);
+    expect(session.receive('https', signed(reply(first.request, granted(first.request))), 20 * MS)).toEqual([
+      { kind: 'dropped', reason: 'not_outstanding' },
+    ]);
+    const { request } = onlySend(session.httpsDone(first.request.sequence, 20 * MS));
+    const released = signed(reply(request, { kind: 'released', group: 'edge' }));
+    expect(session.receive('https', released, 30 * MS)).toMatchObject([
+      { kind: 'reply', reply: { requestId: second.requestId, sentAtUs: 20 * MS } },
+    ]);
+  });
+
+  test('a request that HTTPS does not answer holds up the others for 500 ms only', () => {
+    const session = newSession();
+    askVote(session, 0);
+    session.vote('edge', { counter: 4, node: NODE }, 5_000, 10 * MS);
+    expect(session.nextDeadlineUs()).toBe(500 * MS);
+    expect(onlySend(session.tick(500 * MS)).request).toMatchObject({ ballot: { counter: 4 } });
+  });
+
+  test('a rehearsal does not get into the way of a vote', () => {
+    const session = connectedSession();
+    askVote(session, 0);
+    expect(session.rehearse(1 * MS)).toEqual([]);
+  });
+
   test('an HTTPS request that failed is sent again soon, four sends in all', () => {
     const session = newSession();
     const { request } = askVote(session, 0);
     for (const nowMs of [10, 200, 400]) {
-      session.httpsFailed(request.sequence, nowMs * MS);
+      session.httpsDone(request.sequence, nowMs * MS);
       expect(onlySend(session.tick((nowMs + 100) * MS)).request.sequence).toBe(request.sequence);
     }
-    session.httpsFailed(request.sequence, 600 * MS);
+    session.httpsDone(request.sequence, 600 * MS);
     expect(session.tick(4_999 * MS)).toEqual([]);
   });
 });

@@ -84,15 +84,16 @@ it('promises to two nodes never overlap, whatever is asked, restarted, or done t
   );
 });
 
-it('whatever happened, the vote can be had TTL_MAX, or what is left of a wall clock jump, later', () => {
+it('whatever happened, nothing is bound for ever, and no timer stays pending (L12)', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const witness = new Instance(new Disk(), T0);
       let ballot = 1;
       for (const taken of steps) {
-        if (taken.do === 'vote')
-          witness.ask(taken.node, vote(witness, taken.node, (ballot += taken.raise), taken.promiseMs));
-        else if (taken.do === 'pass') witness.pass(taken.ms);
+        if (taken.do === 'vote') {
+          ballot += taken.raise;
+          witness.ask(taken.node, vote(witness, taken.node, ballot, taken.promiseMs));
+        } else if (taken.do === 'pass') witness.pass(taken.ms);
         else if (taken.do === 'jump') witness.wallMs += taken.ms;
       }
       witness.pass(20_000);

@@ -1,3 +1,4 @@
+import type { WitnessRequest } from '@tiebreak/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { Disk, envelope, HASH, Instance, release, vote } from './instance.ts';
 
@@ -229,9 +230,6 @@ describe('the order and freshness of requests (L13)', () => {
   ])('a request whose stamp is off by %d ms is %s', (offMs, kind) => {
     const witness = fresh();
     expect(witness.ask('a', { ...vote(witness, 'a', 1), stamp_ms: T0 - offMs }).kind).toBe(kind);
-    expect(
-      witness.ask('b', { ...vote(witness, 'b', 2), stamp_ms: T0 - 60_000 - offMs, stamp_age_ms: 60_000 }).kind,
-    ).toBe('refused');
   });
 
   it('the age of the stamp counts', () => {
@@ -242,7 +240,8 @@ describe('the order and freshness of requests (L13)', () => {
 
   it('hello needs neither order nor stamp', () => {
     const witness = fresh();
-    const hello = { type: 'hello', protocol: 1, groups: [], ...envelope(witness), stamp_ms: 0, sequence: 0 } as const;
+    const numbers = { ...envelope(witness), stamp_ms: 0, sequence: 0 };
+    const hello: WitnessRequest = { type: 'hello', protocol: 1, groups: [], ...numbers };
     expect(witness.ask('a', hello)).toEqual({ kind: 'welcome' });
     expect(witness.ask('a', hello)).toEqual({ kind: 'welcome' });
   });

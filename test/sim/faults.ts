@@ -1,0 +1,157 @@
+import { type AgentShell, NO_TROUBLES } from './agent-shell.ts';
+import { GOOD_LINK, type LinkQuality } from './network.ts';
+import type { Random } from './random.ts';
+import type { NodeName, Place, World } from './world.ts';
+
+type Fault = (world: World, random: Random) => void;
+
+const SECOND_US = 1_000_000;
+const OUTAGE_MAX_US = 12 * SECOND_US;
+const FREEZE_MAX_US = 7 * SECOND_US;
+
+const NODES: readonly NodeName[] = ['a', 'b'];
+
+function durationUs(world: World, random: Random, maxUs: number): number {
+  const lengthUs = random.logBetween(world.intervalUs / 5, maxUs);
+  world.troubledUntilUs = Math.max(world.troubledUntilUs, world.nowUs + lengthUs);
+  return lengthUs;
+}
+
+function cutFor(world: World, random: Random, from: Place, to: Place): void {
+  const direction = random.integer(3);
+  const cuts: [Place, Place][] = [];
+  if (direction !== 1) cuts.push([from, to]);
+  if (direction !== 0) cuts.push([to, from]);
+  for (const [left, right] of cuts) world.cut(left, right);
+  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
+    for (const [left, right] of cuts) world.mend(left, right);
+  });
+}
+
+const cutPeers: Fault = (world, random) => cutFor(world, random, 'a', 'b');
+const cutWitness: Fault = (world, random) => cutFor(world, random, random.pick(NODES), 'w');
+
+const isolate: Fault = (world, random) => {
+  const node = random.pick(NODES);
+  const others: Place[] = [node === 'a' ? 'b' : 'a', 'w'];
+  for (const other of others) world.cutBoth(node, other);
+  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
+    for (const other of others) world.mendBoth(node, other);
+  });
+};
+
+const freeze: Fault = (world, random) => {
+  world.agent(random.pick(NODES)).pause(durationUs(world, random, FREEZE_MAX_US));
+};
+
+/** As systemd does: a process that is still on its way out is waited for. */
+function startOnceGone(world: World, agent: AgentShell): void {
+  if (!agent.running) agent.start();
+  else if (agent.stopping) {
+    world.troubledUntilUs = Math.max(world.troubledUntilUs, world.nowUs + SECOND_US / 2);
+    world.schedule.after(SECOND_US / 2, () => startOnceGone(world, agent));
+  }
+}
+
+const crash: Fault = (world, random) => {
+  const agent = world.agent(random.pick(NODES));
+  agent.crash();
+  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
+};
+
+const stop: Fault = (world, random) => {
+  const agent = world.agent(random.pick(NODES));
+  world.note(() => `${agent.node} is asked to stop`);
+  agent.stop();
+  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
+};
+
+const restartWitness: Fault = (world, random) => {
+  const supersededForUs = random.chance(0.7) ? random.between(0, 15 * SECOND_US) : 0;
+  world.witness.restart(supersededForUs, random.chance(0.5) ? 0 : Math.floor(random.between(-3000, 3000)));
+};
+
+const degrade: Fault = (world, random) => {
+  const [from, to] = random.pick<[Place, Place]>([
+    ['a', 'b'],
+    ['b', 'a'],
+    ['a', 'w'],
+    ['b', 'w'],
+    ['w', 'a'],
+    ['w', 'b'],
+  ]);
+  const delayMaxUs = random.logBetween(500, 2 * world.intervalUs);
+  const quality: LinkQuality = {
+    ...GOOD_LINK,
+    loss: random.between(0, 0.6),
+    duplicate: 0.1,
+    delayMaxUs,
+    late: random.between(0, 0.3),
+    lateMaxUs: 6 * SECOND_US,
+  };
+  world.note(() => `the way from ${from} to ${to} gets bad`);
+  world.network.degrade(from, to, quality);
+  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => world.network.degrade(from, to));
+};
+
+/** Anybody on the wire can send these (L4). */
+const spoof: Fault = (world, random) => {
+  const count = 1 + random.integer(5);
+  for (let sent = 0; sent < count; sent++) {
+    const priority = random.pick([0, 0, 0, 1, 255]);
+    world.schedule.after(sent * random.between(0, world.intervalUs), () => {
+      world.agent(random.pick(NODES)).hearAdvertisement(priority);
+    });
+  }
+};
+
+const replay: Fault = (world) => world.replay();
+
+export const SINGLE_FAULTS: readonly Fault[] = [cutPeers, cutWitness, isolate, freeze, crash, restartWitness, spoof];
+export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, restartWitness];
+
+const ALL: readonly Fault[] = [
+  cutPeers,
+  cutPeers,
+  cutWitness,
+  isolate,
+  freeze,
+  freeze,
+  crash,
+  stop,
+  restartWitness,
+  degrade,
+  degrade,
+  spoof,
+  replay,
+];
+
+/** Faults of these kinds at random times until `untilUs`, one every `everyUs` on average, several at once if it comes so. */
+export function sow(world: World, faults: readonly Fault[], everyUs: number, untilUs: number): void {
+  const { random } = world;
+  let atUs = world.nowUs + random.between(0, 2 * everyUs);
+  while (atUs < untilUs) {
+    world.schedule.at(atUs, () => random.pick(faults)(world, random));
+    atUs += random.between(0, 2 * everyUs);
+  }
+}
+
+/** Everything at once: the mix that the safety of the lease is judged by. */
+export function sowChaos(world: World, untilUs: number): void {
+  const { random, intervalUs } = world;
+  const everyUs = random.logBetween(Math.max(4 * intervalUs, 300_000), 8 * SECOND_US);
+  sow(world, ALL, everyUs, untilUs);
+  world.setTroubles({
+    pauseChance: random.pick([0, 0.0002, 0.002, 0.02]),
+    pauseMaxUs: random.pick([50_000, SECOND_US, FREEZE_MAX_US]),
+    unconfirmedChance: random.pick([0, 0, 0.01]),
+    closeFailureChance: random.pick([0, 0, 0.3, 1]),
+  });
+}
+
+/** From here on nothing fails any more, but what is cut, frozen or gone stays so for its time. */
+export function endFaults(world: World): void {
+  world.note(() => 'no more faults');
+  world.setTroubles(NO_TROUBLES);
+  world.network.improve(GOOD_LINK);
+}

@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import { type FenceConfig, problemIn, type RulesetConfig } from '../../../agent/kernel/fence/config.ts';
+import { encodeLeasePacket, leaseCode } from '../../../agent/kernel/fence/lease-packet.ts';
+import { readable } from '../../../agent/kernel/fence/nftables.ts';
+import { fenceRuleset, interfaceRuleset } from '../../../agent/kernel/fence/ruleset.ts';
+
+const SECRET = Buffer.from('a1b2c3d4e5f60718293a4b5c6d7e8f90', 'hex');
+
+const config: RulesetConfig = {
+  secret: SECRET,
+  kernelTickUs: 4_000,
+  userId: 0,
+  egress: true,
+  groups: [
+    {
+      id: 33,
+      addresses: ['10.77.0.100', '10.77.0.101'],
+      virtualRouters: [{ interface: 'eth0', virtualRouterId: 51 }],
+      intervalUs: 100_000,
+    },
+    { id: 34, addresses: ['10.77.0.102'], virtualRouters: [], intervalUs: 1_000_000 },
+  ],
+  interfaces: ['eth0', 'eth1'],
+  sideband: [
+    { port: 3112, peers: ['192.0.2.2'] },
+    { port: 3112, peers: ['192.0.2.3', '192.0.2.2'] },
+  ],
+};
+
+/** The rules of a chain, without indentation. */
+function rulesOf(chainName: string, text = fenceRuleset(config)): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const start = lines.indexOf(`chain ${chainName} {`);
+  return start === -1 ? [] : lines.slice(start + 1, lines.indexOf('}', start));
+}
+
+describe('the ruleset', () => {
+  it('replaces the tables of a former run in its own transaction', () => {
+    expect(fenceRuleset(config).split('\n').slice(0, 4)).toEqual([
+      'add table netdev tiebreak',
+      'delete table netdev tiebreak',
+      'add table inet tiebreak',
+      'delete table inet tiebreak',
+    ]);
+  });
+
+  it('renews `alive` first, so that nothing outlives what vouches for it', () => {
+    expect(rulesOf('g33_512ms')[0]).toMatch(/^update @alive \{ @th,224,16 timeout 512ms \}/);
+  });
+
+  it('renews all of a group in one rule, so that one failure stops the confirmation', () => {
+    expect(rulesOf('g33_512ms')).toEqual([
+      'update @alive { @th,224,16 timeout 512ms } update @owned4 { 10.77.0.100 timeout 512ms }' +
+        ' update @owned4 { 10.77.0.101 timeout 512ms } update @advertising4_eth0 { 51 timeout 512ms }' +
+        ' udp dport set 3114 accept',
+      'drop',
+    ]);
+  });
+
+  it('leads from rule to rule only by success where a group has too many addresses for one', () => {
+    const addresses = Array.from({ length: 30 }, (_, index) => `192.0.2.${index + 1}`);
+    const text = fenceRuleset({ ...config, groups: [{ id: 1, addresses, virtualRouters: [], intervalUs: 1e6 }] });
+    const [first, ...others] = rulesOf('g1_512ms', text);
+    expect(first).toMatch(/goto g1_512ms_19$/);
+    expect(others).toEqual(['drop']);
+    expect(rulesOf('g1_512ms_19', text)[0]).toMatch(/goto g1_512ms_19_7$/);
+    expect(rulesOf('g1_512ms_19_7', text)[0]).toMatch(/udp dport set 3114 accept$/);
+  });
+
+  it('takes everything away on CLOSE, the sentinel first', () => {
+    expect(rulesOf('g33_close')).toEqual([
+      'delete @armed { @th,192,32 . @th,224,16 }',
+      'delete @alive { @th,224,16 }',
+      'delete @owned4 { 10.77.0.100 }',
+      'delete @owned4 { 10.77.0.101 }',
+      'delete @advertising4_eth0 { 51 }',
+      'udp dport set 3114 accept',
+    ]);
+  });
+
+  it('gives each group the sentinel of its own interval', () => {
+    expect(rulesOf('lease')[1]).toBe(
+      '@th,240,16 0 @th,224,16 vmap { 0 : goto arm_12ms, 33 : goto arm_12ms, 34 : goto arm_50ms }',
+    );
+  });
+
+  it('leads REFRESH and OPEN of one step to the same chain, by group and code', () => {
+    const verdicts = rulesOf('lease').find((rule) => rule.startsWith('@th,224,32')) ?? '';
+    expect(verdicts).toContain(`${33 * 65_536 + 128} : goto g33_512ms`);
+    expect(verdicts).toContain(`${33 * 65_536 + 0x8000 + 128} : goto g33_512ms`);
+  });
+
+  it('takes lease packets from the agent’s user only', () => {
+    expect(rulesOf('out', fenceRuleset({ ...config, userId: 997 }))).toContain(
+      'udp dport 3113-3115 meta skuid != 997 drop',
+    );
+  });
+
+  it('unites the peers of groups that share a sideband port', () => {
+    expect(rulesOf('sideband_3112')).toEqual(['ip saddr { 192.0.2.2, 192.0.2.3 } goto sideband_peer', 'drop']);
+  });
+
+  it('holds advertisements back at the egress of the router’s interface, or in inet without that hook', () => {
+    const egressRule =
+      'add rule netdev tiebreak out_eth0 ip protocol 112 @th,16,8 != 0 @th,8,8 { 51 } @th,8,8 != @advertising4_eth0 drop';
+    expect(fenceRuleset(config)).toContain(egressRule);
+    const without = fenceRuleset({ ...config, egress: false });
+    expect(without).not.toContain('hook egress');
+    expect(rulesOf('out', without)).toContain(
+      'oifname "eth0" ip protocol 112 @th,16,8 != 0 @th,8,8 { 51 } @th,8,8 != @advertising4_eth0 drop',
+    );
+  });
+
+  it('covers an interface that comes later without touching any set', () => {
+    expect(interfaceRuleset(config, 'eth2')).toBe(
+      [
+        'add chain netdev tiebreak in_eth2 { type filter hook ingress device "eth2" priority -500; }',
+        'flush chain netdev tiebreak in_eth2',
+        'add rule netdev tiebreak in_eth2 jump arp_in',
+        'add chain netdev tiebreak out_eth2 { type filter hook egress device "eth2" priority -500; }',
+        'flush chain netdev tiebreak out_eth2',
+        'add rule netdev tiebreak out_eth2 jump arp_out',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('names chains of different interfaces differently', () => {
+    const chainOf = (name: string) => interfaceRuleset(config, name).split(' ')[4];
+    expect(new Set(['br_lan', 'br-lan', 'br+lan', 'br_5f_lan', 'br.lan'].map(chainOf)).size).toBe(5);
+  });
+
+  it('is not made from a secret of another length', () => {
+    expect(() => fenceRuleset({ ...config, secret: SECRET.subarray(1) })).toThrow('16 bytes');
+  });
+});
+
+describe('the lease packet', () => {
+  it('has its fields where the ruleset reads them', () => {
+    expect(Buffer.from(encodeLeasePacket(SECRET, 0x01020304, 33, { kind: 'open', step: 129 })).toString('hex')).toBe(
+      'a1b2c3d4e5f60718293a4b5c6d7e8f90' + '01020304' + '0021' + '8081',
+    );
+  });
+
+  it('tells its acts apart by code', () => {
+    expect(leaseCode({ kind: 'arm' })).toBe(0);
+    expect(leaseCode({ kind: 'refresh', step: 375 })).toBe(375);
+    expect(leaseCode({ kind: 'open', step: 375 })).toBe(0x8000 + 375);
+    expect(leaseCode({ kind: 'close' })).toBe(0x7fff);
+  });
+});
+
+describe('a configuration that the fence cannot enforce is refused', () => {
+  const group = {
+    id: 1,
+    addresses: ['192.0.2.100'],
+    virtualRouters: [{ interface: 'eth0', virtualRouterId: 1 }],
+    intervalUs: 1e6,
+  };
+  const good: FenceConfig = { groups: [group], interfaces: ['eth0'], sideband: [] };
+
+  it('and a good one is not', () => {
+    expect(problemIn(good)).toBeUndefined();
+    expect(problemIn(config)).toBeUndefined();
+  });
+
+  it.each<[string, Partial<FenceConfig>]>([
+    ['is outside 1..65535', { groups: [{ ...group, id: 0 }] }],
+    ['is used twice', { groups: [group, { ...group, addresses: [], virtualRouters: [] }] }],
+    ['not an IPv4 address', { groups: [{ ...group, addresses: ['2001:db8::1'] }] }],
+    ['not an IPv4 address', { groups: [{ ...group, addresses: ['192.0.2.1 } accept'] }] }],
+    ['listed twice', { groups: [group, { ...group, id: 2, virtualRouters: [] }] }],
+    ['listed twice', { groups: [group, { ...group, id: 2, addresses: [] }] }],
+    ['not among the fenced interfaces', { interfaces: ['eth1'] }],
+    ['outside 1..255', { groups: [{ ...group, virtualRouters: [{ interface: 'eth0', virtualRouterId: 256 }] }] }],
+    ['not an interface name', { interfaces: ['eth0', 'a" drop'] }],
+    ['not an interface name', { interfaces: ['eth0', 'eth*'] }],
+    ['lo is always fenced', { interfaces: ['eth0', 'lo'] }],
+    ['sideband port', { sideband: [{ port: 0, peers: [] }] }],
+    ['sideband peer', { sideband: [{ port: 3112, peers: ['peer'] }] }],
+  ])('%s', (sentence, change) => {
+    expect(problemIn({ ...good, ...change })).toContain(sentence);
+  });
+});
+
+describe('an nft error text becomes a sentence', () => {
+  it('with the place', () => {
+    const text =
+      '/dev/stdin:1:1-9: Error: Could not process rule: No such file or directory\ndelete table inet x\n^^^^^^^^^\n';
+    expect(readable(text)).toBe('Could not process rule: No such file or directory, at: delete table inet x');
+  });
+
+  it('without the secret', () => {
+    const text = `<cmdline>:9:5-9: Error: syntax error\n    @th,64,128 != 0x${SECRET.toString('hex')} drop\n    ^^^\n`;
+    expect(readable(text)).toBe('syntax error, at: @th,64,128 != 0x[hidden] drop');
+  });
+
+  it('even if nft said nothing', () => {
+    expect(readable('')).toBe('nftables refused without giving a reason');
+  });
+});

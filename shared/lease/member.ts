@@ -44,10 +44,12 @@ export function startMember(config: MemberConfig, nowUs: number): MemberState {
     verdictAtUs: Number.NEGATIVE_INFINITY,
     heardAtUs: Number.NEGATIVE_INFINITY,
   };
+  const usedBefore = { counter: config.usedCounter, node: config.node };
   return {
     config,
-    register: FREE_REGISTER,
-    highestSeen: { counter: config.usedCounter, node: config.node },
+    // L10: what an earlier run granted or used is refused still, for both nodes may have started anew.
+    register: { ...FREE_REGISTER, highestGranted: usedBefore },
+    highestSeen: usedBefore,
     peers: Object.fromEntries(config.peers.map((node) => [node, unknown])),
     witness: {
       voteUntilUs: Number.NEGATIVE_INFINITY,

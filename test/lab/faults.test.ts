@@ -37,7 +37,7 @@ afterAll(() => lab.close());
 /** Zero means something only if the prober looked all the time. */
 function expectWatched({ probes, longestStallMs }: Analysis, atLeastMs: number): void {
   expect(probes).toBeGreaterThan((0.8 * atLeastMs) / PROBE_PERIOD_MS);
-  expect(longestStallMs).toBeLessThan(100);
+  expect(longestStallMs).toBeLessThan(DEFAULT_SCENARIO.advertisementIntervalMs / 2);
 }
 
 function expectUntouched(analysis: Analysis, holdMs: number): void {

@@ -9,9 +9,17 @@ export type KeepalivedOptions = {
   readonly family: 4 | 6;
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
+  /** 'message': without the pseudo-header (version 3, IPv4). */
+  readonly checksum: 'pseudo-header' | 'message';
 };
 
-export const KEEPALIVED_DEFAULTS: KeepalivedOptions = { version: 3, family: 4, transport: 'multicast', preempt: false };
+export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
+  version: 3,
+  family: 4,
+  transport: 'multicast',
+  preempt: false,
+  checksum: 'pseudo-header',
+};
 
 /** keepalived on one host, in its foreground mode. */
 export class KeepalivedAgent implements Agent {
@@ -101,6 +109,7 @@ vrrp_instance edge {
   priority ${scenario.priority[host]}
   advert_int ${scenario.advertisementIntervalMs / 1_000}
   ${options.preempt ? '' : 'nopreempt'}
+  ${options.checksum === 'message' ? 'v3_checksum_as_v2' : ''}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
   virtual_ipaddress {
     ${address} dev ${lanInterface}

@@ -48,6 +48,8 @@ export class Prober {
     const sender = topology.spawn('client', {
       command: process.execPath,
       args: [
+        // Collecting garbage must not wait for threads that have no such priority.
+        '--single-threaded-gc',
         script,
         lanInterface,
         String(PROBE_PERIOD_MS),

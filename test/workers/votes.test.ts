@@ -1,7 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Cluster, call, newCluster } from './cluster-fixture.ts';
+import { z } from 'zod';
+import { Agent, type Cluster, call, newCluster, put } from './cluster-fixture.ts';
 
 const TTL_MAX_MS = 10_000;
 

@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LabProcess, run } from '../lab/process.ts';
+import { type HostName, NETWORK, PORTS, type Topology } from '../lab/topology.ts';
+
+/** One advertisement as tshark reads it. */
+export type Decoded = {
+  readonly version: number;
+  readonly virtualRouterId: number;
+  readonly priority: number;
+  /** Maximum Advertise Interval in centiseconds (version 3) or Advertisement Interval in seconds (version 2). */
+  readonly interval: number;
+  readonly addresses: readonly string[];
+  readonly hopLimit: number;
+  readonly checksumGood: boolean;
+  /** Notes of tshark's expert system, malformed packets included; empty when it has nothing to say. */
+  readonly complaints: readonly string[];
+};
+
+const FIELDS = [
+  'vrrp.version',
+  'vrrp.virt_rtr_id',
+  'vrrp.prio',
+  'vrrp.adver_int',
+  'vrrp.short_adver_int',
+  'vrrp.ip_addr',
+  'vrrp.ipv6_addr',
+  'ip.ttl',
+  'ipv6.hlim',
+  'vrrp.checksum.status',
+  '_ws.expert.message',
+  '_ws.malformed',
+] as const;
+type Field = (typeof FIELDS)[number];
+
+const CHECKSUM_GOOD = '1';
+
+/** Everything with IP protocol 112 that passes a host's port of the switch, in a file. */
+export class AdvertisementRecord {
+  readonly #process: LabProcess;
+  readonly #file: string;
+
+  private constructor(process: LabProcess, file: string) {
+    this.#process = process;
+    this.#file = file;
+  }
+
+  static async start(topology: Topology, host: HostName): Promise<AdvertisementRecord> {
+    const file = join(topology.folder, `advertisements-${host}.pcap`);
+    const process = topology.spawn('switch', {
+      command: 'tcpdump',
+      // As root: tcpdump would otherwise write as a user that may not enter the folder.
+      args: [
+        '-Z',
+        'root',
+        '-n',
+        '-U',
+        '--immediate-mode',
+        '-i',
+        PORTS[host].lan,
+        '-w',
+        file,
+        'ip proto 112 or ip6 proto 112',
+      ],
+      logFile: join(topology.folder, `advertisements-${host}.log`),
+    });
+    await process.waitForLog('listening on', 10_000);
+    return new AdvertisementRecord(process, file);
+  }
+
+  /** What `host` has sent so far. */
+  async sentBy(host: HostName, checksum: 'pseudo-header' | 'message'): Promise<Decoded[]> {
+    if (!this.#process.running) throw new Error('the capture has ended');
+    // tcpdump writes packet by packet; what is on its way arrives meanwhile.
+    await sleep(100);
+    const preference = `vrrp.v3_checksum_as_in_v2:${checksum === 'message' ? 'TRUE' : 'FALSE'}`;
+    const output = await run('tshark', [
+      ...['-n', '-r', this.#file, '-o', preference, '-Y', `eth.src == ${NETWORK.hosts[host].mac}`],
+      ...['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,'],
+      ...FIELDS.flatMap((field) => ['-e', field]),
+    ]);
+    return output
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => decoded(line.split('\t')));
+  }
+
+  stop(): Promise<void> {
+    return this.#process.stop(2_000);
+  }
+}
+
+function decoded(cells: readonly string[]): Decoded {
+  const cell = (field: Field): string => cells[FIELDS.indexOf(field)] ?? '';
+  const list = (field: Field): string[] => (cell(field) === '' ? [] : cell(field).split(','));
+  return {
+    version: Number(cell('vrrp.version')),
+    virtualRouterId: Number(cell('vrrp.virt_rtr_id')),
+    priority: Number(cell('vrrp.prio')),
+    interval: Number(cell('vrrp.short_adver_int') || cell('vrrp.adver_int')),
+    addresses: [...list('vrrp.ip_addr'), ...list('vrrp.ipv6_addr')],
+    hopLimit: Number(cell('ip.ttl') || cell('ipv6.hlim')),
+    checksumGood: cell('vrrp.checksum.status') === CHECKSUM_GOOD,
+    complaints: [...list('_ws.expert.message'), ...list('_ws.malformed')],
+  };
+}

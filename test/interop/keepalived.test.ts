@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { everythingKilled } from '../lab/faults.ts';
+import { LAB_TOOLS, requireTools } from '../lab/prerequisites.ts';
+import { NETWORK } from '../lab/topology.ts';
+import { Pair, type PairOptions } from './pair.ts';
+
+// A tiebreak agent in mode "vrrp" is host a, keepalived is host b.
+
+beforeAll(() => requireTools([...LAB_TOOLS, 'keepalived', 'tshark']));
+
+let pair: Pair;
+afterEach(() => pair.close());
+
+/** A start, on a machine that is busy. */
+const START_MS = 10_000;
+
+const OURS_HIGHER = { tiebreakPriority: 200, keepalivedPriority: 100 } as const;
+const THEIRS_HIGHER = { tiebreakPriority: 100, keepalivedPriority: 200 } as const;
+
+async function bothRun(options: PairOptions): Promise<void> {
+  pair = await Pair.create(options);
+  await Promise.all([pair.tiebreak.start(), pair.keepalived.start()]);
+}
+
+/** The first that runs owns, whatever the priorities, unless the other preempts. */
+async function runningInOrder(options: PairOptions, first: 'tiebreak' | 'keepalived'): Promise<void> {
+  pair = await Pair.create(options);
+  const second = first === 'tiebreak' ? 'keepalived' : 'tiebreak';
+  await pair[first].start();
+  await pair.ownedBy(pair[first].host, START_MS);
+  await pair[second].start();
+}
+
+const skewMs = (host: 'a' | 'b'): number => pair.masterDownMs(host) - 3 * pair.scenario.advertisementIntervalMs;
+
+describe.for(['multicast', 'unicast'] as const)('version 3, %s', (transport) => {
+  test('the higher priority owns: ours, and keepalived stays backup', async () => {
+    await bothRun({ ...OURS_HIGHER, transport });
+    await pair.ownedBy('a', START_MS);
+    expect(await pair.ownersDuring(2 * pair.masterDownMs('b'))).toEqual(['a']);
+  });
+
+  test('the higher priority owns: theirs, and we stay backup', async () => {
+    await bothRun({ ...THEIRS_HIGHER, transport });
+    await pair.ownedBy('b', START_MS);
+    expect(await pair.ownersDuring(2 * pair.masterDownMs('a'))).toEqual(['b']);
+  });
+
+  test('keepalived leaves with priority 0: we own after the skew, long before the master-down time', async () => {
+    await runningInOrder({ ...THEIRS_HIGHER, transport }, 'keepalived');
+    await sleep(START_MS / 5);
+    const left = pair.keepalived.terminate();
+    const tookMs = await pair.ownedBy('a', 3_000);
+    await left;
+    expect(tookMs).toBeLessThan(skewMs('a') + 2 * pair.scenario.advertisementIntervalMs);
+  });
+
+  test('we leave with priority 0: keepalived owns after its skew', async () => {
+    await runningInOrder({ ...OURS_HIGHER, transport }, 'tiebreak');
+    await sleep(START_MS / 5);
+    const left = pair.tiebreak.terminate();
+    const tookMs = await pair.ownedBy('b', 3_000);
+    await left;
+    expect(tookMs).toBeLessThan(skewMs('b') + 2 * pair.scenario.advertisementIntervalMs);
+    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(0);
+  });
+
+  test('keepalived is killed: we own after the master-down time', async () => {
+    await runningInOrder({ ...THEIRS_HIGHER, transport }, 'keepalived');
+    await sleep(START_MS / 5);
+    await everythingKilled(pair.topology, pair.keepalived).inject();
+    // Its kernel keeps the address.
+    await pair.topology.ip('b', [`addr del ${NETWORK.virtualAddress}/24 dev ${NETWORK.lanInterface}`]);
+    expect(await pair.ownedBy('a', 5_000)).toBeLessThan(1.2 * pair.masterDownMs('a'));
+  });
+});
+
+describe('preemption', () => {
+  test('we take over from a lower keepalived when told to', async () => {
+    await runningInOrder({ ...OURS_HIGHER, tiebreakPreempts: true }, 'keepalived');
+    await pair.ownedBy('a', START_MS);
+  });
+
+  test('we leave a lower keepalived alone otherwise', async () => {
+    await runningInOrder({ ...OURS_HIGHER, tiebreakPreempts: false }, 'keepalived');
+    expect(await pair.ownersDuring(START_MS / 2)).toEqual(['b']);
+  });
+
+  test('a higher keepalived takes over from us when told to, and we step back', async () => {
+    await runningInOrder({ ...THEIRS_HIGHER, keepalivedPreempts: true }, 'tiebreak');
+    await pair.ownedBy('b', START_MS);
+  });
+
+  test('a higher keepalived leaves us alone otherwise', async () => {
+    await runningInOrder({ ...THEIRS_HIGHER, keepalivedPreempts: false }, 'tiebreak');
+    expect(await pair.ownersDuring(START_MS / 2)).toEqual(['a']);
+  });
+});
+
+describe('tshark finds nothing wrong with any advertisement that we sent', () => {
+  test.for<[string, Omit<PairOptions, 'tiebreakPriority' | 'keepalivedPriority'>]>([
+    ['version 3, multicast, pseudo-header checksum', { checksum: 'pseudo-header' }],
+    ['version 3, multicast, message checksum', { checksum: 'message' }],
+    ['version 3, unicast, pseudo-header checksum', { transport: 'unicast' }],
+    ['version 2, multicast', { version: 2 }],
+    ['version 3, IPv6, multicast', { family: 6 }],
+  ])('%s', async ([, options]) => {
+    await bothRun({ ...OURS_HIGHER, ...options });
+    await pair.ownedBy('a', START_MS);
+    await sleep(4 * pair.scenario.advertisementIntervalMs);
+    await pair.tiebreak.terminate();
+    const sent = await pair.record.sentBy('a', options.checksum ?? 'pseudo-header');
+    const version = options.version ?? 3;
+    const unitMs = version === 2 ? 1_000 : 10;
+    expect(sent.length).toBeGreaterThanOrEqual(4);
+    for (const [index, advertisement] of sent.entries()) {
+      expect(advertisement).toEqual({
+        version,
+        virtualRouterId: pair.scenario.virtualRouterId,
+        priority: index === sent.length - 1 ? 0 : pair.scenario.priority.a,
+        interval: pair.scenario.advertisementIntervalMs / unitMs,
+        addresses: [options.family === 6 ? NETWORK.virtualAddress6 : NETWORK.virtualAddress],
+        hopLimit: 255,
+        checksumGood: true,
+        complaints: [],
+      });
+    }
+    // And keepalived, which checks them too, found no reason to complain or to own beside us.
+    expect(pair.keepalived.log()).not.toMatch(/checksum|invalid|mismatch/i);
+  });
+});

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LAB_TOOLS, requireTools } from './prerequisites.ts';
+import type { LabProcess } from './process.ts';
+import { NETWORK, Topology } from './topology.ts';
+
+const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+const SIDEBAND_PORT = 3112;
+const EDGE_KEY = `1 ${randomBytes(32).toString('hex')}\n`;
+
+let topology: Topology;
+let folder: string;
+let starts = 0;
+
+beforeEach(async () => {
+  requireTools(LAB_TOOLS);
+  topology = await Topology.create();
+  folder = topology.folderOf('agent');
+  writeFileSync(join(folder, 'edge.key'), EDGE_KEY, { mode: 0o600 });
+  const token = `tbn1.${randomBytes(16).toString('hex')}.${randomBytes(32).toString('hex')}\n`;
+  writeFileSync(join(folder, 'token'), token, { mode: 0o600 });
+  writeFileSync(join(folder, 'tiebreak.toml'), configuration());
+});
+
+afterEach(() => topology.close());
+
+function configuration(changes: Readonly<Record<string, string>> = {}): string {
+  let text = `
+node = "a"
+state_dir = "${folder}/state"
+run_dir = "${folder}/run"
+
+[witness]
+url = "http://${NETWORK.witness.uplink}:8787"
+cluster = "lab"
+token_file = "${folder}/token"
+
+[[group]]
+name = "edge"
+key_file = "${folder}/edge.key"
+peers = [{ node = "b", addresses = ["${NETWORK.hosts.b.lan}"] }]
+
+[[group.virtual_router]]
+interface = "eth0"
+virtual_router_id = 33
+addresses = ["${NETWORK.virtualAddress}/24"]
+`;
+  for (const [from, to] of Object.entries(changes)) {
+    if (!text.includes(from)) throw new Error(`the configuration has no '${from}' to change`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
+}
+
+type Agent = { readonly process: LabProcess; readonly log: () => string };
+
+function startAgent(wrapper: readonly string[] = []): Agent {
+  starts += 1;
+  const logFile = join(folder, `log-${starts}`);
+  const [command = process.execPath, ...before] = [...wrapper, process.execPath];
+  const args = [...before, AGENT_SCRIPT, 'run', '--config', join(folder, 'tiebreak.toml')];
+  const started = topology.spawn('a', { command, args, logFile });
+  return { process: started, log: () => readFileSync(logFile, 'utf8') };
+}
+
+/** Waits until the agent has ended, and returns what it said. */
+async function refusedStart(wrapper: readonly string[] = []): Promise<string> {
+  const agent = startAgent(wrapper);
+  await Promise.race([agent.process.exited, sleep(10_000)]);
+  expect(agent.process.running, `it still runs: ${agent.log()}`).toBe(false);
+  return agent.log();
+}
+
+async function runningAgent(): Promise<Agent> {
+  const agent = startAgent();
+  for (let patience = 0; patience < 100 && !agent.log().includes('node a runs edge'); patience += 1) await sleep(100);
+  expect(agent.log()).toContain('node a runs edge');
+  return agent;
+}
+
+async function traces(): Promise<string> {
+  const tables = await topology.inside('a', 'nft', ['list', 'tables']);
+  const addresses = await topology.inside('a', 'ip', ['-brief', 'address', 'show', 'dev', 'eth0']);
+  return `${tables}${addresses}`;
+}
+
+async function expectNothingLeft(): Promise<void> {
+  const left = await traces();
+  expect(left).not.toContain('tiebreak');
+  expect(left).not.toContain(NETWORK.virtualAddress);
+  expect(existsSync(join(folder, 'run', 'api.sock'))).toBe(false);
+}
+
+describe('a start that cannot succeed says what is wrong and what to do, and leaves nothing behind', () => {
+  test('there is no such interface', async () => {
+    writeFileSync(join(folder, 'tiebreak.toml'), configuration({ '"eth0"': '"eth7"' }));
+    expect(await refusedStart()).toMatch(/no interface eth7; this host has .*eth0, eth1/);
+    await expectNothingLeft();
+  });
+
+  test('without the privilege to change the network', async () => {
+    const said = await refusedStart(['setpriv', '--inh-caps', '-all', '--bounding-set', '-net_admin,-net_raw']);
+    expect(said).toMatch(/CAP_NET_ADMIN/);
+    await expectNothingLeft();
+  });
+
+  test("the sideband's port is taken", async () => {
+    const script = `require('dgram').createSocket('udp4').bind(${SIDEBAND_PORT}); setInterval(() => {}, 1000)`;
+    topology.spawn('a', { command: process.execPath, args: ['-e', script], logFile: join(folder, 'taker') });
+    await sleep(500);
+    expect(await refusedStart()).toMatch(/UDP port 3112: is taken by another program.*sideband_port/);
+    await expectNothingLeft();
+  });
+
+  test("the API's port is taken", async () => {
+    const script = `require('net').createServer().listen(9112, '127.0.0.1'); setInterval(() => {}, 1000)`;
+    topology.spawn('a', { command: process.execPath, args: ['-e', script], logFile: join(folder, 'taker') });
+    await sleep(500);
+    expect(await refusedStart()).toMatch(/9112/);
+    await expectNothingLeft();
+  });
+
+  test('another agent runs, whose fence is left alone', async () => {
+    const first = await runningAgent();
+    expect(await refusedStart()).toMatch(/another (agent|program|process)|already/i);
+    expect(first.process.running).toBe(true);
+    expect(await traces()).toContain('tiebreak');
+  });
+
+  test('the key has the wrong length', async () => {
+    writeFileSync(join(folder, 'edge.key'), '1 abcdef\n', { mode: 0o600 });
+    expect(await refusedStart()).toMatch(/edge\.key:1.*32 bytes/);
+    await expectNothingLeft();
+  });
+
+  test('the state file is damaged', async () => {
+    mkdirSync(join(folder, 'state'));
+    writeFileSync(join(folder, 'state', 'agent.json'), '{"version":1,');
+    expect(await refusedStart()).toMatch(/agent\.json: is damaged/);
+    await expectNothingLeft();
+  });
+});
+
+describe('the end of an agent', () => {
+  test('SIGTERM leaves nothing behind', async () => {
+    const agent = await runningAgent();
+    expect(await traces()).toContain('tiebreak');
+    agent.process.signal('SIGTERM');
+    await Promise.race([agent.process.exited, sleep(10_000)]);
+    expect(agent.process.running).toBe(false);
+    await expectNothingLeft();
+  });
+
+  test('what a killed agent left is cleared by the next start, with the fence closed first', async () => {
+    const agent = await runningAgent();
+    agent.process.signal('SIGKILL');
+    await agent.process.exited;
+    await topology.ip('a', [`addr add ${NETWORK.virtualAddress}/24 dev eth0`]);
+    const next = await runningAgent();
+    expect(next.log()).toContain(`removed ${NETWORK.virtualAddress}, left by an earlier run`);
+    expect(await traces()).not.toContain(NETWORK.virtualAddress);
+  });
+});

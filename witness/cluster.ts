@@ -8,13 +8,12 @@ import {
   wakeWitness,
   witnessHoldsVotes,
   witnessOwesWaiting,
-  witnessRecoveryRemainingMs,
   witnessTimerRanOut,
-  witnessVoteRemainingMs,
 } from '@tiebreak/shared/lease';
 import { WITNESS_PROTOCOL, type WitnessFrame, WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
 import { bearerToken } from './bearer.ts';
 import type { Caller, ClusterApi, ClusterView, Denial } from './cluster-api.ts';
+import { clusterView } from './cluster-view.ts';
 import { type Credential, newToken, newWitnessId, readToken, sameText, sign } from './credential.ts';
 import type { Env } from './env.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
@@ -89,7 +88,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     if (awake === null) return { ok: false, reason: caller.kind === 'admin' ? 'unknown_cluster' : 'unauthorized' };
     if (caller.kind === 'node' && nodeOf(awake, caller.token) === null) return { ok: false, reason: 'unauthorized' };
-    return { ok: true, view: this.#view(awake, Date.now()) };
+    const { identity, credentials, voter } = awake;
+    return { ok: true, view: clusterView(identity, [...credentials.keys()], voter, this.#links.heardAt(), Date.now()) };
   }
 
   async ask(token: string, request: WitnessRequest): ReturnType<ClusterApi['ask']> {
@@ -229,32 +229,6 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (this.#alarmAtMs !== null || !witnessHoldsVotes(awake.voter)) return;
     this.#alarmAtMs = Date.now() + ALARM_AFTER_MS;
     void this.ctx.storage.setAlarm(this.#alarmAtMs);
-  }
-
-  #view({ identity, credentials, voter }: Awake, nowMs: number): ClusterView {
-    const heardAt = this.#links.heardAt();
-    return {
-      cluster: identity.name,
-      witness_id: identity.witnessId,
-      serial: voter.serial,
-      recovering_ms: witnessRecoveryRemainingMs(voter, nowMs),
-      groups: [...voter.votes].map(([group, vote]) => ({
-        group,
-        state: vote.kind,
-        holder: vote.kind === 'held' ? vote.ballot.node : null,
-        ballot: { ...vote.ballot },
-        remaining_ms: witnessVoteRemainingMs(voter, group, nowMs),
-      })),
-      nodes: [...credentials.keys()].map((node) => {
-        const heardAtMs = heardAt.get(node);
-        return {
-          node,
-          connected: heardAtMs !== undefined,
-          heard_at: heardAtMs === undefined ? null : new Date(heardAtMs).toISOString(),
-          heard_ms_ago: heardAtMs === undefined ? null : Math.max(0, nowMs - heardAtMs),
-        };
-      }),
-    };
   }
 }
 

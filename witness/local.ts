@@ -94,6 +94,9 @@ function startWrangler({ ip, port, data, adminToken }: Options, scratch: string)
         WRANGLER_LOG_PATH: join(scratch, 'logs'),
         WRANGLER_REGISTRY_PATH: join(scratch, 'registry'),
         CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+        // They would show the cluster's storage, its reply keys included, to whoever asks on this port.
+        X_LOCAL_EXPLORER: 'false',
+        X_LOCAL_OBSERVABILITY: 'false',
         CLOUDFLARE_INCLUDE_PROCESS_ENV: 'true',
         TIEBREAK_ADMIN_TOKEN: adminToken,
       },

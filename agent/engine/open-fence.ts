@@ -15,7 +15,7 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
       virtualRouters: group.virtualRouters,
       intervalUs: group.intervalUs,
     })),
-    interfaces: links.filter((link) => !link.loopback && link.mac.length > 0).map((link) => link.name),
+    interfaces: fencedInterfaces(links),
     sideband: groups.map((group) => ({
       port: group.sidebandPort,
       peers: group.peers.flatMap(({ addresses }) => addresses.filter((address) => !isIPv6(address))),
@@ -28,6 +28,17 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
     log.warn({ fence: fence.level }, text);
   }
   return fence;
+}
+
+/** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */
+function fencedInterfaces(links: readonly Link[]): string[] {
+  const bridges = new Set(links.filter(({ kind }) => kind === 'bridge').map(({ index }) => index));
+  return links
+    .filter(({ loopback, mac, masterIndex }) => {
+      const portOfBridge = masterIndex !== undefined && bridges.has(masterIndex);
+      return !loopback && mac.length > 0 && !portOfBridge;
+    })
+    .map(({ name }) => name);
 }
 
 /** Takes away the virtual addresses that an earlier run has left behind. */

@@ -11,6 +11,7 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -36,6 +37,8 @@ export interface Link {
   kind: string | undefined;
   /** The parent's index: of a macvlan, the device that it sits on. */
   parentIndex: number | undefined;
+  /** The index of the bridge, bond or VRF that it is enslaved to. */
+  masterIndex: number | undefined;
 }
 
 /** A macvlan in private mode: a second MAC address on the parent's wire. */
@@ -106,5 +109,6 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     loopback: (flags & IFF_LOOPBACK) !== 0,
     kind: kind === undefined ? undefined : attributeText(kind),
     parentIndex: attributeU32(attributes.get(IFLA_LINK)),
+    masterIndex: attributeU32(attributes.get(IFLA_MASTER)),
   };
 }

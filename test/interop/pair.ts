@@ -58,7 +58,7 @@ export class Pair {
         preempt: options.tiebreakPreempts ?? false,
       };
       const theirs: KeepalivedOptions = {
-        ...{ version, family, transport, checksum },
+        ...{ version, family, transport },
         preempt: options.keepalivedPreempts ?? false,
       };
       const agents = {

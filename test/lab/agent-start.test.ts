@@ -145,6 +145,22 @@ describe('a start that cannot succeed says what is wrong and what to do, and lea
   });
 });
 
+describe('the fence of a running agent', () => {
+  test("covers every interface but the ports of a bridge, which carry other hosts' ARP", async () => {
+    await topology.ip('a', [
+      'link add br0 type bridge',
+      'link add tap0 type veth peer name tap0-peer',
+      'link set tap0 master br0',
+    ]);
+    await runningAgent();
+    const table = await topology.inside('a', 'nft', ['list', 'table', 'netdev', 'tiebreak']);
+    const hooked = table.split('\n').filter((line) => line.includes('type filter hook'));
+    const devices = hooked.join('\n').match(/[a-z0-9-]+/g) ?? [];
+    expect(devices).not.toContain('tap0');
+    expect(devices).toEqual(expect.arrayContaining(['eth0', 'eth1', 'br0', 'tap0-peer']));
+  });
+});
+
 describe('the end of an agent', () => {
   test('SIGTERM leaves nothing behind', async () => {
     const agent = await runningAgent();

@@ -9,8 +9,6 @@ export type KeepalivedOptions = {
   readonly family: 4 | 6;
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
-  /** 'message': without the pseudo-header (version 3, IPv4). */
-  readonly checksum: 'pseudo-header' | 'message';
 };
 
 export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
@@ -18,7 +16,6 @@ export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
   family: 4,
   transport: 'multicast',
   preempt: false,
-  checksum: 'pseudo-header',
 };
 
 /** keepalived on one host, in its foreground mode. */
@@ -109,7 +106,6 @@ vrrp_instance edge {
   priority ${scenario.priority[host]}
   advert_int ${scenario.advertisementIntervalMs / 1_000}
   ${options.preempt ? '' : 'nopreempt'}
-  ${options.checksum === 'message' ? 'v3_checksum_as_v2' : ''}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
   virtual_ipaddress {
     ${address} dev ${lanInterface}

@@ -99,7 +99,8 @@ export class Monitor {
 
   #granted(agent: AgentShell, state: MemberState): void {
     const { name } = state.role;
-    if (name !== 'backup' && name !== 'leaving') this.violated('an owner granted', `${agent.node} as ${name}`);
+    if (name === 'active' || name === 'closing' || name === 'candidate')
+      this.violated('an owner granted', `${agent.node} as ${name}`);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
@@ -154,7 +155,7 @@ export class Monitor {
   #registerUntilUs(voter: AgentShell, holder: string): number {
     const { state, clock } = voter;
     // A process that is gone gives nothing, and its successor begins with the quarantine.
-    if (state === undefined) return Number.POSITIVE_INFINITY;
+    if (state === undefined || state.role.name === 'stopped') return Number.POSITIVE_INFINITY;
     if (state.role.name === 'initialize') return clock.realUs(state.role.untilUs);
     const bound = boundTo(state.register, voter.localUs());
     return bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;

@@ -139,6 +139,7 @@ describe('a vote', () => {
     const a = cluster.agent('a');
     a.incarnation = 9;
     await a.ask(a.vote(1));
+    await a.ask(a.rehearsal());
     for (const [incarnation, asleep] of [
       [8, false],
       [7, true],

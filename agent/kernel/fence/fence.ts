@@ -58,12 +58,21 @@ export interface Fence {
 // Long enough for a busy ksoftirqd; a lease packet normally takes some 20 µs.
 const CLOSE_WAIT_MS = 20;
 
+// On a starved CPU a pause falls between ARM and REFRESH now and then, and the sentinel does its work. Trying once more
+// keeps the owner; each attempt has its own sentinel and clock reading, so each ends by the lease's end.
+const ATTEMPTS = 2;
+
+// By then the sentinel is long gone, and no CPU can still be working on the packet.
+const SETTLED_AFTER_US = 2_000_000;
+
 interface GroupState {
   readonly id: number;
   readonly sentinelMs: number;
   openUntilUs: number | undefined;
-  /** The sentinel of an OPEN or REFRESH that was sent and did not come back: it may still be queued on some CPU. */
-  unsettledNonce: number | undefined;
+  /** Sentinels of OPENs and REFRESHes that were sent and did not come back: they may still be queued on some CPU. */
+  unsettled: readonly { readonly nonce: number; readonly sinceUs: number }[];
+  /** The last act was not confirmed. */
+  mustClose: boolean;
 }
 
 export interface FenceParts {
@@ -97,7 +106,7 @@ export class KernelFence implements Fence {
 
   refresh(groupId: number, leaseEndUs: number): FenceAct {
     const group = this.#group(groupId);
-    if (group.unsettledNonce === undefined && !this.#mayBeOpen(group)) {
+    if (!group.mustClose && !this.#mayBeOpen(group)) {
       return { confirmed: false, reason: 'expired', text: `the fence of group ${groupId} is not open` };
     }
     return this.#extend('refresh', group, leaseEndUs);
@@ -105,14 +114,14 @@ export class KernelFence implements Fence {
 
   close(groupId: number): FenceClose {
     const group = this.#group(groupId);
-    const { unsettledNonce } = group;
-    if (!this.#closeByPacket(group, unsettledNonce ?? this.#channel.nextNonce()))
-      return this.#closeByReplacement(group);
-    // The first CLOSE took the sentinel away, so what is still queued is refused. But a CPU may have been between the
+    const unsettled = group.unsettled.map(({ nonce }) => nonce);
+    const nonces = unsettled.length === 0 ? [this.#channel.nextNonce()] : unsettled;
+    if (!nonces.every((nonce) => this.#closeByPacket(group, nonce))) return this.#closeByReplacement(group);
+    // The first CLOSE took the sentinels away, so what is still queued is refused. But a CPU may have been between a
     // sentinel and the elements just then: let it finish, and close what it opened.
-    if (unsettledNonce !== undefined) {
-      if (!waitForPacketsInFlight() || !this.#closeByPacket(group, unsettledNonce))
-        return this.#closeByReplacement(group);
+    if (unsettled.length > 0) {
+      const settled = waitForPacketsInFlight() && this.#closeByPacket(group, this.#channel.nextNonce());
+      if (!settled) return this.#closeByReplacement(group);
     }
     markClosed(group);
     return { confirmed: true, by: 'packet' };
@@ -149,9 +158,24 @@ export class KernelFence implements Fence {
   }
 
   #extend(kind: 'open' | 'refresh', group: GroupState, leaseEndUs: number): FenceAct {
-    if (group.unsettledNonce !== undefined) {
+    if (group.mustClose) {
       return { confirmed: false, reason: 'unsettled', text: `group ${group.id} must be closed first` };
     }
+    group.unsettled = group.unsettled.filter(({ sinceUs }) => boottimeUs() < sinceUs + SETTLED_AFTER_US);
+    const attempts: FenceAct[] = [];
+    let act: FenceAct;
+    do {
+      act = this.#attempt(kind, group, leaseEndUs);
+      attempts.push(act);
+    } while (attempts.length < ATTEMPTS && maySucceedAgain(act));
+    if (act.confirmed) return act;
+    // Whatever came of the last attempt, an earlier one may have changed something.
+    const unconfirmed = attempts.find((attempt) => !attempt.confirmed && attempt.reason === 'not_confirmed');
+    group.mustClose = unconfirmed !== undefined;
+    return unconfirmed ?? act;
+  }
+
+  #attempt(kind: 'open' | 'refresh', group: GroupState, leaseEndUs: number): FenceAct {
     if (this.#lifetimeMs(group, leaseEndUs, boottimeUs()) === undefined) return leaseTooShort(group);
     const nonce = this.#channel.nextNonce();
     const armed = this.#channel.perform(group.id, nonce, { kind: 'arm' }, group.sentinelMs);
@@ -164,11 +188,12 @@ export class KernelFence implements Fence {
     group.openUntilUs = Math.max(group.openUntilUs ?? 0, expiresAtUs);
     const acted = this.#channel.perform(group.id, nonce, { kind, step: lifetime / STEP_MS }, group.sentinelMs);
     if (!acted.returned) {
-      group.unsettledNonce = nonce;
+      group.unsettled = [...group.unsettled, { nonce, sinceUs: armedUs }];
       return { confirmed: false, reason: 'not_confirmed', text: `${kind.toUpperCase()}: ${acted.text}` };
     }
-    group.openUntilUs = expiresAtUs;
-    return { confirmed: true, expiresAtUs };
+    // An unsettled act may still take effect after this one, up to its own bound.
+    if (group.unsettled.length === 0) group.openUntilUs = expiresAtUs;
+    return { confirmed: true, expiresAtUs: group.openUntilUs };
   }
 
   #lifetimeMs(group: GroupState, leaseEndUs: number, armedUs: number): number | undefined {
@@ -201,12 +226,17 @@ export class KernelFence implements Fence {
 
 function initialState(group: FencedGroup, kernelTickUs: number): GroupState {
   const lifetime = sentinelMs(group.intervalUs, kernelTickUs);
-  return { id: group.id, sentinelMs: lifetime, openUntilUs: undefined, unsettledNonce: undefined };
+  return { id: group.id, sentinelMs: lifetime, openUntilUs: undefined, unsettled: [], mustClose: false };
 }
 
 function markClosed(group: GroupState): void {
   group.openUntilUs = undefined;
-  group.unsettledNonce = undefined;
+  group.unsettled = [];
+  group.mustClose = false;
+}
+
+function maySucceedAgain(act: FenceAct): boolean {
+  return !act.confirmed && (act.reason === 'not_armed' || act.reason === 'not_confirmed');
 }
 
 function leaseTooShort(group: GroupState): FenceAct {

@@ -25,6 +25,8 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
     return;
   }
   turn.register = forever.register;
+  // An owner never waits with a question because of what was answered to the candidate.
+  turn.witness.nextAskUs = Math.min(turn.witness.nextAskUs, nowUs);
   become(
     turn,
     {
@@ -33,6 +35,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
       standingSinceUs: role.sinceUs,
       sinceUs: nowUs,
       fenceExpiresAtUs: expiresAtUs,
+      restsOnWitness: turn.witness.voteUntilUs > nowUs,
       refreshNotBeforeUs: nowUs + worthwhileGainUs(config.intervalUs) / 4,
       advertiseAtUs: nowUs + config.intervalUs,
     },
@@ -51,7 +54,7 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
   const { role, config, witness } = turn;
   if (role.name !== 'active') return Number.POSITIVE_INFINITY;
   // L12: the fence must come to rest on the remaining votes before one may be given back.
-  if (witness.returning && role.fenceExpiresAtUs > leaseEndUs) return Number.NEGATIVE_INFINITY;
+  if (witness.returning && role.restsOnWitness) return role.refreshNotBeforeUs;
   const gainUs = worthwhileGainUs(config.intervalUs);
   if (leaseEndUs - config.guardUs < role.fenceExpiresAtUs + gainUs) return Number.POSITIVE_INFINITY;
   return Math.max(role.refreshNotBeforeUs, role.fenceExpiresAtUs - FENCE_MAX_US + gainUs);
@@ -59,10 +62,18 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
 
 /** The kernel has extended the fence: by lifetimes of its own choice, so perhaps not to the lease's very end. */
 export function noteRefresh(turn: Turn, expiresAtUs: number): void {
+  const { role, witness, nowUs } = turn;
+  if (role.name !== 'active') return;
+  const restsOnWitness = !witness.returning && witness.voteUntilUs > nowUs;
+  turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, restsOnWitness };
+  postponeRefresh(turn);
+}
+
+/** Whatever became of the last refresh: the next one is not due at this very moment. */
+export function postponeRefresh(turn: Turn): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'active') return;
-  const refreshNotBeforeUs = nowUs + worthwhileGainUs(config.intervalUs) / 4;
-  turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, refreshNotBeforeUs };
+  turn.role = { ...role, refreshNotBeforeUs: nowUs + worthwhileGainUs(config.intervalUs) / 4 };
 }
 
 /** Everything an owner does because time has passed or a vote was renewed. */

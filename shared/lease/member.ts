@@ -21,6 +21,7 @@ import {
   finishClosing,
   keepOwnership,
   noteRefresh,
+  postponeRefresh,
   refreshDueUs,
   retryClosing,
   startClosing,
@@ -231,8 +232,9 @@ function fenceRefused(turn: Turn, reason: string): void {
     turn.role = { ...role, opening: false };
     // Nothing was tried. A later vote may make the lease long enough; if none comes, the candidacy ends.
     if (reason !== 'lease_too_short') abandonOpening(turn);
-  } else if (role.name === 'active' && reason !== 'lease_too_short') {
-    abandonOwnership(turn);
+  } else if (role.name === 'active') {
+    if (reason === 'lease_too_short') postponeRefresh(turn);
+    else abandonOwnership(turn);
   }
 }
 

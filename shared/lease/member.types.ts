@@ -90,7 +90,9 @@ export type Role =
       readonly standingSinceUs: number;
       readonly sinceUs: number;
       readonly fenceExpiresAtUs: number;
-      /** a refresh that gained less than it could have is not repeated at once */
+      /** whether the fence was last extended on the strength of the witness's vote */
+      readonly restsOnWitness: boolean;
+      /** a refresh that was refused, or gained less than it could have, is not repeated at once */
       readonly refreshNotBeforeUs: number;
       readonly advertiseAtUs: number;
     }

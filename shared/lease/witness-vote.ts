@@ -63,7 +63,7 @@ export function tendWitnessVote(turn: Turn): void {
   witness.returning = true;
   const leaseWithoutUs = currentLeaseEndUs(turn);
   if (leaseWithoutUs - turn.config.guardUs < nowUs + turn.config.intervalUs) witness.returning = false;
-  else if (turn.role.fenceExpiresAtUs <= leaseWithoutUs) giveWitnessVoteBack(turn);
+  else if (!turn.role.restsOnWitness) giveWitnessVoteBack(turn);
 }
 
 function ask(turn: Turn): void {
@@ -109,11 +109,14 @@ export function raiseOwnership(turn: Turn): void {
 
 /** Stops counting the vote first, then releases it; a grant still under way is covered by the same release. */
 export function giveWitnessVoteBack(turn: Turn): void {
-  const { witness } = turn;
+  const { witness, nowUs } = turn;
   witness.voteUntilUs = Number.NEGATIVE_INFINITY;
   witness.returning = false;
-  witness.refusal = undefined;
-  witness.nextAskUs = Number.NEGATIVE_INFINITY;
+  // While it is known to be bound to someone else, the next candidacy does not ask any sooner than this one would have.
+  if (witness.refusal === undefined || nowUs >= witness.refusal.untilUs) {
+    witness.refusal = undefined;
+    witness.nextAskUs = Number.NEGATIVE_INFINITY;
+  }
   if (witness.asked === undefined) return;
   witness.released = highestBallot(witness.released, witness.asked);
   turn.effects.push({ type: 'release-witness', ballot: witness.asked });

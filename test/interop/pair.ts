@@ -66,7 +66,7 @@ export class Pair {
         keepalived: new KeepalivedAgent(topology, 'b', scenario, theirs),
       };
       const record = await AdvertisementRecord.start(topology, 'a');
-      const address = family === 4 ? NETWORK.virtualAddress : NETWORK.virtualAddress6;
+      const address = family === 4 ? NETWORK.virtualAddress : NETWORK.virtualAddresses6[1];
       return new Pair(topology, scenario, agents, record, address);
     } catch (error) {
       topology.close();

@@ -33,7 +33,7 @@ export class Display {
   }
 
   #redraw(): void {
-    this.#stream.write(`\r\x1b[K${this.#line().slice(0, Math.max(20, (this.#stream.columns ?? 80) - 1))}`);
+    this.#stream.write(`\r\x1b[K${this.#line().slice(0, (this.#stream.columns || 80) - 1)}`);
   }
 
   #line(): string {

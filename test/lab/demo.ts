@@ -42,8 +42,8 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   // The topology removes itself while the process ends, whatever ends it.
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
+  process.once('SIGINT', () => endEarly(130));
+  process.once('SIGTERM', () => endEarly(143));
   process.once('SIGHUP', () => process.exit(129));
   try {
     return await demonstrate(options);
@@ -51,6 +51,11 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`\nThe demo could not go on: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
+}
+
+function endEarly(exitStatus: number): never {
+  process.stderr.write('\nEnded early; everything that the demo made is being removed.\n');
+  process.exit(exitStatus);
 }
 
 function readOptions(args: readonly string[]): Options | number {

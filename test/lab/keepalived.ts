@@ -91,10 +91,11 @@ export function keepalivedSystem(topology: Topology, scenario: Scenario): System
 }
 
 export function keepalivedConfiguration(host: HostName, scenario: Scenario, options: KeepalivedOptions): string {
-  const { hosts, lanInterface, virtualAddress, virtualAddress6, prefixLength } = NETWORK;
+  const { hosts, lanInterface, virtualAddress, virtualAddresses6, prefixLength } = NETWORK;
   const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
   const peer = options.family === 4 ? hosts[other(host)].lan : hosts[other(host)].lan6;
-  const address = options.family === 4 ? `${virtualAddress}/${prefixLength}` : `${virtualAddress6}/64`;
+  const addresses =
+    options.family === 4 ? [`${virtualAddress}/${prefixLength}`] : virtualAddresses6.map((address) => `${address}/64`);
   return `global_defs {
   router_id ${host}
   vrrp_version ${options.version}
@@ -108,7 +109,7 @@ vrrp_instance edge {
   ${options.preempt ? '' : 'nopreempt'}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
   virtual_ipaddress {
-    ${address} dev ${lanInterface}
+    ${addresses.map((address) => `${address} dev ${lanInterface}`).join('\n    ')}
   }
 }
 `;

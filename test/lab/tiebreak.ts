@@ -180,11 +180,12 @@ export function tiebreakConfiguration(
   folders: { readonly state: string; readonly run: string },
   lease: LeaseCredentials | undefined,
 ): string {
-  const { hosts, lanInterface, virtualAddress, virtualAddress6, prefixLength } = NETWORK;
+  const { hosts, lanInterface, virtualAddress, virtualAddresses6, prefixLength } = NETWORK;
   const peer = other(host);
   const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
   const peerOnLan = options.family === 4 ? hosts[peer].lan : hosts[peer].lan6;
-  const address = options.family === 4 ? `${virtualAddress}/${prefixLength}` : `${virtualAddress6}/64`;
+  const addresses =
+    options.family === 4 ? [`${virtualAddress}/${prefixLength}`] : virtualAddresses6.map((address) => `${address}/64`);
   const lines = [
     `node = "${host}"`,
     `state_dir = "${folders.state}"`,
@@ -206,7 +207,7 @@ export function tiebreakConfiguration(
     `version = ${options.version}`,
     `priority = ${scenario.priority[host]}`,
     `advertisement_interval = "${scenario.advertisementIntervalMs}ms"`,
-    `addresses = ["${address}"]`,
+    `addresses = [${addresses.map((address) => `"${address}"`).join(', ')}]`,
     `checksum = "${options.checksum}"`,
     ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
   ];

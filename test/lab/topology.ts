@@ -13,7 +13,8 @@ const FAMILY = 'tb-lab';
 /** What does not change from run to run. The switch is a namespace of its own, so that faults never touch a host. */
 export const NETWORK = {
   virtualAddress: '10.77.0.100',
-  virtualAddress6: 'fd77::100',
+  /** The first must be link-local (RFC 9568 section 5.2.9). */
+  virtualAddresses6: ['fe80::100', 'fd77::100'],
   prefixLength: 24,
   hosts: {
     a: { mac: '02:77:00:00:00:0a', lan: '10.77.0.11', uplink: '198.18.7.11', lan6: 'fd77::11' },

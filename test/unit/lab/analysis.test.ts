@@ -131,6 +131,13 @@ describe('the ordinary client', () => {
     expect(analyse(record).client).toMatchObject({ lost: 0, lostMs: 0 });
   });
 
+  test('nor is it at the end of the record', () => {
+    const record = recordOf(300, () => ['a']).map((line): Observation => {
+      return line.kind === 'client_answer' && line.tick >= 80 ? { ...line, atUs: line.atUs + 50_000 } : line;
+    });
+    expect(analyse(record).client).toMatchObject({ lost: 0, lostMs: 0, longestHoleMs: 0 });
+  });
+
   test('echoes that waited at the end of a hole for the new owner belong to it', () => {
     const waited = (tick: number): boolean => tick >= 170 && tick < 200;
     const record = recordOf(1_000, (at) => (at >= 200 && at < 340 ? [] : ['a'])).map((line): Observation => {

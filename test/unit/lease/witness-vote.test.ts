@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { backup, INTERVAL_US, Machine, owner } from './machine.ts';
+
+describe('the witness’s vote', () => {
+  test('an owner whose acks are in time never asks', () => {
+    const machine = owner();
+    for (let beat = 0; beat < 200; beat++) {
+      machine.acked(2500, 100_000);
+      machine.pass(INTERVAL_US / 2 - 100_000);
+    }
+    expect(machine.told('ask-witness')).toHaveLength(0);
+    expect(machine.told('release-witness')).toHaveLength(0);
+  });
+
+  test('the owner asks when an ack is 0.2 intervals late (L18)', () => {
+    const machine = owner();
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    machine.pass(0.2 * INTERVAL_US - 1);
+    expect(machine.told('ask-witness')).toHaveLength(0);
+    machine.pass(1);
+    expect(machine.told('ask-witness')).toMatchObject([{ ballot: machine.ballot, promiseMs: 5000 }]);
+  });
+
+  test('a challenger asks 1.2 intervals after the last heartbeat, and no earlier (L18)', () => {
+    const machine = backup();
+    machine.pass(1.2 * INTERVAL_US - 1);
+    expect(machine.told('ask-witness')).toHaveLength(0);
+    machine.pass(1);
+    expect(machine.told('ask-witness')).toHaveLength(1);
+    expect(machine.role).toBe('backup');
+  });
+
+  test('what the witness gave while the down timer ran opens the fence when it fires, without another round trip', () => {
+    const machine = backup();
+    machine.pass(1.2 * INTERVAL_US);
+    machine.witnessGrants({ counter: 6, node: 'b' });
+    machine.pass(2.3 * INTERVAL_US);
+    expect(machine.role).toBe('active');
+    expect(machine.ballot).toEqual({ counter: 6, node: 'b' });
+  });
+
+  test('a vote that is needed is renewed each second, after a minute every two', () => {
+    const machine = owner();
+    machine.pass(0.5 * INTERVAL_US);
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    const asksIn = (seconds: number): number => {
+      machine.forget();
+      for (let beat = 0; beat < 10 * seconds; beat++) {
+        machine.pass(100_000);
+        if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+      }
+      return machine.told('ask-witness').length;
+    };
+    expect(asksIn(20)).toBeGreaterThanOrEqual(19);
+    expect(machine.role).toBe('active');
+    asksIn(45);
+    expect(asksIn(20)).toBe(10);
+  });
+
+  test('it goes back as soon as the peer votes again, but never while the fence still rests on it (L12)', () => {
+    const machine = owner();
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    machine.pass(0.25 * INTERVAL_US);
+    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+    machine.pass(0.5 * INTERVAL_US);
+    machine.fence.open = 'lease_too_short';
+    machine.forget();
+    machine.acked();
+    machine.pass(0.1 * INTERVAL_US);
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.fence.open = 'confirm';
+    machine.acked();
+    machine.pass(0.1 * INTERVAL_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+    const { role, peers } = machine.state;
+    expect(role.name === 'active' && role.fenceExpiresAtUs).toBeLessThanOrEqual(peers.a?.voteUntilUs ?? 0);
+  });
+
+  test('it does not go back while a fence that rested on it cannot be closed (L5, L12)', () => {
+    const machine = owner();
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    machine.pass(0.25 * INTERVAL_US);
+    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+    machine.pass(1.5 * INTERVAL_US);
+    machine.forget();
+    machine.fence.close = 'fail';
+    machine.step({ type: 'stop' });
+    expect(machine.role).toBe('closing');
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.fence.close = 'confirm';
+    machine.pass(20_000);
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('what was given back never lives again: the owner asks anew under a higher ballot (L5)', () => {
+    const machine = owner();
+    const late = (): void => {
+      machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+      machine.pass(0.2 * INTERVAL_US);
+    };
+    late();
+    const first = machine.ballot;
+    machine.acked();
+    machine.pass(0.1 * INTERVAL_US);
+    expect(machine.told('release-witness')).toMatchObject([{ ballot: first }]);
+    machine.forget();
+    late();
+    expect(machine.told('ask-witness')[0]?.ballot.counter).toBe((first?.counter ?? 0) + 1);
+    expect(machine.role).toBe('active');
+  });
+
+  test('without a witness nobody is asked', () => {
+    const machine = new Machine({ witness: false });
+    machine.pass(60_000_000);
+    expect(machine.told('ask-witness')).toHaveLength(0);
+    expect(machine.told('release-witness')).toHaveLength(0);
+  });
+});

@@ -186,7 +186,8 @@ export class LeaseGroup implements LinkedGroup {
         for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
         return undefined;
       case 'ask-witness':
-        witness?.vote(effect.ballot, effect.promiseMs);
+        // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
+        setImmediate(() => witness?.vote(effect.ballot, effect.promiseMs));
         return undefined;
       case 'release-witness':
         witness?.release(effect.ballot);
@@ -201,10 +202,15 @@ export class LeaseGroup implements LinkedGroup {
     }
   }
 
+  /** Says it as it was at this moment, but only once the effects are done: a log line may cost a millisecond. */
   #tell(change: Extract<MemberEffect, { type: 'transition' }>): void {
     const reachable = this.#around.witness?.reachable() ?? false;
-    const told = explainTransition(this.#state, change, votesOf(this.#state, boottimeUs(), reachable));
-    this.#around.log[told.level](told.fields, told.text);
+    const state = this.#state;
+    const votes = votesOf(state, boottimeUs(), reachable);
+    setImmediate(() => {
+      const told = explainTransition(state, change, votes);
+      this.#around.log[told.level](told.fields, told.text);
+    });
   }
 }
 

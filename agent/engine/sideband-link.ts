@@ -1,9 +1,9 @@
-import { createHmac } from 'node:crypto';
 import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
 import { type OpenFailure, type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Deadline } from './deadline.ts';
+import { hmacSha256 } from './hmac.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 
 /** What a link needs of each group that uses it. */
@@ -210,7 +210,3 @@ const REFUSALS: Readonly<Record<OpenFailure, string>> = {
   old_incarnation: 'it comes from an earlier run of the peer (did its state_dir get lost, or its clock go back?)',
   duplicate: 'it has been seen before',
 };
-
-function hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(data).digest();
-}

@@ -95,7 +95,8 @@ function inetTable(config: RulesetConfig): string[] {
     ...chain('pre', [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
       `iif lo ip daddr 127.0.0.1 udp dport ${HANDED_ON_PORT} goto lease`,
-      `udp dport ${LEASE_PORTS} drop`,
+      // What passes through on its way to another host is none of ours.
+      `udp dport ${LEASE_PORTS} fib daddr type local drop`,
       // `fib`: only what this host would answer itself. Transit to the owner goes on.
       'ip daddr @vip4 fib daddr type local ip daddr != @owned4 drop',
     ]),

@@ -26,7 +26,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
   }
   turn.register = forever.register;
   // An owner never waits with a question because of what was answered to the candidate.
-  turn.witness.nextAskUs = Math.min(turn.witness.nextAskUs, nowUs);
+  if (turn.witness.refusal !== undefined) turn.witness.nextAskUs = nowUs;
   become(
     turn,
     {
@@ -137,7 +137,7 @@ export function finishClosing(turn: Turn): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'closing') return;
   turn.register = release(turn.register, config.node, role.ballot);
-  turn.effects.push({ type: 'remove-addresses' }, { type: 'advertise-release' });
+  turn.effects.push({ type: 'remove-addresses' });
   const successor = role.after.kind === 'leave' ? heardPeer(turn) : undefined;
   for (const peer of Object.values(turn.peers)) {
     peer.voteUntilUs = Number.NEGATIVE_INFINITY;
@@ -148,6 +148,7 @@ export function finishClosing(turn: Turn): void {
   } else {
     turn.effects.push({ type: 'send-transfer', ballot: role.ballot, to: successor });
   }
+  turn.effects.push({ type: 'advertise-release' });
   giveWitnessVoteBack(turn);
   if (role.after.kind === 'stay') {
     const waitUs = role.cause === 'fence_refused' ? STAND_AGAIN_AFTER_FENCE_REFUSAL_US : 0;

@@ -19,27 +19,23 @@ import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/k
 import type { Clock } from './clock.ts';
 import type { FenceAct, KernelFence } from './kernel-fence.ts';
 import type { SidebandBody, SidebandDatagram } from './messages.ts';
+import { Process } from './process.ts';
 import type { Surroundings } from './surroundings.ts';
-import { Violation } from './violation.ts';
 import type { WitnessAccess } from './witness-access.ts';
 
-type Operation = () => void;
 /** Which heartbeat a step answers. */
 type Answering = { readonly to: string; readonly incarnation: number; readonly sequence: number };
 
 const KERNEL_TICK_US = 4000;
 const LADDER_MS = lifetimeLadderMs(KERNEL_TICK_US);
 const SENT_REMEMBERED = 64;
-/** More steps than this without time passing is a busy loop. */
-const TICKS_AT_ONCE_MAX = 5;
-const OPERATIONS_AT_ONCE_MAX = 400;
-const TICK_WINDOW_US = 1_000_000;
-const TICKS_PER_WINDOW_MAX = 200;
 
 export type AgentTroubles = {
   /** how often the process is paused before an operation, and for how long at most */
   pauseChance: number;
   pauseMaxUs: number;
+  /** how often it is paused between the reading of the clock and the kernel's act */
+  fencePauseChance: number;
   /** how often the kernel acts and its confirmation is lost */
   unconfirmedChance: number;
   /** how often a close fails */
@@ -49,6 +45,7 @@ export type AgentTroubles = {
 export const NO_TROUBLES: AgentTroubles = {
   pauseChance: 0,
   pauseMaxUs: 0,
+  fencePauseChance: 0,
   unconfirmedChance: 0,
   closeFailureChance: 0,
 };
@@ -76,22 +73,13 @@ export class AgentShell {
   asks = 0;
   readonly #options: AgentOptions;
   readonly #witness: WitnessAccess;
+  readonly #process: Process;
   #configHash: string;
-  /** Last in, first out: what an effect leads to comes before the effects that follow it. */
-  #operations: Operation[] = [];
-  #inbox: Operation[] = [];
-  #pausedUntilUs = 0;
   #stopping = false;
-  #operationsUntilPause = Number.POSITIVE_INFINITY;
   #sequence = 0;
   #sent = new Map<number, number>();
   #heard = new Map<string, { incarnation: number; sequences: Set<number> }>();
   #usedCounter = 0;
-  #tickAtUs = Number.POSITIVE_INFINITY;
-  #ticksAtOnce = 0;
-  #ticksInWindow = 0;
-  #windowEndUs = 0;
-  #lastTickUs = -1;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -99,6 +87,14 @@ export class AgentShell {
     this.clock = options.clock;
     this.fence = options.fence;
     this.#configHash = options.config.configHash;
+    const { schedule, random } = options.around;
+    this.#process = new Process({
+      name: this.node,
+      schedule,
+      random,
+      dueUs: () => this.#dueUs(),
+      tick: () => this.dispatch({ type: 'tick' }),
+    });
     this.#witness = options.witness(this);
   }
 
@@ -122,11 +118,11 @@ export class AgentShell {
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
     this.state = startMember(started, this.localUs());
-    this.#drawPause();
+    this.#process.start();
     this.#note(() => 'starts');
     this.#witness.start(this.incarnation);
     this.#beat(this.incarnation);
-    this.#run();
+    this.#process.run();
   }
 
   /** The process is gone with everything it knew; what is in the kernel stays. */
@@ -134,10 +130,8 @@ export class AgentShell {
     if (this.state === undefined) return;
     this.#note(() => 'crashes');
     this.state = undefined;
-    this.#operations = [];
-    this.#inbox = [];
+    this.#process.end();
     this.#sent.clear();
-    this.#tickAtUs = Number.POSITIVE_INFINITY;
     this.#witness.end();
   }
 
@@ -148,22 +142,22 @@ export class AgentShell {
 
   stop(): void {
     this.#stopping = true;
-    this.#take(() => this.dispatch({ type: 'stop' }));
+    this.#process.take(() => this.dispatch({ type: 'stop' }));
   }
 
   /** SIGSTOP, a hypervisor that schedules others, a long garbage collection. */
   pause(durationUs: number): void {
     this.#note(() => `is frozen for ${(durationUs / 1000).toFixed(1)} ms`);
-    this.#pausedUntilUs = Math.max(this.#pausedUntilUs, this.#options.around.schedule.nowUs + durationUs);
+    this.#process.pause(durationUs);
   }
 
   setTroubles(troubles: AgentTroubles): void {
     this.troubles = troubles;
-    this.#drawPause();
+    this.#process.setPauses(troubles.pauseChance, troubles.pauseMaxUs);
   }
 
   receive(datagram: SidebandDatagram): void {
-    this.#take(() => {
+    this.#process.take(() => {
       if (!this.#isFresh(datagram)) return;
       this.#hear(datagram);
     });
@@ -171,18 +165,18 @@ export class AgentShell {
 
   /** An advertisement: anybody can have sent it. */
   hearAdvertisement(priority: number): void {
-    this.#take(() => this.dispatch({ type: 'advertisement', priority }));
+    this.#process.take(() => this.dispatch({ type: 'advertisement', priority }));
   }
 
   /** Word from the way to the witness: queued like everything else that comes in. */
-  take(operation: Operation): void {
-    this.#take(operation);
+  take(operation: () => void): void {
+    this.#process.take(operation);
   }
 
   /** Reads the clock, and steps; between the two, time may pass. */
   dispatch(event: MemberEvent, answering?: Answering): void {
     const nowUs = this.localUs();
-    this.#operations.push(() => this.#step(event, nowUs, answering));
+    this.#process.push(() => this.#step(event, nowUs, answering));
   }
 
   claim(): Claim | undefined {
@@ -197,7 +191,7 @@ export class AgentShell {
     this.#usedCounter = Math.max(this.#usedCounter, state.highestSeen.counter);
     const { monitor } = this.#options.around;
     monitor.memberStepped(this, before, event, effects);
-    for (const effect of [...effects].reverse()) this.#operations.push(() => this.#perform(effect, answering));
+    for (const effect of [...effects].reverse()) this.#process.push(() => this.#perform(effect, answering));
   }
 
   #perform(effect: MemberEffect, answering: Answering | undefined): void {
@@ -270,14 +264,15 @@ export class AgentShell {
       return;
     }
     this.fence.arm(schedule.nowUs, shortMs * 1000);
-    this.#operations.push(() => {
+    this.#process.push(() => {
       const armedUs = this.localUs();
       const lifetime = lifetimeAt(armedUs);
       if (lifetime === undefined) {
         refused('lease_too_short');
         return;
       }
-      this.#operations.push(() => {
+      if (random.chance(this.troubles.fencePauseChance)) this.pause(random.logBetween(1000, this.troubles.pauseMaxUs));
+      this.#process.push(() => {
         const wasOpen = this.fence.isOpen(schedule.nowUs);
         const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000);
         if (effective) monitor.fenceExtended(this, wasOpen);
@@ -305,7 +300,7 @@ export class AgentShell {
   #beat(incarnation: number): void {
     if (this.incarnation !== incarnation || this.state === undefined) return;
     const { schedule } = this.#options.around;
-    this.#take(() => this.#heartbeats());
+    this.#process.take(() => this.#heartbeats());
     const nextUs = this.localUs() + this.#options.config.intervalUs / 2;
     schedule.at(this.clock.firstRealUsAtOrAfter(nextUs), () => this.#beat(incarnation));
   }
@@ -314,7 +309,7 @@ export class AgentShell {
   #heartbeats(): void {
     for (const peer of this.#options.config.peers) {
       const sentAtUs = this.localUs();
-      this.#operations.push(() => {
+      this.#process.push(() => {
         const claim = this.claim();
         if (claim === undefined) return;
         const sequence = this.#send(peer, { kind: 'heartbeat', claim });
@@ -370,78 +365,9 @@ export class AgentShell {
     return true;
   }
 
-  #take(operation: Operation): void {
-    if (this.state === undefined) return;
-    this.#inbox.push(operation);
-    this.#run();
-  }
-
-  /** Goes on until there is nothing left to do, or a pause comes in between. */
-  #run(): void {
-    const { schedule } = this.#options.around;
-    const { incarnation } = this;
-    let operationsLeft = OPERATIONS_AT_ONCE_MAX + this.#inbox.length * OPERATIONS_AT_ONCE_MAX;
-    while (this.state !== undefined) {
-      if (--operationsLeft < 0) this.#neverSettles();
-      if (schedule.nowUs < this.#pausedUntilUs) {
-        schedule.at(this.#pausedUntilUs, () => {
-          if (this.incarnation === incarnation) this.#run();
-        });
-        return;
-      }
-      const operation = this.#operations.pop() ?? this.#inbox.shift() ?? this.#tickIfDue();
-      if (operation === undefined) break;
-      if (--this.#operationsUntilPause < 0) {
-        this.#drawPause();
-        this.#operations.push(operation);
-        this.pause(this.#options.around.random.logBetween(500, this.troubles.pauseMaxUs));
-        continue;
-      }
-      operation();
-    }
-    this.#armTick();
-  }
-
-  #tickIfDue(): Operation | undefined {
-    if (this.state === undefined || nextDeadlineUs(this.state) > this.localUs()) return undefined;
-    const { schedule } = this.#options.around;
-    this.#ticksAtOnce = schedule.nowUs === this.#lastTickUs ? this.#ticksAtOnce + 1 : 1;
-    this.#lastTickUs = schedule.nowUs;
-    if (schedule.nowUs >= this.#windowEndUs) {
-      this.#windowEndUs = schedule.nowUs + TICK_WINDOW_US;
-      this.#ticksInWindow = 0;
-    }
-    this.#ticksInWindow++;
-    if (this.#ticksAtOnce > TICKS_AT_ONCE_MAX || this.#ticksInWindow > TICKS_PER_WINDOW_MAX) {
-      this.#neverSettles();
-    }
-    return () => this.dispatch({ type: 'tick' });
-  }
-
-  #neverSettles(): never {
-    const text = `${this.node} (${this.state?.role.name}) is due again and again`;
-    throw new Violation('ticks do not settle', text, this.#options.around.schedule.nowUs);
-  }
-
-  #armTick(): void {
-    if (this.state === undefined) return;
-    const dueUs = nextDeadlineUs(this.state);
-    if (dueUs === Number.POSITIVE_INFINITY) return;
-    const { schedule } = this.#options.around;
-    const atUs = this.clock.firstRealUsAtOrAfter(dueUs);
-    // One that is armed already looks again when it comes; only an earlier one is worth arming.
-    if (atUs >= this.#tickAtUs && this.#tickAtUs > schedule.nowUs) return;
-    this.#tickAtUs = atUs;
-    const { incarnation } = this;
-    schedule.at(atUs, () => {
-      if (this.incarnation !== incarnation) return;
-      if (this.#tickAtUs === atUs) this.#tickAtUs = Number.POSITIVE_INFINITY;
-      this.#run();
-    });
-  }
-
-  #drawPause(): void {
-    this.#operationsUntilPause = this.#options.around.random.trialsUntil(this.troubles.pauseChance);
+  #dueUs(): number {
+    const dueUs = this.state === undefined ? Number.POSITIVE_INFINITY : nextDeadlineUs(this.state);
+    return dueUs === Number.POSITIVE_INFINITY ? dueUs : this.clock.firstRealUsAtOrAfter(dueUs);
   }
 
   #note(what: () => string): void {

@@ -144,6 +144,7 @@ export function sowChaos(world: World, untilUs: number): void {
   world.setTroubles({
     pauseChance: random.pick([0, 0.0002, 0.002, 0.02]),
     pauseMaxUs: random.pick([50_000, SECOND_US, FREEZE_MAX_US]),
+    fencePauseChance: random.pick([0, 0, 0.01, 0.1]),
     unconfirmedChance: random.pick([0, 0, 0.01]),
     closeFailureChance: random.pick([0, 0, 0.3, 1]),
   });

@@ -50,9 +50,6 @@ export class Monitor {
     if (complaint !== undefined) this.violated('register changed its holder', `${agent.node}: ${complaint}`);
     for (const effect of effects) {
       if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, state);
-      if (effect.type === 'transition' && effect.to === 'active' && effect.from === 'candidate') {
-        this.#becameOwner(agent, state);
-      }
     }
     this.voterChanged();
   }
@@ -69,6 +66,7 @@ export class Monitor {
       this.violated('two owners in the kernel', text);
     }
     this.#checkContainment(agent);
+    if (!wasOpen) this.#becameOwner(agent);
   }
 
   releaseSent(agent: AgentShell): void {
@@ -104,9 +102,11 @@ export class Monitor {
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
-  #becameOwner(agent: AgentShell, state: MemberState): void {
-    if (state.role.name !== 'active') return;
-    const { ballot } = state.role;
+  /** Ownership begins with the kernel's act: the process may hear of it much later. */
+  #becameOwner(agent: AgentShell): void {
+    const role = agent.state?.role;
+    if (role?.name !== 'candidate') return;
+    const { ballot } = role;
     const last = this.ownerships.at(-1);
     const grows =
       last === undefined ||

@@ -1,5 +1,6 @@
 /** Two agents and a witness on a simulated network: what a person would try first, each told in one test. */
 import { describe, expect, test } from 'vitest';
+import { NO_TROUBLES } from '../../sim/agent-shell.ts';
 import { GROUP, type NodeName, World, type WorldOptions } from '../../sim/world.ts';
 
 const INTERVAL_US = 250_000;
@@ -247,6 +248,27 @@ describe('a freeze', () => {
 });
 
 describe('trouble of other kinds', () => {
+  test.each([125_000, 250_000, 1_000_000, 4_000_000])('two lost acks in a row cost nothing at %i µs', (intervalUs) => {
+    const world = settled({ intervalUs });
+    world.cutBoth('a', 'w');
+    for (let phase = 0; phase < 10; phase++) {
+      world.runFor(2 * intervalUs + (phase * intervalUs) / 20);
+      world.cut('b', 'a');
+      expect(world.runUntil(() => world.owner !== 'a', 0.95 * intervalUs)).toBeUndefined();
+      world.mend('b', 'a');
+    }
+    expect([world.owner, world.monitor.ownerships.length]).toEqual(['a', 1]);
+  });
+
+  test('an opening whose confirmation is lost is closed again before anyone else gets a vote', () => {
+    const world = new World({ seed: 7, intervalUs: INTERVAL_US });
+    world.a.setTroubles({ ...NO_TROUBLES, unconfirmedChance: 1 });
+    world.a.start();
+    world.b.start();
+    world.runFor(20 * SECOND_US);
+    expect(world.owner).toBe('b');
+  });
+
   test('priority-0 advertisements of a stranger move nothing (L4, L5)', () => {
     const world = settled();
     for (let sent = 0; sent < 100; sent++) {

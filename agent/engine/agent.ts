@@ -16,11 +16,13 @@ import type { Logger } from '../log/index.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
+import { SYSTEM_CLOCK } from './clock.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { clearLeftOvers, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
+import { rehearseTakeovers } from './rehearsal.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
 import { bytesOf, type HeardAdvertisement, openVirtualRouter, type VirtualRouter } from './virtual-router.ts';
@@ -31,6 +33,8 @@ const LEASE_PROTOCOL = 1;
 /** How long before the lease's end the fence closes, in kernel ticks (DESIGN section 4). */
 const GUARD_TICKS = 5;
 const STOP_PATIENCE_MS = 3_000;
+/** Enough for V8 to have compiled the path; takes about 0.1 s of the quarantine. */
+const REHEARSALS = 10;
 /** The slowest interval of a lease group is 4 s; its loop steps at least twice in each. */
 const STUCK_AFTER_US = 8_000_000;
 
@@ -47,6 +51,7 @@ export class Agent {
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
   #fence: Fence | undefined;
+  #state: StateFile | undefined;
   #rtnetlink: Rtnetlink | undefined;
   #closeApi: () => Promise<void> = async () => {};
 
@@ -84,6 +89,7 @@ export class Agent {
       group.start(this.#sideband.linksOf(group), own);
     }
     for (const group of this.#vrrpGroups) group.start();
+    if (leases.length > 0) rehearseTakeovers(REHEARSALS);
     const quarantine = leases.length > 0 ? `; lease groups vote and stand after ${PROMISE_MAX_MS / 1000} s` : '';
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.level },
@@ -103,25 +109,40 @@ export class Agent {
     clearTimeout(patience);
   }
 
-  /** Leaves nothing behind in the kernel. */
+  /** Leaves nothing behind in the kernel, and does that first: what comes after it may take time. */
   async close(): Promise<void> {
+    for (const group of this.#leaseGroups) group.close();
     for (const link of this.#sideband?.links ?? []) link.stop();
-    await this.#closeApi();
+    const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
     this.#witness?.close();
-    for (const router of this.#routers) {
-      router.removeAddresses();
-      await router.close();
-    }
+    for (const router of this.#routers) await router.close();
     this.#sideband?.close();
-    const removed = this.#fence?.remove();
-    if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);
+    if (gone) {
+      const removed = this.#fence?.remove();
+      if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);
+    } else if (this.#fence !== undefined) {
+      // Without the fence this host would answer for an address that another one may own by now.
+      this.#log.error(
+        'the fence stays, closed: an address could not be removed; remove it by hand, or start the agent',
+      );
+    }
     this.#rtnetlink?.close();
+    this.#state?.close();
+    await this.#closeApi();
   }
 
   #openState(leases: readonly LeaseGroupConfig[]): StateFile {
     const names = leases.map(({ name }) => name);
-    const opened = openStateFile(this.#config.stateDir, names, Math.floor(Date.now() / 1000));
+    const complaints = new RateLimitedLog(this.#log);
+    const opened = openStateFile({
+      stateDir: this.#config.stateDir,
+      groups: names,
+      wallClockMs: Date.now(),
+      nowUs: boottimeUs,
+      onFailure: (text) => complaints.error('state_dir', {}, `${text}; this node goes on with what it has reserved`),
+    });
     if (!opened.ok) throw new StartFailure(opened.error);
+    this.#state = opened.state;
     return opened.state;
   }
 
@@ -163,6 +184,7 @@ export class Agent {
       config,
       fence,
       log: this.#log,
+      clock: SYSTEM_CLOCK,
       member: {
         node,
         group: config.name,
@@ -180,7 +202,13 @@ export class Agent {
         release: (ballot) => this.#witness?.release(config.name, ballot),
         reachable: () => this.#witness?.state().kind === 'connected',
       },
-      noteCounter: (counter) => state.noteCounter(config.name, counter),
+      ballots: {
+        foresee: (counter) => state.foresee(config.name, counter),
+        mayUse: (counter) => state.mayUse(config.name, counter),
+      },
+      fenceReplaced: (alsoClosed) => {
+        for (const group of this.#leaseGroups) if (alsoClosed.includes(group.config.id)) group.fenceGone();
+      },
     });
   }
 
@@ -216,9 +244,11 @@ export class Agent {
       process: { engine_pid: process.pid, guardian_pid: null },
       groups: this.#config.groups.flatMap((config) => {
         const lease = this.#leaseGroups.find((group) => group.config === config);
-        if (lease !== undefined) return [leaseGroupStatus(lease, this.#sideband?.linksOf(lease) ?? [], this.#witness)];
+        if (lease !== undefined) {
+          return [leaseGroupStatus(lease, this.#sideband?.linksOf(lease) ?? [], this.#witness, boottimeUs())];
+        }
         const plain = this.#vrrpGroups.find((group) => group.config === config);
-        return plain === undefined ? [] : [vrrpGroupStatus(plain)];
+        return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node)];
       }),
     };
   }
@@ -245,7 +275,7 @@ function hearingPeersOnly(group: LeaseGroup, log: Logger): Hearing {
       group.advertised(heard);
       return;
     }
-    const text = `${group.name}: ${source} advertises our virtual router ${virtualRouterId} and is no configured peer; it changes nothing here, but two owners may be on the wire`;
+    const text = `${group.name}: ${source} advertises our virtual router ${virtualRouterId} and is no configured peer. It changes nothing here, but two owners may be on the wire; if it is a peer by another address, add that to its addresses in peers`;
     complaints.warn('stranger', { group: group.name, source, virtual_router_id: virtualRouterId }, text);
   };
 }

@@ -6,12 +6,14 @@ import { boottimeUs } from '../kernel/index.ts';
  */
 export class Deadline {
   readonly #ring: () => void;
+  readonly #nowUs: () => number;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #atUs = Number.POSITIVE_INFINITY;
 
-  constructor(ring: () => void) {
+  constructor(ring: () => void, nowUs: () => number = boottimeUs) {
     this.#ring = ring;
+    this.#nowUs = nowUs;
   }
 
   /** Replaces whatever was set; Infinity: no alarm. */
@@ -32,7 +34,7 @@ export class Deadline {
   }
 
   #arm(): void {
-    const waitMs = Math.min((this.#atUs - boottimeUs()) / 1000, 0x7fffffff);
+    const waitMs = Math.min((this.#atUs - this.#nowUs()) / 1000, 0x7fffffff);
     if (waitMs <= 0) this.#immediate = setImmediate(() => this.#expire());
     else this.#timer = setTimeout(() => this.#arm(), Math.ceil(waitMs));
   }

@@ -12,11 +12,12 @@ import {
   type Verdict,
 } from '@tiebreak/shared/lease';
 import type { LeaseGroupConfig } from '../config/index.ts';
-import type { Fence, FenceAct } from '../kernel/fence/index.ts';
-import { boottimeUs } from '../kernel/index.ts';
+import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
-import { Deadline } from './deadline.ts';
+import type { Alarm, Clock } from './clock.ts';
 import { explainTransition, votesOf } from './explain.ts';
+import { GroupFence } from './group-fence.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
 
@@ -27,14 +28,27 @@ export interface GroupWitness {
   reachable(): boolean;
 }
 
+/** The record of this group's ballots in `state_dir` (L10). */
+export interface BallotRecord {
+  /** A counter that was seen may be needed soon. */
+  foresee(counter: number): void;
+  /** False: it lies beyond what is on disk, so it must not be sent, asked for or granted. */
+  mayUse(counter: number): boolean;
+}
+
+/** A step that needs a ballot which cannot be recorded is tried again so often. */
+const UNRECORDED_RETRY_US = 100_000;
+
 export type GroupSurroundings = {
   readonly config: LeaseGroupConfig;
   readonly member: MemberConfig;
   readonly fence: Fence;
   readonly witness: GroupWitness | undefined;
   readonly log: Logger;
-  /** Called with every ballot counter that comes into use. */
-  readonly noteCounter: (counter: number) => void;
+  readonly clock: Clock;
+  readonly ballots: BallotRecord;
+  /** The fence had to be made anew, which closed these groups too. */
+  readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
 
 /**
@@ -44,20 +58,37 @@ export type GroupSurroundings = {
 export class LeaseGroup implements LinkedGroup {
   readonly config: LeaseGroupConfig;
   readonly #around: GroupSurroundings;
-  readonly #alarm = new Deadline(() => this.#dispatch({ type: 'tick' }));
+  readonly #alarm: Alarm;
+  readonly #askSoon: Alarm;
+  readonly #fence: GroupFence;
+  readonly #complaints: RateLimitedLog;
   #links: readonly SidebandLink[] = [];
   #routers: readonly VirtualRouter[] = [];
   #state: MemberState;
   #verdict: Verdict | undefined;
+  #heardOwner: { readonly node: string; readonly atUs: number } | undefined;
   #sinceMs = Date.now();
-  #lastProgressUs = boottimeUs();
+  #lastProgressUs: number;
+  #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
+  #closed = false;
   #announceStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
 
   constructor(around: GroupSurroundings) {
+    const { clock, config, log, member } = around;
     this.#around = around;
-    this.config = around.config;
-    this.#state = startMember(around.member, boottimeUs());
+    this.config = config;
+    this.#alarm = clock.alarm(() => this.#dispatch({ type: 'tick' }));
+    this.#askSoon = clock.alarm(() => this.#askWitness());
+    this.#complaints = new RateLimitedLog(log, clock.nowUs);
+    this.#fence = new GroupFence({
+      fence: around.fence,
+      group: config,
+      complaints: this.#complaints,
+      replaced: around.fenceReplaced,
+    });
+    this.#lastProgressUs = clock.nowUs();
+    this.#state = startMember(member, this.#lastProgressUs);
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
     });
@@ -76,7 +107,22 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   get fenceLevel(): Fence['level'] {
-    return this.#around.fence.level;
+    return this.#fence.level;
+  }
+
+  /** CLOCK_BOOTTIME: until when the kernel may answer for the addresses; undefined while it does not. */
+  get fenceOpenUntilUs(): number | undefined {
+    return this.#fence.openUntilUs;
+  }
+
+  /** Whose heartbeats claim ownership, and when the last one came; this node itself is not meant. */
+  get heardOwner(): { readonly node: string; readonly atUs: number } | undefined {
+    return this.#heardOwner;
+  }
+
+  /** What keeps the addresses from being where they belong, for a person. */
+  get faults(): string[] {
+    return this.#routers.flatMap((router) => router.faults());
   }
 
   /** Wall clock, ms: when the role last changed. */
@@ -101,6 +147,19 @@ export class LeaseGroup implements LinkedGroup {
     return this.#stopped;
   }
 
+  /** Nothing that happens later is its business any more; the fence closes by itself. */
+  close(): void {
+    this.#closed = true;
+    this.#alarm.clear();
+    this.#askSoon.clear();
+    this.#announceStopped();
+  }
+
+  /** The kernel's tables were made anew for another group's sake: this group's fence is closed. */
+  fenceGone(): void {
+    this.#dispatch({ type: 'fence-refused', reason: 'expired' });
+  }
+
   claim(): Claim {
     return claimOf(this.#state);
   }
@@ -111,6 +170,8 @@ export class LeaseGroup implements LinkedGroup {
 
   judge(from: string, claim: Claim): Verdict | undefined {
     this.#verdict = undefined;
+    if (claim.kind === 'owns') this.#heardOwner = { node: from, atUs: this.#around.clock.nowUs() };
+    else if (this.#heardOwner?.node === from) this.#heardOwner = undefined;
     this.#dispatch({ type: 'claim', from, claim });
     return this.#verdict;
   }
@@ -137,11 +198,17 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   #dispatch(event: MemberEvent): void {
-    const nowUs = boottimeUs();
+    if (this.#closed) return;
+    const nowUs = this.#around.clock.nowUs();
     this.#lastProgressUs = nowUs;
     const { state, effects } = stepMember(this.#state, event, nowUs);
+    const { ballots } = this.#around;
+    ballots.foresee(state.highestSeen.counter);
+    if (!ballots.mayUse(highestInUse(state))) {
+      this.#leaveUndone(event, nowUs);
+      return;
+    }
     this.#state = state;
-    this.#around.noteCounter(state.highestSeen.counter);
     for (const effect of effects) {
       const outcome = this.#perform(effect);
       if (outcome !== undefined) this.#dispatch(outcome);
@@ -149,25 +216,37 @@ export class LeaseGroup implements LinkedGroup {
     this.#alarm.set(nextDeadlineUs(this.#state));
   }
 
+  /** L10: a ballot that cannot be recorded is not used. It is as if the event had not come. */
+  #leaveUndone(event: MemberEvent, nowUs: number): void {
+    const text = `${this.name}: a new ballot cannot be recorded in state_dir, so this node neither stands nor votes with it`;
+    this.#complaints.error('unrecorded', { group: this.name }, text);
+    // What the kernel has just done cannot be left undone: it is taken back.
+    if (event.type === 'fence-opened') this.#dispatch({ type: 'fence-refused', reason: 'unrecorded' });
+    else if (event.type === 'tick') this.#alarm.set(nowUs + UNRECORDED_RETRY_US);
+  }
+
   #perform(effect: MemberEffect): MemberEvent | undefined {
-    const { fence, witness, config } = this.#around;
     switch (effect.type) {
       case 'open-fence':
-        return opened(fence.open(config.id, effect.leaseEndUs), 'fence-opened');
+        return this.#fence.open(effect.leaseEndUs);
       case 'refresh-fence':
-        return opened(fence.refresh(config.id, effect.leaseEndUs), 'fence-refreshed');
+        return this.#fence.refresh(effect.leaseEndUs);
       case 'close-fence':
-        return { type: fence.close(config.id).confirmed ? 'fence-closed' : 'fence-close-failed' };
+        return this.#fence.close();
       case 'add-addresses':
+        // A nested step may have ended the ownership in the meantime; what it began is not carried on (L7).
+        if (!this.#owns) return undefined;
         for (const router of this.#routers) router.addAddresses();
         return undefined;
       case 'remove-addresses':
         for (const router of this.#routers) router.removeAddresses();
         return undefined;
       case 'announce':
+        if (!this.#owns) return undefined;
         for (const router of this.#routers) router.announce();
         return undefined;
       case 'advertise':
+        if (!this.#owns) return undefined;
         for (const router of this.#routers) router.advertise(router.config.priority);
         return undefined;
       case 'advertise-release':
@@ -187,10 +266,13 @@ export class LeaseGroup implements LinkedGroup {
         return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
-        setImmediate(() => witness?.vote(effect.ballot, effect.promiseMs));
+        this.#ask = effect;
+        this.#askSoon.set(this.#around.clock.nowUs());
         return undefined;
       case 'release-witness':
-        witness?.release(effect.ballot);
+        // Behind its own release a request would ask for what never lives again (L5): it is not sent at all.
+        this.#askSoon.clear();
+        this.#around.witness?.release(effect.ballot);
         return undefined;
       case 'transition':
         this.#sinceMs = Date.now();
@@ -202,11 +284,19 @@ export class LeaseGroup implements LinkedGroup {
     }
   }
 
+  get #owns(): boolean {
+    return this.#state.role.name === 'active';
+  }
+
+  #askWitness(): void {
+    if (this.#ask !== undefined) this.#around.witness?.vote(this.#ask.ballot, this.#ask.promiseMs);
+  }
+
   /** Says it as it was at this moment, but only once the effects are done: a log line may cost a millisecond. */
   #tell(change: Extract<MemberEffect, { type: 'transition' }>): void {
     const reachable = this.#around.witness?.reachable() ?? false;
     const state = this.#state;
-    const votes = votesOf(state, boottimeUs(), reachable);
+    const votes = votesOf(state, this.#around.clock.nowUs(), reachable);
     setImmediate(() => {
       const told = explainTransition(state, change, votes);
       this.#around.log[told.level](told.fields, told.text);
@@ -214,6 +304,7 @@ export class LeaseGroup implements LinkedGroup {
   }
 }
 
-function opened(act: FenceAct, type: 'fence-opened' | 'fence-refreshed'): MemberEvent {
-  return act.confirmed ? { type, expiresAtUs: act.expiresAtUs } : { type: 'fence-refused', reason: act.reason };
+/** What this node has granted, stands with, or has asked the witness for. */
+function highestInUse({ register, witness }: MemberState): number {
+  return Math.max(register.highestGranted.counter, witness.asked?.counter ?? 0);
 }

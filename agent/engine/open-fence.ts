@@ -8,6 +8,7 @@ import { bytesOf } from './virtual-router.ts';
 
 /** Puts the fence up, closed, in place of what a former run left. Throws StartFailure: without a fence there is no lease. */
 export function openFence(groups: readonly LeaseGroupConfig[], links: readonly Link[], log: Logger): Fence {
+  refuseIpv6Peers(groups);
   const installed = installFence({
     groups: groups.map((group) => ({
       id: group.id,
@@ -18,7 +19,7 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
     interfaces: fencedInterfaces(links),
     sideband: groups.map((group) => ({
       port: group.sidebandPort,
-      peers: group.peers.flatMap(({ addresses }) => addresses.filter((address) => !isIPv6(address))),
+      peers: group.peers.flatMap(({ addresses }) => addresses),
     })),
   });
   if (!installed.ok) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
@@ -28,6 +29,15 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
     log.warn({ fence: fence.level }, text);
   }
   return fence;
+}
+
+/** The fence lets sideband datagrams in by IPv4 address only: an IPv6 path would be silent for ever. */
+function refuseIpv6Peers(groups: readonly LeaseGroupConfig[]): void {
+  for (const { name, peers } of groups) {
+    const address = peers.flatMap(({ addresses }) => addresses).find((candidate) => isIPv6(candidate));
+    if (address === undefined) continue;
+    throw new StartFailure(`group ${name}: a peer by IPv6 (${address}) is not supported yet; give its IPv4 address`);
+  }
 }
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */

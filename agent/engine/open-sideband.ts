@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { PeerConfig, Secrets, SidebandKey } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
+import { SYSTEM_CLOCK } from './clock.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
+import { SidebandInbox } from './sideband-inbox.ts';
 import { SidebandLink } from './sideband-link.ts';
 import { openSidebandPort, type SidebandPort } from './sideband-port.ts';
 import { StartFailure } from './start-failure.ts';
@@ -36,20 +38,21 @@ export async function openSideband(options: {
   const nonce = randomBytes(8);
   const complaints = new RateLimitedLog(log);
   const ports = new Map<number, SidebandPort>();
-  const linksByPort = new Map<number, SidebandLink[]>();
+  const inboxes = new Map<number, SidebandInbox>();
+  const links: SidebandLink[] = [];
   const linksByGroup = new Map<LeaseGroup, SidebandLink[]>();
   const close = (): void => {
     for (const port of ports.values()) port.close();
   };
   for (const plan of plans) {
-    const onThisPort = linksByPort.get(plan.port) ?? [];
-    linksByPort.set(plan.port, onThisPort);
+    const inbox = inboxes.get(plan.port) ?? new SidebandInbox(log, SYSTEM_CLOCK);
+    inboxes.set(plan.port, inbox);
     if (!ports.has(plan.port)) {
       const addresses = plans.filter(({ port }) => port === plan.port).flatMap(({ peer }) => peer.addresses);
       const opened = await openSidebandPort({
         port: plan.port,
         families: new Set(addresses.map((address) => (isIPv6(address) ? 'ipv6' : 'ipv4'))),
-        onDatagram: (datagram, from) => onThisPort.some((link) => link.receive(datagram, from)),
+        onDatagram: (datagram, from) => inbox.receive(datagram, from),
         onError: (text) => complaints.warn('sideband', { port: plan.port }, `sideband: ${text}`),
       });
       if (!opened.ok) {
@@ -67,12 +70,14 @@ export async function openSideband(options: {
       nonce,
       incarnation,
       send: (datagram, address) => ports.get(plan.port)?.send(datagram, address),
+      clock: SYSTEM_CLOCK,
       log,
     });
-    onThisPort.push(link);
+    inbox.add(link);
+    links.push(link);
     for (const group of plan.groups) linksByGroup.set(group, [...(linksByGroup.get(group) ?? []), link]);
   }
-  return { links: [...linksByPort.values()].flat(), linksOf: (group) => linksByGroup.get(group) ?? [], close };
+  return { links, linksOf: (group) => linksByGroup.get(group) ?? [], close };
 }
 
 function planLinks(groups: readonly LeaseGroup[], secrets: Secrets): Plan[] {

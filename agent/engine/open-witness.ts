@@ -46,11 +46,8 @@ export function openWitness(options: {
       }
     },
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
-    onState: ({ kind, detail }) =>
-      log[kind === 'connected' || kind === 'connecting' ? 'info' : 'warn'](
-        { witness: kind },
-        `witness ${kind}: ${detail}`,
-      ),
+    // The link logs its own changes; a group asks for the state when it needs it.
+    onState: () => {},
     onSerial: (serial) => state.noteWitnessSerial(credential.witnessId, serial),
     log: ({ level, message, ...fields }) => log[level](fields, message),
   });

@@ -1,8 +1,7 @@
 import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
 import { type OpenFailure, type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
-import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
-import { Deadline } from './deadline.ts';
+import type { Alarm, Clock } from './clock.ts';
 import { hmacSha256 } from './hmac.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 
@@ -36,12 +35,13 @@ const HEARTBEATS_PER_INTERVAL = 2;
  */
 export class SidebandLink {
   readonly peer: string;
-  readonly #addresses: readonly string[];
+  readonly addresses: readonly string[];
   readonly #groups: readonly LinkedGroup[];
   readonly #session: SidebandSession;
   readonly #send: (datagram: Uint8Array, address: string) => void;
   readonly #complaints: RateLimitedLog;
-  readonly #beat = new Deadline(() => this.#onBeat());
+  readonly #clock: Clock;
+  readonly #beat: Alarm;
   readonly #periodUs: number;
   readonly #paths = new Map<string, { heardAtUs: number | undefined; rttUs: number | undefined }>();
   readonly #sentAtUs = new Map<number, number>();
@@ -58,21 +58,24 @@ export class SidebandLink {
     nonce: Uint8Array;
     incarnation: number;
     send: (datagram: Uint8Array, address: string) => void;
+    clock: Clock;
     log: Logger;
   }) {
-    const { node, peer, keys, nonce, incarnation } = options;
+    const { node, peer, keys, nonce, incarnation, clock } = options;
     this.peer = peer;
-    this.#addresses = options.addresses;
+    this.addresses = options.addresses;
     this.#groups = options.groups;
     this.#send = options.send;
-    this.#complaints = new RateLimitedLog(options.log);
+    this.#clock = clock;
+    this.#beat = clock.alarm(() => this.#onBeat());
+    this.#complaints = new RateLimitedLog(options.log, clock.nowUs);
     this.#session = new SidebandSession({ node, peer, keys, nonce, incarnation, hmac: hmacSha256 });
     this.#periodUs = Math.min(...options.groups.map(({ intervalUs }) => intervalUs)) / HEARTBEATS_PER_INTERVAL;
     for (const address of options.addresses) this.#paths.set(address, { heardAtUs: undefined, rttUs: undefined });
   }
 
   start(): void {
-    this.#nextBeatUs = boottimeUs();
+    this.#nextBeatUs = this.#clock.nowUs();
     this.#onBeat();
   }
 
@@ -89,18 +92,20 @@ export class SidebandLink {
     return this.#refused;
   }
 
-  /** Whether the datagram was this link's; false: another link of the same address may know the key. */
-  receive(datagram: Uint8Array, fromAddress: string): boolean {
+  /** Takes a datagram from one of its addresses. The answer says why it is perhaps not this link's; otherwise it was. */
+  receive(datagram: Uint8Array, fromAddress: string): NotMine | undefined {
     const opened = this.#session.open(datagram);
     if (!opened.ok) {
+      if (isNotMine(opened.reason)) return opened.reason;
+      // A second path brings everything twice; that path is alive all the same.
+      if (opened.reason === 'duplicate') this.#heardOn(fromAddress);
       this.#refuse(opened.reason, fromAddress);
       if (opened.introduce !== undefined) this.#introduce(opened.introduce);
-      return opened.reason !== 'unknown_key' && opened.reason !== 'wrong_mac' && opened.reason !== 'foreign';
+      return undefined;
     }
-    const path = this.#paths.get(fromAddress);
-    if (path !== undefined) path.heardAtUs = boottimeUs();
+    this.#heardOn(fromAddress);
     this.#hear(opened.message, opened.sequence, fromAddress);
-    return true;
+    return undefined;
   }
 
   heartbeatNow(): void {
@@ -125,11 +130,16 @@ export class SidebandLink {
   }
 
   #onBeat(): void {
-    const nowUs = boottimeUs();
+    const nowUs = this.#clock.nowUs();
     const missed = Math.floor((nowUs - this.#nextBeatUs) / this.#periodUs);
     this.#nextBeatUs += (Math.max(0, missed) + 1) * this.#periodUs;
     this.#beat.set(this.#nextBeatUs);
     this.heartbeatNow();
+  }
+
+  #heardOn(address: string): void {
+    const path = this.#paths.get(address);
+    if (path !== undefined) path.heardAtUs = this.#clock.nowUs();
   }
 
   #hear(message: SidebandMessage, sequence: number, fromAddress: string): void {
@@ -167,7 +177,7 @@ export class SidebandLink {
     if (sentAtUs === undefined) return;
     this.#sentAtUs.delete(sequence);
     const path = this.#paths.get(fromAddress);
-    if (path !== undefined) path.rttUs = boottimeUs() - sentAtUs;
+    if (path !== undefined) path.rttUs = this.#clock.nowUs() - sentAtUs;
     for (const verdict of verdicts) this.#group(verdict.group)?.verdict(this.peer, sentAtUs, verdict);
   }
 
@@ -177,14 +187,14 @@ export class SidebandLink {
 
   /** The send time is read before anything is signed or sent (L2: too early is safe, too late is not). */
   #dispatch(message: SidebandMessage, echo?: Uint8Array): { sequence: number; sentAtUs: number } {
-    const sentAtUs = boottimeUs();
+    const sentAtUs = this.#clock.nowUs();
     const { datagram, sequence } = this.#session.seal(message, echo);
-    for (const address of this.#addresses) this.#send(datagram, address);
+    for (const address of this.addresses) this.#send(datagram, address);
     return { sequence, sentAtUs };
   }
 
   #introduce(nonce: Uint8Array): void {
-    const nowUs = boottimeUs();
+    const nowUs = this.#clock.nowUs();
     if (nowUs < this.#nextHelloUs) return;
     this.#nextHelloUs = nowUs + HELLO_INTERVAL_US;
     this.#dispatch({ kind: 'hello' }, nonce);
@@ -194,9 +204,19 @@ export class SidebandLink {
     this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
     // A second path brings everything twice, and every start begins without a session.
     if (reason === 'duplicate' || reason === 'no_session') return;
-    const text = `refused a sideband datagram from ${fromAddress}: ${REFUSALS[reason]}`;
-    this.#complaints.warn(reason, { peer: this.peer, reason }, text);
+    this.#complaints.warn(reason, { peer: this.peer, reason }, explainRefusal(reason, fromAddress));
   }
+}
+
+/** Reasons for which a datagram may yet belong to another link, under another key. */
+export type NotMine = Extract<OpenFailure, 'not_sideband' | 'unknown_key' | 'wrong_mac' | 'foreign'>;
+
+function isNotMine(reason: OpenFailure): reason is NotMine {
+  return reason === 'not_sideband' || reason === 'unknown_key' || reason === 'wrong_mac' || reason === 'foreign';
+}
+
+export function explainRefusal(reason: OpenFailure, fromAddress: string): string {
+  return `refused a sideband datagram from ${fromAddress}: ${REFUSALS[reason]}`;
 }
 
 const REFUSALS: Readonly<Record<OpenFailure, string>> = {

@@ -5,7 +5,7 @@ export type DatagramHandler = (datagram: Uint8Array, fromAddress: string) => voi
 
 /** The UDP sockets of one sideband port, one for each address family in use. */
 export interface SidebandPort {
-  /** Queued at once; a failure is told to `onError`. */
+  /** Queued at once; a failure is told to `onError`. After `close` it does nothing. */
   send(datagram: Uint8Array, toAddress: string): void;
   close(): void;
 }
@@ -23,6 +23,7 @@ export async function openSidebandPort(options: {
   onDatagram: DatagramHandler;
   onError: (text: string) => void;
 }): Promise<OpenedSidebandPort> {
+  let closed = false;
   const sockets = new Map<'ipv4' | 'ipv6', Socket>();
   for (const family of options.families) {
     const socket = createSocket({ ...SOCKET_OPTIONS[family], lookup: literalAddress });
@@ -39,12 +40,14 @@ export async function openSidebandPort(options: {
     ok: true,
     port: {
       send(datagram, toAddress) {
+        if (closed) return;
         const socket = sockets.get(isIPv6(toAddress) ? 'ipv6' : 'ipv4');
         socket?.send(datagram, options.port, toAddress, (cause) => {
           if (cause !== null) options.onError(`to ${toAddress}: ${cause.message}`);
         });
       },
       close() {
+        closed = true;
         for (const socket of sockets.values()) socket.close();
       },
     },

@@ -1,7 +1,6 @@
-import { boundTo, type MemberState, votesNeeded } from '@tiebreak/shared/lease';
+import { type MemberState, PROMISE_INTERVALS, votesNeeded } from '@tiebreak/shared/lease';
 import type { GroupStatus } from '../api/index.ts';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
-import { boottimeUs } from '../kernel/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { isHeard, votesOf } from './explain.ts';
 import type { LeaseGroup } from './lease-group.ts';
@@ -10,27 +9,27 @@ import type { VrrpGroup } from './vrrp-group.ts';
 
 const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
 
-/** A lease group for `GET /v1/status`. */
+/** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
 export function leaseGroupStatus(
   group: LeaseGroup,
   links: readonly SidebandLink[],
   witness: WitnessLink | undefined,
+  nowUs: number,
 ): GroupStatus {
   const { state, config } = group;
-  const nowUs = boottimeUs();
   const reachable = witness?.state().kind === 'connected';
   const votes = votesOf(state, nowUs, reachable);
   const { role } = state;
-  const openForUs = role.name === 'active' ? Math.max(0, role.fenceExpiresAtUs - nowUs) : 0;
+  const openForUs = Math.max(0, (group.fenceOpenUntilUs ?? nowUs) - nowUs);
   return {
     name: config.name,
     mode: 'lease',
     policy: config.policy,
     protected: true,
-    reason: reasonOf(state, witness),
+    reason: reasonOf(group, witness),
     role: roleOf(state),
     ballot: 'ballot' in role ? role.ballot : state.register.highestGranted,
-    owner: ownerOf(state, nowUs),
+    owner: ownerOf(group, nowUs),
     since: new Date(group.sinceMs).toISOString(),
     quorum: {
       needed: votesNeeded(config.peers.length + 1, state.config.witness),
@@ -54,7 +53,7 @@ export function leaseGroupStatus(
 }
 
 /** A group in `mode = "vrrp"` for `GET /v1/status`. */
-export function vrrpGroupStatus(group: VrrpGroup): GroupStatus {
+export function vrrpGroupStatus(group: VrrpGroup, node: string): GroupStatus {
   const { config } = group;
   const { states } = group;
   return {
@@ -62,10 +61,10 @@ export function vrrpGroupStatus(group: VrrpGroup): GroupStatus {
     mode: 'vrrp',
     policy: null,
     protected: false,
-    reason: 'plain VRRP has no votes: a cut link or a frozen process makes two owners',
+    reason: [...group.faults, 'plain VRRP has no votes: a cut link or a frozen process makes two owners'].join('; '),
     role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : 'initialize',
     ballot: { counter: 0, node: '' },
-    owner: null,
+    owner: states.every((state) => state === 'active') ? node : null,
     since: new Date(group.sinceMs).toISOString(),
     quorum: { needed: 0, held: 0, votes: [] },
     fence: NO_FENCE,
@@ -95,18 +94,26 @@ function routerState(state: MemberState): 'initialize' | 'backup' | 'active' {
   return role === 'active' || role === 'initialize' ? role : 'backup';
 }
 
-function ownerOf({ config, role, register }: MemberState, nowUs: number): string | null {
+/** Whoever says so in its heartbeats; a vote alone may have gone to someone who never became the owner. */
+function ownerOf({ state: { config, role }, heardOwner }: LeaseGroup, nowUs: number): string | null {
   if (role.name === 'active') return config.node;
-  const bound = boundTo(register, nowUs);
-  return bound === undefined || bound.holder === config.node ? null : bound.holder;
+  const heardLately = heardOwner !== undefined && nowUs - heardOwner.atUs <= PROMISE_INTERVALS * config.intervalUs;
+  return heardLately ? heardOwner.node : null;
 }
 
-function reasonOf(state: MemberState, witness: WitnessLink | undefined): string | null {
-  if (state.role.name === 'initialize')
-    return 'has just started: waits until every promise of an earlier run has run out';
+function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined): string | null {
+  const reasons = [...group.faults];
+  if (group.state.role.name === 'initialize') {
+    reasons.push('has just started: waits until every promise of an earlier run has run out');
+  }
+  if (group.state.role.name === 'closing') {
+    reasons.push('gives up the group: waits for the kernel to confirm that the fence is closed');
+  }
   const link = witness?.state();
-  if (link === undefined || link.kind === 'connected') return null;
-  return `the witness cannot break a tie now: ${link.detail}`;
+  if (link !== undefined && link.kind !== 'connected') {
+    reasons.push(`the witness cannot break a tie now: ${link.detail}`);
+  }
+  return reasons.length === 0 ? null : reasons.join('; ');
 }
 
 function witnessStatus(witness: WitnessLink | undefined): GroupStatus['witness'] {

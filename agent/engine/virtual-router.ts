@@ -31,9 +31,12 @@ export interface VirtualRouter {
   readonly primaryAddress: Uint8Array;
   advertise(priority: number): void;
   addAddresses(): void;
-  removeAddresses(): void;
+  /** Whether they are gone for certain. */
+  removeAddresses(): boolean;
   /** Gratuitous ARP or an unsolicited neighbour advertisement for each address. */
   announce(): void;
+  /** What is not as it should be in the kernel, for a person; empty: all is well. */
+  faults(): string[];
   close(): Promise<void>;
 }
 
@@ -67,7 +70,12 @@ export function openVirtualRouter(options: {
     if (!announcer.ok) return { ok: false, error: `interface ${virtual.interface}: ${announcer.text}` };
     announcers.set(home.link.index, announcer.value);
   }
+  if (!link.link.carrier) {
+    const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
+    log.warn({ interface: config.interface, up: link.link.up }, text);
+  }
   const complaints = new RateLimitedLog(log);
+  const faults = new Map<string, string>();
   const socket = openVrrpSocket({
     interface: config.interface,
     interfaceIndex: link.link.index,
@@ -75,7 +83,12 @@ export function openVirtualRouter(options: {
     source: source.address,
     mode: config.unicast === null ? { kind: 'multicast' } : { kind: 'unicast', peers: config.unicast.map(bytesOf) },
     onMessage: (received) => hear(received),
-    onError: (error) => complaints.warn('vrrp socket', { interface: config.interface }, error.text),
+    onError: (error) => {
+      complaints.warn('vrrp socket', { interface: config.interface }, error.text);
+      // raw-socket has closed the socket then.
+      if (error.call === 'poll')
+        faults.set('socket', `VRRP on ${config.interface} is dead until the agent is restarted`);
+    },
   });
   if (!socket.ok) return { ok: false, error: `VRRP on interface ${config.interface}: ${socket.text}` };
 
@@ -94,6 +107,16 @@ export function openVirtualRouter(options: {
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
+  function note({ address }: VirtualAddress, failure: string, outcome: SystemResult<unknown>): void {
+    if (outcome.ok) {
+      faults.delete(address);
+      return;
+    }
+    const text = `${address} ${failure}: ${outcome.text}`;
+    faults.set(address, text);
+    log.error({ address, interface: config.interface }, text);
+  }
+
   return {
     ok: true,
     router: {
@@ -103,14 +126,17 @@ export function openVirtualRouter(options: {
       addAddresses() {
         for (const { virtual, bytes, interfaceIndex } of placed) {
           const added = rtnetlink.addAddress({ ...specification(virtual, bytes, config), interfaceIndex });
-          if (!added.ok) log.error({ address: virtual.address }, `the address could not be added: ${added.text}`);
+          note(virtual, 'could not be added', added);
         }
       },
       removeAddresses() {
+        let gone = true;
         for (const { virtual, bytes, interfaceIndex } of placed) {
           const removed = rtnetlink.removeAddress({ ...specification(virtual, bytes, config), interfaceIndex });
-          if (!removed.ok) log.error({ address: virtual.address }, `the address could not be removed: ${removed.text}`);
+          note(virtual, 'could not be removed', removed);
+          gone &&= removed.ok;
         }
+        return gone;
       },
       announce() {
         for (const { bytes, interfaceIndex, virtual } of placed) {
@@ -120,6 +146,7 @@ export function openVirtualRouter(options: {
           if (!sent.ok) log.warn({ address: virtual.address }, `the address could not be announced: ${sent.text}`);
         }
       },
+      faults: () => [...faults.values()],
       async close() {
         for (const announcer of announcers.values()) announcer.close();
         await socket.value.close();

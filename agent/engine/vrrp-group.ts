@@ -45,6 +45,10 @@ class PlainRouter {
     return this.#state;
   }
 
+  get faults(): string[] {
+    return this.#io.faults();
+  }
+
   get sinceMs(): number {
     return this.#sinceMs;
   }
@@ -59,6 +63,7 @@ class PlainRouter {
 
   stop(): void {
     this.#dispatch({ kind: 'shutdown' });
+    this.#alarm.clear();
   }
 
   hear({ advertisement, source }: HeardAdvertisement): void {
@@ -123,6 +128,11 @@ export class VrrpGroup {
 
   get states(): RouterState['kind'][] {
     return this.#routers.map((router) => router.state.kind);
+  }
+
+  /** What is not as it should be in the kernel, for a person. */
+  get faults(): string[] {
+    return this.#routers.flatMap((router) => router.faults);
   }
 
   get sinceMs(): number {

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { replaceFile, replaceFileInBackground } from './replace-file.ts';
 
 const Content = z.object({
   version: z.literal(1),
@@ -15,16 +16,31 @@ type Content = z.infer<typeof Content>;
 
 /** How far ahead of use ballots are reserved, so that no fsync lies on the takeover path (L10). */
 const RESERVE = 1000;
+/** What someone only claims to have seen is reserved ahead this far at most: a lie must not use the numbers up. */
+const FORESIGHT_MAX = 1_000_000;
+/** A disk that cannot be written is left alone for so long. */
+const RETRY_US = 1_000_000;
 
-/** What an agent must remember over restarts and reboots: one small file in `state_dir`, replaced as a whole. */
+/**
+ * What an agent must remember over restarts and reboots: one small file in `state_dir`, replaced as a whole. Once it is
+ * open, a disk that fails is told to `onFailure` and never thrown.
+ */
 export interface StateFile {
   readonly incarnation: number;
   /** Ballot counters at or below this one may have been used by an earlier run. */
   usedCounter(group: string): number;
-  /** To be called with every counter in use; writes only when the reserve runs low. */
-  noteCounter(group: string, counter: number): void;
+  /** A counter that others use or have seen: the reserve follows it, off the event loop. */
+  foresee(group: string, counter: number): void;
+  /**
+   * Whether the ballot may be used, that is: sent, asked for or granted (L10). False only if it lies beyond all that is
+   * on disk and cannot be written now; blocks for a write only if `counter` has leapt beyond the reserve.
+   */
+  mayUse(group: string, counter: number): boolean;
   witnessSerial(witnessId: string): number;
+  /** Written off the event loop: a serial comes with every grant, also on the takeover path. */
   noteWitnessSerial(witnessId: string, serial: number): void;
+  /** Writes what is still to be written. */
+  close(): void;
 }
 
 export type OpenedStateFile =
@@ -33,45 +49,166 @@ export type OpenedStateFile =
 
 /**
  * Reads the file, or begins one; reserves ballots for this run and writes it back, fsynced, before it returns.
- * `wallClockS` keeps incarnations growing when the file was lost.
+ * `wallClockMs` keeps incarnations growing when the file was lost.
  */
-export function openStateFile(stateDir: string, groups: readonly string[], wallClockS: number): OpenedStateFile {
+export function openStateFile(options: {
+  stateDir: string;
+  groups: readonly string[];
+  wallClockMs: number;
+  nowUs: () => number;
+  onFailure: (text: string) => void;
+}): OpenedStateFile {
+  const { stateDir, groups } = options;
   const path = join(stateDir, 'agent.json');
   const read = readContent(path);
   if (!read.ok) return read;
   const before = read.content;
   const content: Content = {
     ...before,
-    incarnation: Math.max(before.incarnation + 1, wallClockS),
+    incarnation: Math.max(before.incarnation + 1, options.wallClockMs),
     ballot_ceilings: { ...before.ballot_ceilings },
     witness_serials: { ...before.witness_serials },
   };
-  for (const group of groups) content.ballot_ceilings[group] = (before.ballot_ceilings[group] ?? 0) + RESERVE;
+  for (const group of groups) content.ballot_ceilings[group] = above(before.ballot_ceilings[group] ?? 0);
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    writeContent(path, content);
+    replaceFile(path, textOf(content));
   } catch (cause) {
     return { ok: false, error: `${path}: cannot be written: ${reasonOf(cause)}. Check state_dir and its owner.` };
   }
-  return {
-    ok: true,
-    state: {
-      incarnation: content.incarnation,
-      usedCounter: (group) => before.ballot_ceilings[group] ?? 0,
-      noteCounter(group, counter) {
-        const ceiling = content.ballot_ceilings[group] ?? 0;
-        if (counter < ceiling - RESERVE / 2) return;
-        content.ballot_ceilings[group] = Math.max(ceiling, counter) + RESERVE;
-        writeContent(path, content);
-      },
-      witnessSerial: (witnessId) => content.witness_serials[witnessId] ?? 0,
-      noteWitnessSerial(witnessId, serial) {
-        if (serial <= (content.witness_serials[witnessId] ?? 0)) return;
-        content.witness_serials[witnessId] = serial;
-        writeContent(path, content);
-      },
-    },
-  };
+  return { ok: true, state: new OpenStateFile(path, before, content, options) };
+}
+
+class OpenStateFile implements StateFile {
+  readonly incarnation: number;
+  readonly #path: string;
+  readonly #before: Content;
+  readonly #wanted: Content;
+  readonly #nowUs: () => number;
+  readonly #onFailure: (text: string) => void;
+  /** The ceilings that are on disk for certain. */
+  #recorded: Readonly<Record<string, number>>;
+  #unwritten = false;
+  #inBackground = false;
+  /** Counts the writes that were begun: a later one must not be overtaken by an earlier one. */
+  #writes = 0;
+  #nextTryUs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    path: string,
+    before: Content,
+    content: Content,
+    { nowUs, onFailure }: { nowUs: () => number; onFailure: (text: string) => void },
+  ) {
+    this.incarnation = content.incarnation;
+    this.#path = path;
+    this.#before = before;
+    this.#wanted = content;
+    this.#recorded = { ...content.ballot_ceilings };
+    this.#nowUs = nowUs;
+    this.#onFailure = onFailure;
+  }
+
+  usedCounter(group: string): number {
+    return this.#before.ballot_ceilings[group] ?? 0;
+  }
+
+  foresee(group: string, counter: number): void {
+    const recorded = this.#recorded[group] ?? 0;
+    this.#want(group, Math.min(counter, recorded + FORESIGHT_MAX));
+    this.#writeSoon();
+  }
+
+  mayUse(group: string, counter: number): boolean {
+    this.#want(group, counter);
+    const recorded = this.#recorded[group] ?? 0;
+    if (counter > recorded && (this.#wanted.ballot_ceilings[group] ?? 0) > recorded) this.#writeNow();
+    else this.#writeSoon();
+    return counter <= (this.#recorded[group] ?? 0);
+  }
+
+  witnessSerial(witnessId: string): number {
+    return this.#wanted.witness_serials[witnessId] ?? 0;
+  }
+
+  noteWitnessSerial(witnessId: string, serial: number): void {
+    if (serial > this.witnessSerial(witnessId)) {
+      this.#wanted.witness_serials[witnessId] = serial;
+      this.#unwritten = true;
+    }
+    this.#writeSoon();
+  }
+
+  close(): void {
+    this.#nextTryUs = Number.NEGATIVE_INFINITY;
+    if (this.#unwritten || this.#inBackground) this.#writeNow();
+  }
+
+  #want(group: string, counter: number): void {
+    const ceiling = this.#wanted.ballot_ceilings[group] ?? 0;
+    if (counter <= ceiling - RESERVE / 2) return;
+    const wanted = above(Math.max(counter, ceiling));
+    if (wanted === ceiling) return;
+    this.#wanted.ballot_ceilings[group] = wanted;
+    this.#unwritten = true;
+  }
+
+  #writeNow(): void {
+    if (this.#nowUs() < this.#nextTryUs) return;
+    this.#writes += 1;
+    try {
+      replaceFile(this.#path, textOf(this.#wanted));
+      this.#unwritten = false;
+      this.#record({ ...this.#wanted.ballot_ceilings });
+    } catch (cause) {
+      this.#failed(cause);
+    }
+  }
+
+  #writeSoon(): void {
+    if (!this.#unwritten || this.#inBackground || this.#nowUs() < this.#nextTryUs) return;
+    this.#inBackground = true;
+    void this.#writeInBackground().finally(() => {
+      this.#inBackground = false;
+      this.#writeSoon();
+    });
+  }
+
+  async #writeInBackground(): Promise<void> {
+    this.#writes += 1;
+    const write = this.#writes;
+    const ceilings = { ...this.#wanted.ballot_ceilings };
+    this.#unwritten = false;
+    try {
+      const text = textOf(this.#wanted);
+      if (await replaceFileInBackground(this.#path, text, () => write === this.#writes)) this.#record(ceilings);
+    } catch (cause) {
+      this.#failed(cause);
+    }
+  }
+
+  /** A write that ends late has written less than what is on disk by then. */
+  #record(ceilings: Readonly<Record<string, number>>): void {
+    const recorded = { ...this.#recorded };
+    for (const [group, ceiling] of Object.entries(ceilings)) {
+      recorded[group] = Math.max(recorded[group] ?? 0, ceiling);
+    }
+    this.#recorded = recorded;
+  }
+
+  #failed(cause: unknown): void {
+    this.#unwritten = true;
+    this.#nextTryUs = this.#nowUs() + RETRY_US;
+    this.#onFailure(`${this.#path}: cannot be written: ${reasonOf(cause)}`);
+  }
+}
+
+function above(counter: number): number {
+  return Math.min(counter + RESERVE, Number.MAX_SAFE_INTEGER);
+}
+
+function textOf(content: Content): string {
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 function readContent(path: string): { ok: true; content: Content } | { ok: false; error: string } {
@@ -90,25 +227,6 @@ function readContent(path: string): { ok: true; content: Content } | { ok: false
     return parsed.success ? { ok: true, content: parsed.data } : { ok: false, error: `${path}: is damaged. ${remedy}` };
   } catch {
     return { ok: false, error: `${path}: is damaged. ${remedy}` };
-  }
-}
-
-/** Either the old or the new content survives a crash, never a mixture. */
-function writeContent(path: string, content: Content): void {
-  const fresh = `${path}.new`;
-  const file = openSync(fresh, 'w', 0o600);
-  try {
-    writeSync(file, `${JSON.stringify(content, null, 2)}\n`);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(fresh, path);
-  const directory = openSync(join(path, '..'), 'r');
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
   }
 }
 

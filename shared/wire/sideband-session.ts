@@ -93,12 +93,14 @@ export class SidebandSession {
     if (!decoded.ok) return decoded;
     const { header, message } = decoded;
     if (header.from !== peer || header.to !== node) return { ok: false, reason: 'foreign' };
+    const otherRun = !equalInConstantTime(header.session, this.#peerNonce);
+    // One incarnation has one nonce: another one at the same incarnation is a recording of someone's earlier run. Nobody
+    // is introduced to that, or recordings would use up the few introductions that a restarted peer needs.
+    if (otherRun && header.incarnation <= this.#peerIncarnation) return { ok: false, reason: 'old_incarnation' };
     if (!equalInConstantTime(header.echo, nonce)) {
       return { ok: false, reason: 'no_session', introduce: header.session.slice() };
     }
-    if (!equalInConstantTime(header.session, this.#peerNonce)) {
-      // One incarnation has one nonce: another one at the same incarnation is a recording of someone's earlier run.
-      if (header.incarnation <= this.#peerIncarnation) return { ok: false, reason: 'old_incarnation' };
+    if (otherRun) {
       this.#peerNonce = header.session.slice();
       this.#peerIncarnation = header.incarnation;
       this.#highest = 0;

@@ -1,0 +1,18 @@
+import { boottimeUs } from '../kernel/index.ts';
+import { Deadline } from './deadline.ts';
+
+/** One alarm at a time, at an absolute time of its clock in µs. */
+export interface Alarm {
+  /** Replaces whatever was set; Infinity: no alarm. */
+  set(atUs: number): void;
+  clear(): void;
+}
+
+/** The time of the loops: CLOCK_BOOTTIME (L2), or a test's own. */
+export interface Clock {
+  nowUs(): number;
+  /** `ring` is called at or after the time that was set, never from within `set`. */
+  alarm(ring: () => void): Alarm;
+}
+
+export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, alarm: (ring) => new Deadline(ring) };

@@ -1,0 +1,67 @@
+import type { MemberEvent } from '@tiebreak/shared/lease';
+import type { Fence, FenceAct, FenceClose } from '../kernel/fence/index.ts';
+import type { RateLimitedLog } from './rate-limited-log.ts';
+
+/** The fence of one group: what the kernel says to an act, as the event that goes back into the group's loop. */
+export class GroupFence {
+  readonly #fence: Fence;
+  readonly #group: { readonly id: number; readonly name: string };
+  readonly #complaints: RateLimitedLog;
+  readonly #replaced: (alsoClosed: readonly number[]) => void;
+
+  constructor(options: {
+    fence: Fence;
+    group: { readonly id: number; readonly name: string };
+    complaints: RateLimitedLog;
+    /** The tables had to be made anew, which closed these groups too. */
+    replaced: (alsoClosed: readonly number[]) => void;
+  }) {
+    this.#fence = options.fence;
+    this.#group = options.group;
+    this.#complaints = options.complaints;
+    this.#replaced = options.replaced;
+  }
+
+  get level(): Fence['level'] {
+    return this.#fence.level;
+  }
+
+  /** CLOCK_BOOTTIME: until when the kernel may answer for the addresses; undefined while it does not. */
+  get openUntilUs(): number | undefined {
+    return this.#fence.openUntilUs(this.#group.id);
+  }
+
+  open(leaseEndUs: number): MemberEvent {
+    return this.#outcome(this.#fence.open(this.#group.id, leaseEndUs), 'fence-opened');
+  }
+
+  refresh(leaseEndUs: number): MemberEvent {
+    return this.#outcome(this.#fence.refresh(this.#group.id, leaseEndUs), 'fence-refreshed');
+  }
+
+  close(): MemberEvent {
+    const act: FenceClose = this.#fence.close(this.#group.id);
+    const { name } = this.#group;
+    if (!act.confirmed) {
+      const text = `${name}: the fence is not confirmed closed, so nothing is released yet: ${act.text}`;
+      this.#complaints.error('close', { group: name }, text);
+      return { type: 'fence-close-failed' };
+    }
+    if (act.by === 'replacement') {
+      const text = `${name}: the fence's tables did not answer and were made anew, every group closed (does another program flush nftables?)`;
+      this.#complaints.error('replaced', { group: name, also_closed: act.alsoClosed }, text);
+      this.#replaced(act.alsoClosed);
+    }
+    return { type: 'fence-closed' };
+  }
+
+  #outcome(act: FenceAct, type: 'fence-opened' | 'fence-refreshed'): MemberEvent {
+    if (act.confirmed) return { type, expiresAtUs: act.expiresAtUs };
+    // A lease that is about to end is an everyday matter, and the transition that follows tells of it.
+    if (act.reason !== 'lease_too_short') {
+      const text = `${this.#group.name}: the kernel did not confirm the fence: ${act.text}`;
+      this.#complaints.warn(act.reason, { group: this.#group.name, reason: act.reason }, text);
+    }
+    return { type: 'fence-refused', reason: act.reason };
+  }
+}

@@ -1,0 +1,111 @@
+import { type Cause, type MemberConfig, type Role, startMember } from '@tiebreak/shared/lease';
+import { describe, expect, test } from 'vitest';
+import { explainTransition, votesOf } from '../../../agent/engine/explain.ts';
+
+const CONFIG: MemberConfig = {
+  node: 'b',
+  group: 'edge',
+  peers: ['a'],
+  witness: true,
+  intervalUs: 100_000,
+  skewUs: 50_000,
+  configHash: '00000000000000aa',
+  guardUs: 20_000,
+  usedCounter: 0,
+  seed: 1,
+};
+const BALLOT = { counter: 5, node: 'b' };
+const BACKUP: Role = { name: 'backup', standAtUs: 0, heardAtUs: undefined, standBecause: 'down_timer' };
+const CANDIDATE: Role = { name: 'candidate', ballot: BALLOT, sinceUs: 0, untilUs: 250_000, opening: false };
+
+function told(from: Role['name'], role: Role, cause: Cause) {
+  const state = { ...startMember(CONFIG, 0), role };
+  return explainTransition(state, { type: 'transition', from, to: role.name, cause }, votesOf(state, 0, true));
+}
+
+/** Each cause with the change of role that it comes with, and the sentence that it becomes. */
+const SENTENCES: readonly [Role['name'], Role, Cause, string][] = [
+  ['initialize', BACKUP, 'quarantine_over', 'every promise of an earlier run has run out'],
+  ['backup', CANDIDATE, 'down_timer', 'nothing was heard of an owner until the down timer fired'],
+  ['backup', CANDIDATE, 'transferred', 'the owner has closed its fence and handed over to this node'],
+  ['backup', CANDIDATE, 'released', 'the owner has closed its fence and released the votes'],
+  ['candidate', BACKUP, 'votes_missing', 'no majority in time; what was granted is given back'],
+  ['candidate', BACKUP, 'owner_heard', 'another node owns the group'],
+  ['closing', BACKUP, 'fence_refused', 'the kernel did not open the fence; what was granted is given back'],
+  ['closing', BACKUP, 'fence_lost', 'the kernel did not confirm the fence'],
+  ['closing', BACKUP, 'lease_ended', 'the votes ran out and the kernel has closed the fence'],
+  ['closing', BACKUP, 'higher_ballot', 'another node owns the group with a higher ballot'],
+  ['closing', { name: 'leaving', untilUs: 0 }, 'stop', 'the agent is stopping'],
+  ['leaving', { name: 'stopped' }, 'left', 'the agent has left'],
+];
+
+describe('what the log says at 03:12', () => {
+  test.each(SENTENCES)('%s -> $1.name because of %s', (from, role, cause, sentence) => {
+    const { text, fields } = told(from, role, cause);
+    expect(text).toContain(`edge: ${from} -> ${role.name}: ${sentence} (ballot `);
+    expect(fields).toMatchObject({ group: 'edge', from, to: role.name, cause, votes_needed: 2 });
+  });
+
+  test('a line has what changed, why, the ballot, every vote, and what happens next', () => {
+    expect(told('backup', CANDIDATE, 'down_timer').text).toBe(
+      'edge: backup -> candidate: nothing was heard of an owner until the down timer fired (ballot 5.b, 0 of 2 votes: b free, a unreachable, witness free); it asks the other voters',
+    );
+  });
+
+  test('changes of owner stand out; the ways in between do not', () => {
+    const active: Role = {
+      name: 'active',
+      ballot: BALLOT,
+      standingSinceUs: 0,
+      sinceUs: 0,
+      fenceExpiresAtUs: 100_000,
+      restsOnWitness: false,
+      refreshNotBeforeUs: 0,
+      advertiseAtUs: 100_000,
+    };
+    expect(told('candidate', active, 'votes_complete').level).toBe('warn');
+    expect(told('closing', BACKUP, 'higher_ballot').level).toBe('warn');
+    expect(told('backup', CANDIDATE, 'down_timer').level).toBe('debug');
+    expect(told('initialize', BACKUP, 'quarantine_over').level).toBe('info');
+  });
+});
+
+describe('the votes as a person reads them', () => {
+  const state = { ...startMember(CONFIG, 0), role: BACKUP };
+
+  test('a peer: granted, bound elsewhere, quarantined, free or unreachable', () => {
+    const base = startMember(CONFIG, 0).peers.a;
+    if (base === undefined) throw new Error('a is a peer');
+    const refused = (reason: 'bound' | 'quarantined' | 'lower_ballot') =>
+      ({
+        kind: 'refused',
+        group: 'edge',
+        ballot: BALLOT,
+        reason,
+        remainingMs: 200,
+        highest: BALLOT,
+      }) as const;
+    const view = (more: Partial<typeof base>) => {
+      const peers = { a: { ...base, heardAtUs: 0, verdictAtUs: 0, ...more } };
+      return votesOf({ ...state, peers }, 100_000, true)[1];
+    };
+    expect(view({ voteUntilUs: 150_000 })).toEqual({ voter: 'a', state: 'granted', remainingMs: 50 });
+    expect(view({ verdict: refused('bound') })).toEqual({ voter: 'a', state: 'bound_elsewhere', remainingMs: 100 });
+    expect(view({ verdict: refused('quarantined') })).toEqual({ voter: 'a', state: 'quarantined', remainingMs: 100 });
+    expect(view({ verdict: refused('lower_ballot') })).toEqual({ voter: 'a', state: 'free', remainingMs: null });
+    expect(view({})).toEqual({ voter: 'a', state: 'free', remainingMs: null });
+    expect(view({ heardAtUs: -100_000 })).toEqual({ voter: 'a', state: 'unreachable', remainingMs: null });
+  });
+
+  test('the witness: granted, recovering, bound elsewhere, free or unreachable', () => {
+    const view = (more: Partial<typeof state.witness>, reachable = true) =>
+      votesOf({ ...state, witness: { ...state.witness, ...more } }, 0, reachable)[2]?.state;
+    const refusal = (reason: string) => ({ reason, untilUs: 1000, holder: undefined });
+    expect(view({ voteUntilUs: 1000 })).toBe('granted');
+    expect(view({ voteUntilUs: 1000 }, false)).toBe('granted');
+    expect(view({ refusal: refusal('recovering') })).toBe('quarantined');
+    expect(view({ refusal: refusal('bound') })).toBe('bound_elsewhere');
+    expect(view({})).toBe('free');
+    expect(view({}, false)).toBe('unreachable');
+  });
+});

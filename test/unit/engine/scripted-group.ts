@@ -1,0 +1,207 @@
+import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
+import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
+import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
+import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
+import type { Fence, FenceAct, FenceClose } from '../../../agent/kernel/fence/index.ts';
+import { recordedLog } from './recorded-log.ts';
+import { KEY, SidebandEnd } from './sideband-pair.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export const INTERVAL_US = 100_000;
+export const HASH = '00000000000000aa';
+const GUARD_US = 20_000;
+
+const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
+  interface: 'eth0',
+  virtualRouterId: 33,
+  version: 3,
+  family: 'ipv4',
+  priority: 100,
+  advertisementIntervalUs: INTERVAL_US,
+  addresses: [{ address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true }],
+  sourceAddress: null,
+  unicast: null,
+  checksum: 'pseudo-header',
+};
+
+export const GROUP: LeaseGroupConfig = {
+  id: 1,
+  name: 'edge',
+  mode: 'lease',
+  policy: 'safe',
+  keyFile: '/etc/tiebreak/edge.key',
+  peers: [{ node: 'a', addresses: ['10.0.0.a'] }],
+  sidebandPort: 3112,
+  intervalUs: INTERVAL_US,
+  priority: 100,
+  virtualRouters: [ROUTER],
+};
+
+/** A kernel that does as the test says. */
+export class ScriptedFence implements Fence {
+  readonly level = 'full';
+  opening: 'confirm' | Extract<FenceAct, { confirmed: false }>['reason'] = 'confirm';
+  refreshing: 'confirm' | Extract<FenceAct, { confirmed: false }>['reason'] = 'confirm';
+  closing: FenceClose = { confirmed: true, by: 'packet' };
+  openUntil: number | undefined;
+  readonly #time: VirtualTime;
+  readonly #history: string[];
+
+  constructor(time: VirtualTime, history: string[]) {
+    this.#time = time;
+    this.#history = history;
+  }
+
+  open(_id: number, leaseEndUs: number): FenceAct {
+    return this.#act('open', this.opening, leaseEndUs);
+  }
+
+  refresh(_id: number, leaseEndUs: number): FenceAct {
+    return this.#act('refresh', this.refreshing, leaseEndUs);
+  }
+
+  close(): FenceClose {
+    this.#history.push(this.closing.confirmed ? 'close' : 'close fails');
+    if (this.closing.confirmed) this.openUntil = undefined;
+    return this.closing;
+  }
+
+  openUntilUs(): number | undefined {
+    return this.openUntil;
+  }
+
+  isIntact(): boolean {
+    return true;
+  }
+
+  recreate(): { ok: true } {
+    return { ok: true };
+  }
+
+  addInterface(): { ok: true } {
+    return { ok: true };
+  }
+
+  remove(): { ok: true } {
+    return { ok: true };
+  }
+
+  #act(name: string, script: ScriptedFence['opening'], leaseEndUs: number): FenceAct {
+    if (script !== 'confirm') {
+      this.#history.push(`${name} refused`);
+      return { confirmed: false, reason: script, text: `the kernel says ${script}` };
+    }
+    this.#history.push(name);
+    this.openUntil = Math.min(this.#time.nowUs() + 1_500_000, leaseEndUs - GUARD_US);
+    return { confirmed: true, expiresAtUs: this.openUntil };
+  }
+}
+
+/** Node b's group with its real link, and everything that it does in the order in which it does it. */
+export class ScriptedMember {
+  readonly time: VirtualTime;
+  readonly history: string[] = [];
+  readonly fence: ScriptedFence;
+  readonly group: LeaseGroup;
+  readonly lines: () => { level: number; msg: string }[];
+  readonly replaced: number[][] = [];
+  /** Whether state_dir can be written, and up to where it has been. */
+  ballots: BallotRecord = { foresee: () => {}, mayUse: () => true };
+  faults: string[] = [];
+  readonly end: SidebandEnd;
+
+  constructor(time: VirtualTime) {
+    this.time = time;
+    this.fence = new ScriptedFence(time, this.history);
+    const { log, lines } = recordedLog();
+    this.lines = lines;
+    this.group = new LeaseGroup({
+      config: GROUP,
+      member: {
+        node: 'b',
+        group: 'edge',
+        peers: ['a'],
+        witness: true,
+        intervalUs: INTERVAL_US,
+        skewUs: INTERVAL_US / 2,
+        configHash: HASH,
+        guardUs: GUARD_US,
+        usedCounter: 0,
+        seed: 1,
+      },
+      fence: this.fence,
+      witness: {
+        vote: ({ counter }) => this.history.push(`ask witness ${counter}`),
+        release: ({ counter }) => this.history.push(`release witness ${counter}`),
+        reachable: () => true,
+      },
+      log,
+      clock: time,
+      ballots: {
+        foresee: (counter) => this.ballots.foresee(counter),
+        mayUse: (counter) => this.ballots.mayUse(counter),
+      },
+      fenceReplaced: (ids) => this.replaced.push([...ids]),
+    });
+    this.end = new SidebandEnd(time, 'b', 'a', [this.group], { keys: [KEY] });
+    this.end.sending = () => this.#noteSent();
+    this.group.start([this.end.link], [this.#router()]);
+  }
+
+  get role(): string {
+    return this.group.state.role.name;
+  }
+
+  get ballot(): Ballot {
+    const { role } = this.group.state;
+    return 'ballot' in role ? role.ballot : { counter: 0, node: '' };
+  }
+
+  /** What has been done since the last question. */
+  done(): string[] {
+    return this.history.splice(0);
+  }
+
+  hear(kind: Claim['kind'], counter: number): Verdict | undefined {
+    const ballot = { counter, node: 'a' };
+    return this.group.judge('a', { group: 'edge', kind, ballot, configHash: HASH, promiseMs: 250 });
+  }
+
+  /** A heartbeat leaves, and a grants it. */
+  acked(): void {
+    const sentAtUs = this.time.nowUs();
+    this.end.link.heartbeatNow();
+    this.group.verdict('a', sentAtUs, { kind: 'granted', group: 'edge', ballot: this.ballot, promiseMs: 250 });
+  }
+
+  /** Waits out the quarantine and becomes the owner by a's vote. */
+  own(): void {
+    this.time.pass(10_000_000 + 3.5 * INTERVAL_US);
+    this.acked();
+    if (this.role !== 'active') throw new Error(`b is ${this.role}, not active`);
+    this.done();
+  }
+
+  /** The fifth byte of a datagram is its kind. */
+  #noteSent(): void {
+    const kind = this.end.take()[0]?.datagram[4];
+    if (kind === 3) this.history.push('send release');
+    if (kind === 4) this.history.push('send transfer');
+  }
+
+  #router(): VirtualRouter {
+    return {
+      config: ROUTER,
+      primaryAddress: Uint8Array.of(192, 0, 2, 2),
+      advertise: (priority) => this.history.push(`advertise ${priority}`),
+      addAddresses: () => this.history.push('add addresses'),
+      removeAddresses: () => {
+        this.history.push('remove addresses');
+        return true;
+      },
+      announce: () => this.history.push('announce'),
+      faults: () => this.faults,
+      close: async () => {},
+    };
+  }
+}

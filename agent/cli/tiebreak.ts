@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { agentVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
 import { EXIT } from './exit-code.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
-import { agentVersion } from './version.ts';
 
 const program = new Command('tiebreak')
   .description('One virtual IP, exactly one owner: VRRP with a witness that breaks the tie')

@@ -1,6 +1,4 @@
 import type { Ballot } from './ballot.ts';
-import type { MemberState } from './member.types.ts';
-import { promiseUs } from './turn.ts';
 
 /**
  * What a node says of one group in each heartbeat (L3). `owns` asks every voter to renew its vote, `requests` asks for a
@@ -31,20 +29,3 @@ export type Verdict =
       /** the highest ballot that the voter has granted */
       readonly highest: Ballot;
     };
-
-/** What this node says of the group in its heartbeats (L3). */
-export function claimOf({ config, role, register }: MemberState): Claim {
-  const said = { group: config.group, configHash: config.configHash, promiseMs: promiseUs(config) / 1000 };
-  switch (role.name) {
-    case 'active':
-      return { ...said, kind: 'owns', ballot: role.ballot };
-    case 'candidate':
-      return { ...said, kind: 'requests', ballot: role.ballot };
-    case 'initialize':
-    case 'backup':
-    case 'closing':
-    case 'leaving':
-    case 'stopped':
-      return { ...said, kind: 'none', ballot: register.highestGranted };
-  }
-}

@@ -1,6 +1,7 @@
 export * from './ballot.ts';
 export * from './claim.ts';
 export * from './constants.ts';
+export { claimOf } from './heartbeat.ts';
 export { nextDeadlineUs, startMember, stepMember } from './member.ts';
 export type * from './member.types.ts';
 export { leaseEndUs, voterCount, votesNeeded } from './quorum.ts';

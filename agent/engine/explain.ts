@@ -65,6 +65,7 @@ function report(voter: string, state: VoteState, untilUs = Number.POSITIVE_INFIN
 const CAUSES: Readonly<Record<Cause, string>> = {
   started: 'the agent has started',
   quarantine_over: 'every promise of an earlier run has run out',
+  register_restored: 'the votes of an earlier run bind on as they were recorded',
   down_timer: 'nothing was heard of an owner until the down timer fired',
   transferred: 'the owner has closed its fence and handed over to this node',
   released: 'the owner has closed its fence and released the votes',

@@ -264,6 +264,9 @@ export class LeaseGroup implements LinkedGroup {
       case 'send-transfer':
         for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
         return undefined;
+      case 'record-register':
+        // Started without a record, this agent waits for PROMISE_MAX in full (L9).
+        return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
         this.#ask = effect;

@@ -2,10 +2,12 @@ export * from './ballot.ts';
 export * from './claim.ts';
 export * from './constants.ts';
 export { claimOf } from './heartbeat.ts';
-export { nextDeadlineUs, startMember, stepMember } from './member.ts';
+export { nextDeadlineUs, stepMember } from './member.ts';
 export type * from './member.types.ts';
 export { leaseEndUs, voterCount, votesNeeded } from './quorum.ts';
+export type { RegisterRecord } from './record.ts';
 export { boundTo, type Register } from './register.ts';
+export { type FoundAtStart, type FoundRegister, NOTHING_FOUND, startMember } from './start.ts';
 export { currentLeaseEndUs } from './turn.ts';
 
 export {

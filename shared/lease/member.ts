@@ -10,10 +10,8 @@
  * The caller performs the effects in order, feeds fence outcomes back at once, and calls again no later than
  * nextDeadlineUs().
  */
-import { type Ballot, compareBallots, NO_BALLOT } from './ballot.ts';
-import { giveUpCandidacy, promote, raiseCandidacy, stand } from './candidate.ts';
-import type { Verdict } from './claim.ts';
-import { KAPPA, PROMISE_MAX_MS } from './constants.ts';
+import { hearVerdict, hearWitnessGrant, hearWitnessRefusal } from './answers.ts';
+import { giveUpCandidacy, stand } from './candidate.ts';
 import {
   abandonOpening,
   abandonOwnership,
@@ -27,44 +25,12 @@ import {
   startClosing,
   takeOwnership,
 } from './holder.ts';
-import type { MemberConfig, MemberEffect, MemberEvent, MemberState, PeerView } from './member.types.ts';
-import { FREE_REGISTER, release } from './register.ts';
-import { become, beginTurn, currentLeaseEndUs, downUs, endTurn, see, type Turn } from './turn.ts';
+import type { MemberEffect, MemberEvent, MemberState } from './member.types.ts';
+import { recordRegister } from './record.ts';
+import { release } from './register.ts';
+import { become, beginTurn, currentLeaseEndUs, downUs, endTurn, type Turn } from './turn.ts';
 import { hearClaim, hearRelease, hearTransfer } from './voter.ts';
-import { giveWitnessVoteBack, raiseOwnership, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
-
-const WITNESS_RETRY_MAX_US = 1_000_000;
-
-/** An agent that has just started: L9 keeps it from voting and standing for PROMISE_MAX. */
-export function startMember(config: MemberConfig, nowUs: number): MemberState {
-  const unknown: PeerView = {
-    voteUntilUs: Number.NEGATIVE_INFINITY,
-    unackedSinceUs: undefined,
-    lastSentUs: undefined,
-    verdict: undefined,
-    verdictAtUs: Number.NEGATIVE_INFINITY,
-    heardAtUs: Number.NEGATIVE_INFINITY,
-  };
-  const usedBefore = { counter: config.usedCounter, node: config.node };
-  return {
-    config,
-    // L10: what an earlier run granted or used is refused still, for both nodes may have started anew.
-    register: { ...FREE_REGISTER, highestGranted: usedBefore },
-    highestSeen: usedBefore,
-    peers: Object.fromEntries(config.peers.map((node) => [node, unknown])),
-    witness: {
-      voteUntilUs: Number.NEGATIVE_INFINITY,
-      asked: undefined,
-      nextAskUs: Number.NEGATIVE_INFINITY,
-      wantedSinceUs: undefined,
-      returning: false,
-      released: NO_BALLOT,
-      refusal: undefined,
-    },
-    seed: config.seed,
-    role: { name: 'initialize', untilUs: nowUs + PROMISE_MAX_MS * 1000 },
-  };
-}
+import { giveWitnessVoteBack, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
 
 /** `nowUs`: CLOCK_BOOTTIME in µs, never less than in the step before. */
 export function stepMember(
@@ -76,12 +42,18 @@ export function stepMember(
   endWhatHasRunOut(turn);
   apply(turn, event);
   pursue(turn);
+  recordRegister(turn);
   return { state: endTurn(turn), effects: turn.effects };
 }
 
 /** An owner whose fence has run out is none, whatever the event says that comes first after a pause. */
 function endWhatHasRunOut(turn: Turn): void {
   const { role, nowUs } = turn;
+  if (role.name === 'initialize' && nowUs >= role.untilUs) {
+    const standAtUs = nowUs + downUs(turn.config);
+    const backup = { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' } as const;
+    become(turn, backup, role.overBecause);
+  }
   if (role.name === 'active' && nowUs >= role.fenceExpiresAtUs) startClosing(turn, 'lease_ended', { kind: 'stay' });
   if (role.name === 'candidate' && !role.opening && nowUs >= role.untilUs) giveUpCandidacy(turn, 'votes_missing');
 }
@@ -149,82 +121,6 @@ function noteHeartbeatSent(turn: Turn, to: string, sentAtUs: number): void {
   if (turn.role.name === 'active') peer.unackedSinceUs ??= sentAtUs;
 }
 
-function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict: Verdict): void {
-  const peer = turn.peers[from];
-  if (peer === undefined) return;
-  const { role, nowUs } = turn;
-  peer.heardAtUs = nowUs;
-  peer.verdict = verdict;
-  peer.verdictAtUs = nowUs;
-  if (role.name !== 'candidate' && role.name !== 'active') return;
-  const standingSinceUs = role.name === 'active' ? role.standingSinceUs : role.sinceUs;
-  // A promise for an earlier candidacy has been released since.
-  if (sentAtUs < standingSinceUs) return;
-  if (verdict.kind === 'granted') {
-    const promiseMs = Math.min(verdict.promiseMs, PROMISE_MAX_MS);
-    peer.voteUntilUs = Math.max(peer.voteUntilUs, sentAtUs + KAPPA * promiseMs * 1000);
-    if (peer.unackedSinceUs !== undefined && sentAtUs >= peer.unackedSinceUs) {
-      const newer = peer.lastSentUs !== undefined && peer.lastSentUs > sentAtUs;
-      peer.unackedSinceUs = newer ? peer.lastSentUs : undefined;
-    }
-    promote(turn);
-    return;
-  }
-  see(turn, verdict.highest);
-  if (verdict.reason === 'lower_ballot') raise(turn, verdict.highest);
-}
-
-/** Someone has granted `highest`: go on above it (L10). */
-function raise(turn: Turn, highest: Ballot): void {
-  const { role, witness } = turn;
-  switch (role.name) {
-    case 'active':
-      if (compareBallots(role.ballot, highest) <= 0) raiseOwnership(turn);
-      return;
-    case 'candidate':
-      raiseCandidacy(turn);
-      witness.nextAskUs = Number.NEGATIVE_INFINITY;
-      return;
-    case 'backup':
-    case 'initialize':
-    case 'closing':
-    case 'leaving':
-    case 'stopped':
-      return;
-  }
-}
-
-function hearWitnessGrant(turn: Turn, ballot: Ballot, promiseMs: number, sentAtUs: number): void {
-  const { witness, nowUs } = turn;
-  // L6: what is no longer wanted goes back; a grant of what has been given back already counts for nothing.
-  if (witness.asked === undefined || compareBallots(ballot, witness.released) <= 0) {
-    turn.effects.push({ type: 'release-witness', ballot });
-    return;
-  }
-  const untilUs = sentAtUs + KAPPA * Math.min(promiseMs, PROMISE_MAX_MS) * 1000;
-  witness.voteUntilUs = Math.max(witness.voteUntilUs, untilUs);
-  witness.refusal = undefined;
-  if (witness.voteUntilUs > nowUs) promote(turn);
-}
-
-function hearWitnessRefusal(
-  turn: Turn,
-  refusal: { reason: string; remainingMs: number; highest: Ballot; holder: string | undefined },
-): void {
-  const { witness, nowUs } = turn;
-  see(turn, refusal.highest);
-  const remainingUs = refusal.remainingMs * 1000;
-  witness.refusal = { reason: refusal.reason, untilUs: nowUs + remainingUs, holder: refusal.holder };
-  if (refusal.reason === 'lower_ballot') {
-    if (turn.role.name === 'backup') witness.asked = undefined;
-    raise(turn, refusal.highest);
-    witness.nextAskUs = nowUs;
-    return;
-  }
-  const waitUs = remainingUs === 0 ? WITNESS_RETRY_MAX_US : remainingUs;
-  witness.nextAskUs = nowUs + Math.min(waitUs, WITNESS_RETRY_MAX_US);
-}
-
 /** What was not confirmed may have taken effect all the same: the fence counts as open until it is closed. */
 function fenceRefused(turn: Turn, reason: string): void {
   const { role } = turn;
@@ -270,15 +166,8 @@ function leave(turn: Turn): void {
 
 /** What the state wants done by now, whichever event brought it there. */
 function pursue(turn: Turn): void {
-  const { role, nowUs, config } = turn;
+  const { role, nowUs } = turn;
   switch (role.name) {
-    case 'initialize':
-      if (nowUs >= role.untilUs) {
-        const standAtUs = nowUs + downUs(config);
-        const backup = { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' } as const;
-        become(turn, backup, 'quarantine_over');
-      }
-      break;
     case 'backup':
       if (nowUs >= role.standAtUs) stand(turn, role.standBecause);
       break;
@@ -288,6 +177,7 @@ function pursue(turn: Turn): void {
     case 'leaving':
       if (nowUs >= role.untilUs) leave(turn);
       break;
+    case 'initialize':
     case 'candidate':
     case 'active':
     case 'stopped':

@@ -1,5 +1,6 @@
 import type { Ballot } from './ballot.ts';
 import type { Claim, Verdict } from './claim.ts';
+import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
 
 /** One group as one agent sees it. All times are µs on that agent's CLOCK_BOOTTIME, all lengths too unless named Ms. */
@@ -51,6 +52,7 @@ export type WitnessView = {
 export type Cause =
   | 'started'
   | 'quarantine_over'
+  | 'register_restored'
   | 'down_timer'
   | 'transferred'
   | 'released'
@@ -69,7 +71,7 @@ export type AfterClosing = { readonly kind: 'stay' } | { readonly kind: 'leave' 
 
 export type Role =
   /** L9: has started; neither acks nor stands until every promise of a former run has run out */
-  | { readonly name: 'initialize'; readonly untilUs: number }
+  | { readonly name: 'initialize'; readonly untilUs: number; readonly overBecause: Cause }
   | {
       readonly name: 'backup';
       readonly standAtUs: number;
@@ -111,6 +113,8 @@ export type Role =
 export type MemberState = {
   readonly config: MemberConfig;
   readonly register: Register;
+  /** the register as it was last written down (L9); undefined: not in this run, and nothing was found */
+  readonly recorded: RegisterRecord | undefined;
   /** for the choice of the next ballot only; no vote hangs on it */
   readonly highestSeen: Ballot;
   readonly peers: Readonly<Record<string, Readonly<PeerView>>>;
@@ -156,6 +160,8 @@ export type MemberEvent =
  * leaves only after the effects before it are done.
  */
 export type MemberEffect =
+  /** L9: written to `run_dir` before the effects after it are performed, and before any later heartbeat leaves */
+  | { readonly type: 'record-register'; readonly record: RegisterRecord }
   | { readonly type: 'send-verdict'; readonly to: string; readonly verdict: Verdict }
   | { readonly type: 'send-heartbeat' }
   | { readonly type: 'send-release'; readonly ballot: Ballot }

@@ -3,6 +3,7 @@ import { highestBallot, nextBallot } from './ballot.ts';
 import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
 import type { Cause, MemberConfig, MemberEffect, MemberState, PeerView, Role, WitnessView } from './member.types.ts';
 import { leaseEndUs, votesNeeded } from './quorum.ts';
+import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
 
 /** One step under way: a copy of the state to write on, and the effects so far. Never outlives its step. */
@@ -11,6 +12,7 @@ export type Turn = {
   readonly nowUs: number;
   readonly effects: MemberEffect[];
   register: Register;
+  recorded: RegisterRecord | undefined;
   highestSeen: Ballot;
   readonly peers: Record<string, PeerView>;
   readonly witness: WitnessView;
@@ -25,8 +27,8 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
 }
 
 export function endTurn(turn: Turn): MemberState {
-  const { config, register, highestSeen, peers, witness, seed, role } = turn;
-  return { config, register, highestSeen, peers, witness, seed, role };
+  const { config, register, recorded, highestSeen, peers, witness, seed, role } = turn;
+  return { config, register, recorded, highestSeen, peers, witness, seed, role };
 }
 
 /** The only way to change the role's name, so that every change is told with its cause. */

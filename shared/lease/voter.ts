@@ -3,7 +3,7 @@ import { giveUpCandidacy } from './candidate.ts';
 import type { Claim, Refusal, Verdict } from './claim.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
 import { startClosing } from './holder.ts';
-import { bind, release } from './register.ts';
+import { bind, boundTo, release } from './register.ts';
 import { downUs, promiseUs, see, type Turn } from './turn.ts';
 
 /** Another node's claim on the group: the voter's side of L1, L3, L4, L7, L8, L10 and L16. */
@@ -92,9 +92,13 @@ export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
 /** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */
 export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: string): void {
   see(turn, ballot);
-  if (!freeFrom(turn, from, ballot) || turn.role.name !== 'backup') return;
-  const standAtUs = to === turn.config.node ? turn.nowUs : turn.nowUs + downUs(turn.config);
-  turn.role = { ...turn.role, standAtUs, standBecause: 'transferred' };
+  freeFrom(turn, from, ballot);
+  const { role, register, config, nowUs } = turn;
+  // The promise may have run out before the invitation came; what is bound to someone else, or superseded, stays as it is.
+  const open = boundTo(register, nowUs) === undefined && compareBallots(ballot, register.highestGranted) >= 0;
+  if (!open || role.name !== 'backup') return;
+  const standAtUs = to === config.node ? nowUs : nowUs + downUs(config);
+  turn.role = { ...role, standAtUs, standBecause: 'transferred' };
 }
 
 function freeFrom(turn: Turn, from: string, ballot: Ballot): boolean {

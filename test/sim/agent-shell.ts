@@ -7,11 +7,13 @@
 import {
   type Claim,
   claimOf,
+  type FoundRegister,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
   type MemberState,
   nextDeadlineUs,
+  type RegisterRecord,
   startMember,
   stepMember,
 } from '@tiebreak/shared/lease';
@@ -69,6 +71,8 @@ export class AgentShell {
   troubles: AgentTroubles = NO_TROUBLES;
   state: MemberState | undefined;
   incarnation = 0;
+  /** How often the register was written down. */
+  records = 0;
   /** How often the witness was asked. */
   asks = 0;
   readonly #options: AgentOptions;
@@ -80,6 +84,9 @@ export class AgentShell {
   #sent = new Map<number, number>();
   #heard = new Map<string, { incarnation: number; sequences: Set<number> }>();
   #usedCounter = 0;
+  #runDir: RegisterRecord | undefined;
+  /** by the node's own clock; undefined: in this boot the agent has run */
+  #bootedAtUs: number | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -107,7 +114,7 @@ export class AgentShell {
     return this.clock.localUs(this.#options.around.schedule.nowUs);
   }
 
-  /** A new process: it clears what a former one left behind, and knows nothing but the ceiling of its ballots (L9, L10). */
+  /** A new process: it clears what a former one left behind, and knows what is in its directories (L9, L10). */
   start(configHash = this.#configHash): void {
     const { around, config } = this.#options;
     this.#configHash = configHash;
@@ -117,15 +124,38 @@ export class AgentShell {
     this.#sequence = 0;
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
-    this.state = startMember(started, this.localUs());
+    const register = this.#find();
+    this.state = startMember(started, this.localUs(), { register });
+    this.#bootedAtUs = undefined;
     this.#process.start();
-    this.#note(() => 'starts');
+    this.#note(() => `starts, and finds of its register: ${register.kind}`);
     this.#witness.start(this.incarnation);
     this.#beat(this.incarnation);
     this.#process.run();
   }
 
-  /** The process is gone with everything it knew; what is in the kernel stays. */
+  /** What the shell finds of a former run: in `run_dir`, and by the boot id in `state_dir` (L9). */
+  #find(): FoundRegister {
+    if (this.#runDir !== undefined) return { kind: 'recorded', record: this.#runDir };
+    if (this.#bootedAtUs !== undefined) return { kind: 'new_boot', uptimeUs: this.localUs() - this.#bootedAtUs };
+    return { kind: 'nothing' };
+  }
+
+  /** Someone empties `run_dir` while no process runs. */
+  loseRunDir(): void {
+    if (this.state === undefined) this.#runDir = undefined;
+  }
+
+  /** The host goes down and comes up: nothing stays but what is in `state_dir`. */
+  reboot(): void {
+    this.crash();
+    this.fence.close();
+    this.#runDir = undefined;
+    this.#bootedAtUs = this.localUs();
+    this.#note(() => 'reboots');
+  }
+
+  /** The process is gone with everything it knew; what is in the kernel and in `run_dir` stays. */
   crash(): void {
     if (this.state === undefined) return;
     this.#note(() => 'crashes');
@@ -205,6 +235,10 @@ export class AgentShell {
         return;
       case 'close-fence':
         this.#closeFence();
+        return;
+      case 'record-register':
+        this.#runDir = effect.record;
+        this.records++;
         return;
       case 'send-verdict':
         if (answering === undefined) throw new Error('a verdict without a claim');

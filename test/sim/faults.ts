@@ -59,6 +59,20 @@ const crash: Fault = (world, random) => {
   world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
 };
 
+const reboot: Fault = (world, random) => {
+  const agent = world.agent(random.pick(NODES));
+  agent.reboot();
+  world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
+};
+
+/** Without `RuntimeDirectoryPreserve=yes`, or by hand: `run_dir` is empty at the next start in the same boot. */
+const crashWithoutRunDir: Fault = (world, random) => {
+  const agent = world.agent(random.pick(NODES));
+  agent.crash();
+  agent.loseRunDir();
+  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
+};
+
 const stop: Fault = (world, random) => {
   const agent = world.agent(random.pick(NODES));
   world.note(() => `${agent.node} is asked to stop`);
@@ -107,7 +121,16 @@ const spoof: Fault = (world, random) => {
 
 const replay: Fault = (world) => world.replay();
 
-export const SINGLE_FAULTS: readonly Fault[] = [cutPeers, cutWitness, isolate, freeze, crash, restartWitness, spoof];
+export const SINGLE_FAULTS: readonly Fault[] = [
+  cutPeers,
+  cutWitness,
+  isolate,
+  freeze,
+  crash,
+  reboot,
+  restartWitness,
+  spoof,
+];
 export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, restartWitness];
 
 const ALL: readonly Fault[] = [
@@ -118,6 +141,9 @@ const ALL: readonly Fault[] = [
   freeze,
   freeze,
   crash,
+  crash,
+  crashWithoutRunDir,
+  reboot,
   stop,
   restartWitness,
   degrade,

@@ -99,6 +99,7 @@ export class Monitor {
     const { name } = state.role;
     if (name === 'active' || name === 'closing' || name === 'candidate')
       this.violated('an owner granted', `${agent.node} as ${name}`);
+    if (name === 'initialize') this.violated('voted in quarantine', agent.node);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
@@ -156,8 +157,8 @@ export class Monitor {
     const { state, clock } = voter;
     // A process that is gone gives nothing, and its successor begins with the quarantine.
     if (state === undefined || state.role.name === 'stopped') return Number.POSITIVE_INFINITY;
-    if (state.role.name === 'initialize') return clock.realUs(state.role.untilUs);
     const bound = boundTo(state.register, voter.localUs());
-    return bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;
+    const boundUntilUs = bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;
+    return state.role.name === 'initialize' ? Math.max(boundUntilUs, clock.realUs(state.role.untilUs)) : boundUntilUs;
   }
 }

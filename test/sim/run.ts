@@ -43,6 +43,7 @@ const ignored = values['only-overlaps']
       'belief exceeds the register',
       'register changed its holder',
       'an owner granted',
+      'voted in quarantine',
       'released before the fence was closed',
       'ballots do not grow',
       'ticks do not settle',

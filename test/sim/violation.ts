@@ -5,6 +5,7 @@ export type Rule =
   | 'belief exceeds the register'
   | 'register changed its holder'
   | 'an owner granted'
+  | 'voted in quarantine'
   | 'released before the fence was closed'
   | 'ballots do not grow'
   | 'ticks do not settle'

@@ -1,6 +1,7 @@
 import {
   type Ballot,
   type Claim,
+  type FoundAtStart,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -41,8 +42,8 @@ export class Machine {
   };
   effects: MemberEffect[] = [];
 
-  constructor(config: Partial<MemberConfig> = {}) {
-    this.state = startMember({ ...CONFIG, ...config }, this.nowUs);
+  constructor(config: Partial<MemberConfig> = {}, found?: FoundAtStart) {
+    this.state = startMember({ ...CONFIG, ...config }, this.nowUs, found);
   }
 
   get role(): MemberState['role']['name'] {

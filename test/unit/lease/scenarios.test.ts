@@ -86,9 +86,20 @@ describe('the owner dies', () => {
     expect(witnessHolder(world)).toBe('b');
   });
 
-  test('it comes back as backup, votes after its quarantine, and the witness’s vote goes back (L9, L12)', () => {
+  test('it comes back knowing its vote, votes at once, and the witness’s vote goes back (L9, L12)', () => {
     const world = settled();
     world.a.crash();
+    world.runFor(5 * SECOND_US);
+    world.a.start();
+    world.runFor(2 * SECOND_US);
+    expect([world.owner, world.role('a'), witnessHolder(world)]).toEqual(['b', 'backup', undefined]);
+    expect(world.monitor.moves).toBe(1);
+  });
+
+  test('it comes back knowing nothing, and votes after its quarantine (L9, L12)', () => {
+    const world = settled();
+    world.a.crash();
+    world.a.loseRunDir();
     world.runFor(5 * SECOND_US);
     world.a.start();
     world.runFor(9 * SECOND_US);
@@ -97,6 +108,16 @@ describe('the owner dies', () => {
     world.runFor(2 * SECOND_US);
     expect([world.owner, world.role('a'), witnessHolder(world)]).toEqual(['b', 'backup', undefined]);
     expect(world.monitor.moves).toBe(1);
+  });
+
+  test('its peer restarts while the witness is away: the owner does not lose its vote (L9)', () => {
+    const world = settled();
+    world.cutBoth('a', 'w');
+    world.cutBoth('b', 'w');
+    world.b.crash();
+    world.runFor(INTERVAL_US / 2);
+    world.b.start();
+    expect(world.runUntil(() => world.owner !== 'a', 20 * SECOND_US, 1000)).toBeUndefined();
   });
 
   test('without the witness nobody follows it (safe)', () => {

@@ -71,6 +71,22 @@ describe('voter', () => {
     expect(machine.ballot).toEqual({ counter: 6, node: 'b' });
   });
 
+  test('an invitation is followed at once also when the promise has run out before it came (L5)', () => {
+    const machine = backup();
+    machine.pass(PROMISE_US);
+    machine.step({ type: 'transfer', from: 'a', ballot: A5, to: 'b' });
+    expect(machine.role).toBe('candidate');
+  });
+
+  test('an invitation of someone superseded, or while the vote is bound to another node, is not (L5)', () => {
+    const machine = backup();
+    machine.step({ type: 'transfer', from: 'a', ballot: { counter: 4, node: 'a' }, to: 'b' });
+    expect(machine.role).toBe('backup');
+    machine.pass(PROMISE_US);
+    machine.step({ type: 'transfer', from: 'a', ballot: { counter: 4, node: 'a' }, to: 'b' });
+    expect(machine.role).toBe('backup');
+  });
+
   test('a RELEASE by anyone else, or of an earlier ballot, frees nothing (L5)', () => {
     const machine = backup();
     machine.step({ type: 'release', from: 'c', ballot: { counter: 9, node: 'c' } });

@@ -1,0 +1,77 @@
+import { NO_BALLOT } from './ballot.ts';
+import { PROMISE_MAX_MS } from './constants.ts';
+import type { MemberConfig, MemberState, PeerView, Role } from './member.types.ts';
+import { type RegisterRecord, restoreRegister } from './record.ts';
+import { FREE_REGISTER } from './register.ts';
+
+/** What the shell has found of the register that a former run left behind (L9). */
+export type FoundRegister =
+  /** `run_dir` holds it, and it was written in this boot */
+  | { readonly kind: 'recorded'; readonly record: RegisterRecord }
+  /** `state_dir` proves that the agent has not run in this boot */
+  | { readonly kind: 'new_boot'; readonly uptimeUs: number }
+  /** the agent has run in this boot, or may have */
+  | { readonly kind: 'nothing' };
+
+export type FoundAtStart = { readonly register: FoundRegister };
+
+export const NOTHING_FOUND: FoundAtStart = { register: { kind: 'nothing' } };
+
+/**
+ * An agent that has just started (L9). To be called once the left-overs of a former run are cleared, above all once its
+ * fence is closed: a recorded candidacy or ownership of this node itself counts as ended.
+ *
+ * A recorded register binds on as it did before the restart, so that its holder, and nobody else, is acknowledged at once:
+ * at the recorded ballot or a higher one, for a register binds a node, whose sessions let only its latest incarnation
+ * speak. Without a record the agent neither acks nor stands until everything that it may have promised has run out.
+ */
+export function startMember(config: MemberConfig, nowUs: number, found = NOTHING_FOUND): MemberState {
+  const unknown: PeerView = {
+    voteUntilUs: Number.NEGATIVE_INFINITY,
+    unackedSinceUs: undefined,
+    lastSentUs: undefined,
+    verdict: undefined,
+    verdictAtUs: Number.NEGATIVE_INFINITY,
+    heardAtUs: Number.NEGATIVE_INFINITY,
+  };
+  const usedBefore = { counter: config.usedCounter, node: config.node };
+  const recorded = found.register.kind === 'recorded' ? found.register.record : undefined;
+  return {
+    config,
+    // L10: without a record, what an earlier run granted or used is refused still, for both nodes may have started anew.
+    register:
+      recorded === undefined
+        ? { ...FREE_REGISTER, highestGranted: usedBefore }
+        : restoreRegister(recorded, config.node),
+    recorded,
+    highestSeen: usedBefore,
+    peers: Object.fromEntries(config.peers.map((node) => [node, unknown])),
+    witness: {
+      voteUntilUs: Number.NEGATIVE_INFINITY,
+      asked: undefined,
+      nextAskUs: Number.NEGATIVE_INFINITY,
+      wantedSinceUs: undefined,
+      returning: false,
+      released: NO_BALLOT,
+      refusal: undefined,
+    },
+    seed: config.seed,
+    role: firstRole(found.register, nowUs),
+  };
+}
+
+function firstRole(found: FoundRegister, nowUs: number): Role {
+  const promiseMaxUs = PROMISE_MAX_MS * 1000;
+  switch (found.kind) {
+    case 'recorded':
+      return { name: 'initialize', untilUs: nowUs, overBecause: 'register_restored' };
+    case 'new_boot':
+      return {
+        name: 'initialize',
+        untilUs: nowUs + Math.max(0, promiseMaxUs - found.uptimeUs),
+        overBecause: 'quarantine_over',
+      };
+    case 'nothing':
+      return { name: 'initialize', untilUs: nowUs + promiseMaxUs, overBecause: 'quarantine_over' };
+  }
+}

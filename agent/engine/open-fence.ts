@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { GroupConfig, LeaseGroupConfig } from '../config/index.ts';
 import { type Fence, installFence } from '../kernel/fence/index.ts';
 import type { Link, Rtnetlink } from '../kernel/index.ts';
@@ -18,7 +17,7 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
     interfaces: fencedInterfaces(links),
     sideband: groups.map((group) => ({
       port: group.sidebandPort,
-      peers: group.peers.flatMap(({ addresses }) => addresses.filter((address) => !isIPv6(address))),
+      peers: group.peers.flatMap(({ addresses }) => addresses),
     })),
   });
   if (!installed.ok) throw new StartFailure(`no fence, so no lease: ${installed.text}`);

@@ -103,11 +103,15 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(text)).toEqual([`edge.toml:16:1  group[0].virtual_router[0].${keyOf(line)}: ${message}`]);
   });
 
-  it('IPv6 in mode "lease"; in mode "vrrp" it is there', () => {
-    expect(problemsOf(edit(PAIR, '192.0.2.100/24', 'fe80::1/64'))).toEqual([
-      'edge.toml:16:14  group[0].virtual_router[0].addresses[0]: an IPv6 address in mode "lease" is not supported yet; use IPv4, or mode = "vrrp"',
+  it('the same link-local address on two links in two lease groups; in one group it is there', () => {
+    const router = (device: string) =>
+      `[[group.virtual_router]]\ninterface = "${device}"\nvirtual_router_id = 33\naddresses = ["fe80::1/64"]\n`;
+    const first = PAIR.slice(0, PAIR.indexOf('[[group.virtual_router]]'));
+    const second = first.slice(first.indexOf('[[group]]')).replace('"edge"', '"core"');
+    expect(problemsOf(`${first}${router('eth0')}${router('eth1')}`)).toEqual([]);
+    expect(problemsOf(`${first}${router('eth0')}${second}${router('eth1')}`)).toEqual([
+      'edge.toml:25:14  group[1].virtual_router[0].addresses[0]: fe80::1 in two groups (line 16) is not supported yet; give each group a link-local address of its own',
     ]);
-    expect(problemsOf(edit(PLAIN, '192.0.2.100/24', 'fe80::1/64'))).toEqual([]);
   });
 
   it('a group of three', () => {

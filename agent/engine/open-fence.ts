@@ -12,6 +12,7 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
       id: group.id,
       addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
       virtualRouters: group.virtualRouters,
+      gatewayInterfaces: gatewayInterfaces(group),
       intervalUs: group.intervalUs,
     })),
     interfaces: fencedInterfaces(links),
@@ -27,6 +28,11 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
     log.warn({ fence: fence.level }, text);
   }
   return fence;
+}
+
+function gatewayInterfaces({ gateway, virtualRouters }: GroupConfig): string[] {
+  if (!gateway) return [];
+  return [...new Set(virtualRouters.flatMap((router) => router.addresses.map((address) => address.interface)))];
 }
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */

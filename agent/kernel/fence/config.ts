@@ -20,6 +20,11 @@ export interface FencedGroup {
    */
   readonly addresses: readonly string[];
   readonly virtualRouters: readonly FencedRouter[];
+  /**
+   * Interfaces on which other hosts use the group's addresses as their router: while it is closed, nothing that comes in
+   * there is forwarded. Groups may share one: then any of them that is open lets it through.
+   */
+  readonly gatewayInterfaces: readonly string[];
   /** The advertisement interval in microseconds. */
   readonly intervalUs: number;
 }
@@ -75,7 +80,9 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
   const ids = new Set<number>();
   const groupOfAddress = new Map<string, number>();
   const groupOfRouter = new Map<string, number>();
-  for (const { id, addresses, virtualRouters } of groups) {
+  for (const { id, addresses, virtualRouters, gatewayInterfaces } of groups) {
+    const stranger = gatewayInterfaces.find((name) => !interfaces.has(name));
+    if (stranger !== undefined) return `interface ${stranger} of group ${id} is not among the fenced interfaces`;
     if (!Number.isInteger(id) || id < 1 || id > GROUP_ID_MAX) return `group id ${id} is outside 1..${GROUP_ID_MAX}`;
     if (ids.has(id)) return `group id ${id} is used twice`;
     ids.add(id);

@@ -29,6 +29,11 @@ export function advertisingSet(interfaceName: string, family: AddressFamily): st
   return `advertising${family === 'ipv4' ? 4 : 6}_${label(interfaceName)}`;
 }
 
+/** The dynamic set of interfaces on which a group's host is other hosts' router now. One a group: they may share one. */
+export function gatewaySet(group: FencedGroup): string {
+  return `gateway_g${group.id}`;
+}
+
 /**
  * How a table knows IPv6 addresses: `inet` by the header's fields, `netdev` by the target of a neighbour solicitation or
  * advertisement, for which nft 1.0.6 has no name: the 128 bits after the first eight bytes of ICMPv6 (RFC 4861
@@ -59,6 +64,8 @@ export interface TableDuties {
   /** It holds back VRRP advertisements. */
   readonly advertisements: boolean;
   readonly ipv6Keys: Ipv6Keys;
+  /** It holds back what would be forwarded. */
+  readonly forwarding: boolean;
 }
 
 /**
@@ -78,7 +85,13 @@ export function leaseChains(config: RulesetConfig, duties: TableDuties): string[
   ];
 }
 
-const SELF_TEST: FencedGroup = { id: SELF_TEST_GROUP, addresses: [], virtualRouters: [], intervalUs: 0 };
+const SELF_TEST: FencedGroup = {
+  id: SELF_TEST_GROUP,
+  addresses: [],
+  virtualRouters: [],
+  gatewayInterfaces: [],
+  intervalUs: 0,
+};
 
 function lifetimesMs(group: FencedGroup, kernelTickUs: number): readonly number[] {
   return group.id === SELF_TEST_GROUP ? [selfTestLifetimeMs(kernelTickUs)] : lifetimeLadderMs(kernelTickUs);
@@ -86,6 +99,7 @@ function lifetimesMs(group: FencedGroup, kernelTickUs: number): readonly number[
 
 function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
   const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const gateways = config.groups.filter((group) => group.gatewayInterfaces.length > 0);
   const advertising = new Set(routers.map((router) => advertisingSet(router.interface, router.family)));
   return [
     `set armed { typeof ${SENTINEL}; ${DYNAMIC}; }`,
@@ -93,10 +107,12 @@ function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
     `set owned4 { type ipv4_addr; ${DYNAMIC}; }`,
     `set owned6 { ${ipv6SetType(duties.ipv6Keys)}; ${DYNAMIC}; }`,
     ...(duties.advertisements ? [...advertising].map((name) => `set ${name} { typeof @th,8,8; ${DYNAMIC}; }`) : []),
+    ...(duties.forwarding ? gateways.map((group) => `set ${gatewaySet(group)} { type ifname; ${DYNAMIC}; }`) : []),
   ];
 }
 
-function leasedElements({ addresses, virtualRouters }: FencedGroup, duties: TableDuties): LeasedElement[] {
+function leasedElements(group: FencedGroup, duties: TableDuties): LeasedElement[] {
+  const { addresses, virtualRouters, gatewayInterfaces } = group;
   const advertising = ({ interface: name, family, virtualRouterId }: FencedRouter) => ({
     set: advertisingSet(name, family),
     key: String(virtualRouterId),
@@ -107,6 +123,7 @@ function leasedElements({ addresses, virtualRouters }: FencedGroup, duties: Tabl
     ...addressesOf(addresses, 'ipv4').map((address) => ({ set: 'owned4', key: address })),
     ...addressesOf(addresses, 'ipv6').map((address) => ({ set: 'owned6', key: ipv6Key(address, duties.ipv6Keys) })),
     ...(duties.advertisements ? virtualRouters.map(advertising) : []),
+    ...(duties.forwarding ? gatewayInterfaces.map((name) => ({ set: gatewaySet(group), key: `"${name}"` })) : []),
   ];
 }
 

@@ -3,6 +3,7 @@ import { addressesOf, assertSecret, type RulesetConfig, type SidebandPort } from
 import {
   advertisingSet,
   chain,
+  gatewaySet,
   type Ipv6Keys,
   ipv6Key,
   ipv6SetType,
@@ -56,7 +57,12 @@ function removal(families: readonly string[]): string[] {
 function netdevTable(config: RulesetConfig): string[] {
   return [
     ...virtualAddressSets(config, 'target'),
-    ...leaseChains(config, { nextPort: HANDED_ON_PORT, advertisements: config.egress, ipv6Keys: 'target' }),
+    ...leaseChains(config, {
+      nextPort: HANDED_ON_PORT,
+      advertisements: config.egress,
+      ipv6Keys: 'target',
+      forwarding: false,
+    }),
     ...chain('lo_in', [
       `type filter hook ingress device "lo" priority ${PRIORITY}`,
       `ip daddr 127.0.0.1 udp dport ${LEASE_PORT} goto lease`,
@@ -112,7 +118,12 @@ function inetTable(config: RulesetConfig): string[] {
     ...virtualAddressSets(config, 'header'),
     'set sideband_rate4 { type ipv4_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
     'set sideband_rate6 { type ipv6_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
-    ...leaseChains(config, { nextPort: CONFIRMED_PORT, advertisements: !egress, ipv6Keys: 'header' }),
+    ...leaseChains(config, {
+      nextPort: CONFIRMED_PORT,
+      advertisements: !egress,
+      ipv6Keys: 'header',
+      forwarding: true,
+    }),
     ...chain('pre', [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
       `iif lo ip daddr 127.0.0.1 udp dport ${HANDED_ON_PORT} goto lease`,
@@ -122,6 +133,7 @@ function inetTable(config: RulesetConfig): string[] {
       'ip daddr @vip4 fib daddr type local ip daddr != @owned4 drop',
       'ip6 daddr @vip6 fib daddr type local ip6 daddr != @owned6 drop',
     ]),
+    ...forwardChain(config),
     ...sidebandChains(config.sideband),
     ...chain('in', [
       `type filter hook input priority ${PRIORITY}; policy accept;`,
@@ -141,6 +153,18 @@ function inetTable(config: RulesetConfig): string[] {
       ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
   ];
+}
+
+/** A client that missed the new owner's announcement sends its frames here still: forwarded, they would hide the move. */
+function forwardChain(config: RulesetConfig): string[] {
+  const names = new Set(config.groups.flatMap((group) => group.gatewayInterfaces));
+  if (names.size === 0) return [];
+  const rules = [...names].map((name) => {
+    const groups = config.groups.filter((group) => group.gatewayInterfaces.includes(name));
+    const closed = groups.map((group) => `iifname != @${gatewaySet(group)}`);
+    return `iifname "${name}" ${closed.join(' ')} drop`;
+  });
+  return chain('through', [`type filter hook forward priority ${PRIORITY}; policy accept;`, ...rules]);
 }
 
 /**

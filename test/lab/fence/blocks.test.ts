@@ -40,6 +40,7 @@ function options(egress: boolean): FenceOptions {
         id: GROUP,
         addresses: [VIRTUAL_ADDRESS],
         virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: ROUTER_ID }],
+        gatewayInterfaces: [],
         intervalUs: 250_000,
       },
     ],

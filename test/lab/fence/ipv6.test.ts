@@ -52,6 +52,7 @@ const options = (egress: boolean): FenceOptions => ({
         { interface: 'eth0', family: 'ipv4', virtualRouterId: OTHER_ROUTER_ID },
         { interface: 'eth0', family: 'ipv6', virtualRouterId: ROUTER_ID },
       ],
+      gatewayInterfaces: [],
       intervalUs: 250_000,
     },
   ],

@@ -23,6 +23,7 @@ const options: FenceOptions = {
       id: GROUP,
       addresses: [VIRTUAL_ADDRESS],
       virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 33 }],
+      gatewayInterfaces: [],
       intervalUs: 50_000,
     },
   ],

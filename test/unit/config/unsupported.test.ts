@@ -10,7 +10,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
     'preempt = true in mode "lease" is not supported yet; leave it out: a node that returns does not take the group back',
   ],
   ['preempt_delay = "1s"', 'preempt_delay in mode "lease" is not supported yet; leave it out'],
-  ['gateway = true', 'gateway = true is not supported yet; leave it out'],
   [
     'check = [{ name = "nginx", http = "http://127.0.0.1/healthz?full" }]',
     '[[group.check]] is not supported yet; leave it out',
@@ -121,13 +120,20 @@ describe('what is not built yet is refused, never ignored', () => {
     ]);
   });
 
+  it('gateway = true in mode "vrrp"; in mode "lease" it is there', () => {
+    expect(problemsOf(edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\ngateway = true'))).toEqual([
+      'edge.toml:6:1  group[0].gateway: gateway = true in mode "vrrp" is not supported yet; leave it out',
+    ]);
+    expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
+  });
+
   it('preemption in mode "vrrp" is there', () => {
     const text = edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\npreempt = true\npreempt_delay = "30s"');
     expect(problemsOf(text)).toEqual([]);
   });
 
   it('even when the file has other mistakes', () => {
-    const text = edit(PAIR, 'name = "edge"', 'name = 7\ngateway = true');
+    const text = edit(PAIR, 'name = "edge"', 'name = 7\nbias_promise = "60s"');
     expect(problemsOf(text)).toHaveLength(2);
   });
 

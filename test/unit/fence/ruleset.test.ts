@@ -19,9 +19,10 @@ const config: RulesetConfig = {
         { interface: 'eth0', family: 'ipv4', virtualRouterId: 51 },
         { interface: 'eth0', family: 'ipv6', virtualRouterId: 52 },
       ],
+      gatewayInterfaces: [],
       intervalUs: 100_000,
     },
-    { id: 34, addresses: ['10.77.0.102'], virtualRouters: [], intervalUs: 1_000_000 },
+    { id: 34, addresses: ['10.77.0.102'], virtualRouters: [], gatewayInterfaces: [], intervalUs: 1_000_000 },
   ],
   interfaces: ['eth0', 'eth1'],
   sideband: [
@@ -64,7 +65,10 @@ describe('the ruleset', () => {
 
   it('leads from rule to rule only by success where a group has too many addresses for one', () => {
     const addresses = Array.from({ length: 30 }, (_, index) => `192.0.2.${index + 1}`);
-    const text = fenceRuleset({ ...config, groups: [{ id: 1, addresses, virtualRouters: [], intervalUs: 1e6 }] });
+    const text = fenceRuleset({
+      ...config,
+      groups: [{ id: 1, addresses, virtualRouters: [], gatewayInterfaces: [], intervalUs: 1e6 }],
+    });
     const [first, ...others] = rulesOf('g1_512ms', text);
     expect(first).toMatch(/goto g1_512ms_19$/);
     expect(others).toEqual(['drop']);
@@ -171,6 +175,7 @@ describe('a configuration that the fence cannot enforce is refused', () => {
     id: 1,
     addresses: ['192.0.2.100'],
     virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 1 }],
+    gatewayInterfaces: [],
     intervalUs: 1e6,
   } as const;
   const good: FenceConfig = { groups: [group], interfaces: ['eth0'], sideband: [] };

@@ -23,7 +23,7 @@ export function build(file: File): Config {
 
 function buildGroup(table: GroupTable, id: number): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
-  const base = { id, name: table.name, virtualRouters };
+  const base = { id, name: table.name, virtualRouters, gateway: table.gateway };
   if (table.mode === 'vrrp') {
     return { ...base, mode: 'vrrp', preempt: table.preempt, preemptDelayUs: table.preempt_delay };
   }

@@ -36,6 +36,8 @@ type GroupBase = {
   readonly name: string;
   /** At least one. */
   readonly virtualRouters: readonly VirtualRouterConfig[];
+  /** The addresses are other hosts' router. */
+  readonly gateway: boolean;
 };
 
 /** One owner, decided by votes. */

@@ -37,7 +37,12 @@ const IN_GROUP: readonly Unsupported[] = [
     what: () => 'preempt_delay in mode "lease"',
     hint: 'leave it out',
   },
-  { key: 'gateway', when: (value) => value === true, what: () => 'gateway = true', hint: 'leave it out' },
+  {
+    key: 'gateway',
+    when: (value, mode) => value === true && mode === 'vrrp',
+    what: () => 'gateway = true in mode "vrrp"',
+    hint: 'leave it out',
+  },
   { key: 'check', when: notEmpty, what: () => '[[group.check]]', hint: 'leave it out' },
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
@@ -59,10 +64,7 @@ export function unsupportedFindings(source: Source): Finding[] {
       ...(mode === 'lease' ? largerGroup(group, path, source) : []),
       ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
         const routerPath: Path = [...path, 'virtual_router', routerIndex];
-        return [
-          ...tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source),
-          ...(mode === 'lease' ? leasedIpv6(router, routerPath, source) : []),
-        ];
+        return tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source);
       }),
     ];
   });
@@ -80,21 +82,6 @@ function largerGroup(group: Fields, path: Path, source: Source): Finding[] {
   if (!Array.isArray(group.peers) || group.peers.length < 2) return [];
   const peer = [...path, 'peers', 1];
   return [at(source.valueAt(peer), peer, 'a group of more than two nodes is not supported yet', 'name one peer')];
-}
-
-/** Shown at the first one only: the others need no other remedy. */
-function leasedIpv6(router: Fields, path: Path, source: Source): Finding[] {
-  const addresses = Array.isArray(router.addresses) ? router.addresses : [];
-  const index = addresses.findIndex((entry) => addressText(entry).includes(':'));
-  if (index === -1) return [];
-  const address = [...path, 'addresses', index];
-  const message = 'an IPv6 address in mode "lease" is not supported yet';
-  return [at(source.valueAt(address), address, message, 'use IPv4, or mode = "vrrp"')];
-}
-
-function addressText(entry: unknown): string {
-  if (typeof entry === 'string') return entry;
-  return isFields(entry) && typeof entry.address === 'string' ? entry.address : '';
 }
 
 type Fields = { readonly [key: string]: unknown };

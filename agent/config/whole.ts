@@ -15,6 +15,7 @@ export function wholeFindings(
   return [
     ...repeatedNames(groups, source),
     ...repeatedRouters(groups, source),
+    ...sharedLinkLocals(groups, source),
     ...movingPaths(groups, witness, source),
     ...sharedLinks(groups, source),
     ...missingWitness(groups, source),
@@ -62,6 +63,18 @@ function repeatedRouters(groups: readonly CheckedGroup[], source: Source): Findi
     return at(source.valueAt(item.path), item.path, `${item.address} is already a virtual address in line ${line}`);
   });
   return [...identities, ...addresses];
+}
+
+/** The fence holds an address back on every interface, so two lease groups cannot have the same one on different links. */
+function sharedLinkLocals(groups: readonly CheckedGroup[], source: Source): Finding[] {
+  const leased = groups
+    .filter((group) => group.table.mode === 'lease')
+    .flatMap((group) => virtualAddresses(group.routers).map((address) => ({ ...address, group })));
+  return repeated(leased, ({ address }) => address).flatMap(({ item, first }) => {
+    if (item.group === first.group || item.key === first.key) return [];
+    const message = `${item.address} in two groups (line ${source.valueAt(first.path).line}) is not supported yet`;
+    return [at(source.valueAt(item.path), item.path, message, 'give each group a link-local address of its own')];
+  });
 }
 
 function virtualAddresses(routers: readonly CheckedRouter[]): { path: Path; address: string; key: string }[] {

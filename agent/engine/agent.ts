@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { PROMISE_MAX_MS } from '@tiebreak/shared/lease';
-import { skewTimeUs } from '@tiebreak/shared/vrrp';
+import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
 import { type Health, type Status, startApi } from '../api/index.ts';
 import {
   type Config,
@@ -275,6 +275,9 @@ function hearingPeersOnly(group: LeaseGroup, log: Logger): Hearing {
       group.advertised(heard);
       return;
     }
+    // Multicast over IPv6 speaks from a link-local address (RFC 9568 section 5.1.2.1), and peers are configured by others:
+    // it starts no timer, which heartbeats do (L4), and it alarms an owner only, who should hear nobody.
+    if (heard.source.length === 16 && isLinkLocal(heard.source) && group.state.role.name !== 'active') return;
     const text = `${group.name}: ${source} advertises our virtual router ${virtualRouterId} and is no configured peer. It changes nothing here, but two owners may be on the wire; if it is a peer by another address, add that to its addresses in peers`;
     complaints.warn('stranger', { group: group.name, source, virtual_router_id: virtualRouterId }, text);
   };

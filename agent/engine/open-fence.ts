@@ -1,4 +1,3 @@
-import { isIPv6 } from 'node:net';
 import type { GroupConfig, LeaseGroupConfig } from '../config/index.ts';
 import { type Fence, installFence } from '../kernel/fence/index.ts';
 import type { Link, Rtnetlink } from '../kernel/index.ts';
@@ -8,12 +7,12 @@ import { bytesOf } from './virtual-router.ts';
 
 /** Puts the fence up, closed, in place of what a former run left. Throws StartFailure: without a fence there is no lease. */
 export function openFence(groups: readonly LeaseGroupConfig[], links: readonly Link[], log: Logger): Fence {
-  refuseIpv6Peers(groups);
   const installed = installFence({
     groups: groups.map((group) => ({
       id: group.id,
       addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
       virtualRouters: group.virtualRouters,
+      gatewayInterfaces: gatewayInterfaces(group),
       intervalUs: group.intervalUs,
     })),
     interfaces: fencedInterfaces(links),
@@ -31,13 +30,9 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
   return fence;
 }
 
-/** The fence lets sideband datagrams in by IPv4 address only: an IPv6 path would be silent for ever. */
-function refuseIpv6Peers(groups: readonly LeaseGroupConfig[]): void {
-  for (const { name, peers } of groups) {
-    const address = peers.flatMap(({ addresses }) => addresses).find((candidate) => isIPv6(candidate));
-    if (address === undefined) continue;
-    throw new StartFailure(`group ${name}: a peer by IPv6 (${address}) is not supported yet; give its IPv4 address`);
-  }
+function gatewayInterfaces({ gateway, virtualRouters }: GroupConfig): string[] {
+  if (!gateway) return [];
+  return [...new Set(virtualRouters.flatMap((router) => router.addresses.map((address) => address.interface)))];
 }
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */

@@ -161,6 +161,15 @@ describe('the fence of a running agent', () => {
   });
 });
 
+describe('gateway = true', () => {
+  test('holds back what would be forwarded in on the interface of the addresses', async () => {
+    writeFileSync(join(folder, 'tiebreak.toml'), configuration({ 'name = "edge"': 'name = "edge"\ngateway = true' }));
+    await runningAgent();
+    const table = await topology.inside('a', 'nft', ['list', 'table', 'inet', 'tiebreak']);
+    expect(table).toContain('iifname "eth0" iifname != @gateway_g1 drop');
+  });
+});
+
 describe('the end of an agent', () => {
   test('SIGTERM leaves nothing behind', async () => {
     const agent = await runningAgent();

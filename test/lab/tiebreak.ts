@@ -111,7 +111,11 @@ export class TiebreakAgent implements Agent {
 export type TiebreakSystem = System & { readonly agents: Readonly<Record<HostName, TiebreakAgent>> };
 
 /** Two agents and their witness, which runs when this returns; the agents are not started yet. */
-export async function tiebreakSystem(topology: Topology, scenario: Scenario): Promise<TiebreakSystem> {
+export async function tiebreakSystem(
+  topology: Topology,
+  scenario: Scenario,
+  options: VirtualRouterOptions = VIRTUAL_ROUTER_DEFAULTS,
+): Promise<TiebreakSystem> {
   const witness = await LocalWitness.create(topology);
   await witness.createCluster(CLUSTER);
   const folder = topology.folderOf('secrets');
@@ -121,7 +125,7 @@ export async function tiebreakSystem(topology: Topology, scenario: Scenario): Pr
     const tokenFile = join(folder, `${host}.token`);
     writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
     const lease = { witnessUrl: witness.url, tokenFile, keyFile };
-    return new TiebreakAgent(topology, host, scenario, VIRTUAL_ROUTER_DEFAULTS, lease);
+    return new TiebreakAgent(topology, host, scenario, options, lease);
   };
   const agents = { a: await agentOf('a'), b: await agentOf('b') };
   return {
@@ -199,7 +203,7 @@ export function tiebreakConfiguration(
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [
           `key_file = "${lease.keyFile}"`,
-          `peers = [{ node = "${peer}", addresses = ["${hosts[peer].lan}", "${hosts[peer].uplink}"] }]`,
+          `peers = [{ node = "${peer}", addresses = ["${peerOnLan}", "${hosts[peer].uplink}"] }]`,
         ]),
     '[[group.virtual_router]]',
     `interface = "${lanInterface}"`,

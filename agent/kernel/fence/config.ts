@@ -1,9 +1,11 @@
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import { type AddressFamily, isLinkLocal, parseAddress } from '@tiebreak/shared/vrrp';
 import { GROUP_ID_MAX, SECRET_BYTES } from './lease-packet.ts';
 
 /** What the fence must know of a virtual router: by which advertisements others would take this host for the owner. */
 export interface FencedRouter {
   readonly interface: string;
+  readonly family: AddressFamily;
   /** 1 to 255. */
   readonly virtualRouterId: number;
 }
@@ -12,9 +14,17 @@ export interface FencedRouter {
 export interface FencedGroup {
   /** 1 to 65535, the same for as long as the fence stands. */
   readonly id: number;
-  /** Every address of the group, on whatever interface, advertised or not. */
+  /**
+   * Every address of the group, IPv4 and IPv6, on whatever interface, advertised or not. A link-local address may come
+   * twice, for two links; like any other it is fenced on all interfaces.
+   */
   readonly addresses: readonly string[];
   readonly virtualRouters: readonly FencedRouter[];
+  /**
+   * Interfaces on which other hosts use the group's addresses as their router: while it is closed, nothing that comes in
+   * there is forwarded. Groups may share one: then any of them that is open lets it through.
+   */
+  readonly gatewayInterfaces: readonly string[];
   /** The advertisement interval in microseconds. */
   readonly intervalUs: number;
 }
@@ -70,22 +80,27 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
   const ids = new Set<number>();
   const groupOfAddress = new Map<string, number>();
   const groupOfRouter = new Map<string, number>();
-  for (const { id, addresses, virtualRouters } of groups) {
+  for (const { id, addresses, virtualRouters, gatewayInterfaces } of groups) {
+    const stranger = gatewayInterfaces.find((name) => !interfaces.has(name));
+    if (stranger !== undefined) return `interface ${stranger} of group ${id} is not among the fenced interfaces`;
     if (!Number.isInteger(id) || id < 1 || id > GROUP_ID_MAX) return `group id ${id} is outside 1..${GROUP_ID_MAX}`;
     if (ids.has(id)) return `group id ${id} is used twice`;
     ids.add(id);
     for (const address of addresses) {
-      if (!isIPv4(address)) return `'${address}' of group ${id} is not an IPv4 address`;
-      if (groupOfAddress.has(address))
-        return `${address} is listed twice (groups ${groupOfAddress.get(address)}, ${id})`;
-      groupOfAddress.set(address, id);
+      if (!isFencable(address)) return `'${address}' of group ${id} is not an IP address`;
+      const key = hexadecimal(address);
+      const earlier = groupOfAddress.get(key);
+      if (earlier !== undefined && !(earlier === id && isLinkLocal(bytesOf(address)))) {
+        return `${address} is listed twice (groups ${earlier}, ${id})`;
+      }
+      groupOfAddress.set(key, id);
     }
-    for (const { interface: name, virtualRouterId } of virtualRouters) {
+    for (const { interface: name, virtualRouterId, family } of virtualRouters) {
       if (!interfaces.has(name)) return `interface ${name} of group ${id} is not among the fenced interfaces`;
       if (!Number.isInteger(virtualRouterId) || virtualRouterId < 1 || virtualRouterId > 255) {
         return `virtual router id ${virtualRouterId} of group ${id} is outside 1..255`;
       }
-      const router = `${name} ${virtualRouterId}`;
+      const router = `${name} ${virtualRouterId} ${family}`;
       if (groupOfRouter.has(router)) return `virtual router ${virtualRouterId} on ${name} is listed twice`;
       groupOfRouter.set(router, id);
     }
@@ -96,10 +111,31 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
 function problemInSideband(sideband: readonly SidebandPort[]): string | undefined {
   for (const { port, peers } of sideband) {
     if (!Number.isInteger(port) || port < 1 || port > 65_535) return `sideband port ${port} is outside 1..65535`;
-    const stranger = peers.find((peer) => !isIPv4(peer));
-    if (stranger !== undefined) return `sideband peer '${stranger}' is not an IPv4 address`;
+    const stranger = peers.find((peer) => !isFencable(peer));
+    if (stranger !== undefined) return `sideband peer '${stranger}' is not an IP address`;
   }
   return undefined;
+}
+
+// A zone would be no part of what packets carry, and '%' none of nft's grammar.
+function isFencable(address: string): boolean {
+  return isIP(address) !== 0 && !address.includes('%');
+}
+
+/** The addresses of one family, each once. */
+export function addressesOf(addresses: readonly string[], family: AddressFamily): string[] {
+  return [...new Set(addresses.filter((address) => (family === 'ipv6') === isIPv6(address)))];
+}
+
+/** An address as the number that packets carry. Throws for what is no address. */
+export function hexadecimal(address: string): string {
+  return `0x${Buffer.from(bytesOf(address)).toString('hex')}`;
+}
+
+function bytesOf(address: string): Uint8Array {
+  const bytes = parseAddress(address);
+  if (bytes === undefined) throw new Error(`'${address}' is not an address`);
+  return bytes;
 }
 
 // Stricter than the kernel (no '/', ':' or white space): '"' and '\' would end nft's string, '*' is its wildcard.

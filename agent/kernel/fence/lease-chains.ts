@@ -1,5 +1,6 @@
+import type { AddressFamily } from '@tiebreak/shared/vrrp';
 import { lifetimeLadderMs, STEP_MS, selfTestLifetimeMs, sentinelMs } from './arithmetic.ts';
-import type { FencedGroup, FencedRouter, RulesetConfig } from './config.ts';
+import { addressesOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
 import { leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
 
 /** One element that a group's lease keeps alive: a set, and a key in it. */
@@ -24,8 +25,32 @@ const OPEN_BIT = '@th,240,1';
 const CODE = '@th,240,16';
 
 /** The dynamic set that tells which virtual routers of an interface may advertise now. Its keys are VRIDs. */
-export function advertisingSet(interfaceName: string): string {
-  return `advertising4_${label(interfaceName)}`;
+export function advertisingSet(interfaceName: string, family: AddressFamily): string {
+  return `advertising${family === 'ipv4' ? 4 : 6}_${label(interfaceName)}`;
+}
+
+/** The dynamic set of interfaces on which a group's host is other hosts' router now. One a group: they may share one. */
+export function gatewaySet(group: FencedGroup): string {
+  return `gateway_g${group.id}`;
+}
+
+/**
+ * How a table knows IPv6 addresses: `inet` by the header's fields, `netdev` by the target of a neighbour solicitation or
+ * advertisement, for which nft 1.0.6 has no name: the 128 bits after the first eight bytes of ICMPv6 (RFC 4861
+ * sections 4.3 and 4.4).
+ */
+export type Ipv6Keys = 'header' | 'target';
+
+export const TARGET = '@th,64,128';
+
+/** The type of a set of IPv6 addresses. */
+export function ipv6SetType(keys: Ipv6Keys): string {
+  return keys === 'header' ? 'type ipv6_addr' : `typeof ${TARGET}`;
+}
+
+/** An IPv6 address as an element of such a set. */
+export function ipv6Key(address: string, keys: Ipv6Keys): string {
+  return keys === 'header' ? address : hexadecimal(address);
 }
 
 /** An interface name as part of an nft identifier, one to one: what an identifier may not hold becomes `_<hex>`. */
@@ -33,18 +58,26 @@ export function label(interfaceName: string): string {
   return interfaceName.replace(/[^A-Za-z0-9.-]/gu, (character) => `_${character.codePointAt(0)?.toString(16)}_`);
 }
 
+/** What a table does besides taking lease packets, and where it sends those that took effect. */
+export interface TableDuties {
+  readonly nextPort: number;
+  /** It holds back VRRP advertisements. */
+  readonly advertisements: boolean;
+  readonly ipv6Keys: Ipv6Keys;
+  /** It holds back what would be forwarded. */
+  readonly forwarding: boolean;
+}
+
 /**
  * The sets and chains by which a table takes lease packets; both tables carry the same. The base chain sends the packet
  * to `lease`; if it takes effect it goes on to `nextPort`, else it ends here.
- *
- * @param advertisements whether this table also holds back VRRP advertisements
  */
-export function leaseChains(config: RulesetConfig, nextPort: number, advertisements: boolean): string[] {
-  const handOn = `udp dport set ${nextPort} accept`;
+export function leaseChains(config: RulesetConfig, duties: TableDuties): string[] {
+  const handOn = `udp dport set ${duties.nextPort} accept`;
   const groups = [SELF_TEST, ...config.groups];
-  const elements = (group: FencedGroup) => leasedElements(group, advertisements);
+  const elements = (group: FencedGroup) => leasedElements(group, duties);
   return [
-    ...leaseSets(config, advertisements),
+    ...leaseSets(config, duties),
     ...sentinelChains(groups, config.kernelTickUs, handOn),
     ...groups.flatMap((group) => lifetimeChains(group, elements(group), config.kernelTickUs, handOn)),
     ...groups.flatMap((group) => closeChain(group, elements(group), handOn)),
@@ -52,34 +85,45 @@ export function leaseChains(config: RulesetConfig, nextPort: number, advertiseme
   ];
 }
 
-const SELF_TEST: FencedGroup = { id: SELF_TEST_GROUP, addresses: [], virtualRouters: [], intervalUs: 0 };
+const SELF_TEST: FencedGroup = {
+  id: SELF_TEST_GROUP,
+  addresses: [],
+  virtualRouters: [],
+  gatewayInterfaces: [],
+  intervalUs: 0,
+};
 
 function lifetimesMs(group: FencedGroup, kernelTickUs: number): readonly number[] {
   return group.id === SELF_TEST_GROUP ? [selfTestLifetimeMs(kernelTickUs)] : lifetimeLadderMs(kernelTickUs);
 }
 
-function leaseSets(config: RulesetConfig, advertisements: boolean): string[] {
-  const interfaces = new Set(config.groups.flatMap((group) => group.virtualRouters.map((router) => router.interface)));
+function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
+  const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const gateways = config.groups.filter((group) => group.gatewayInterfaces.length > 0);
+  const advertising = new Set(routers.map((router) => advertisingSet(router.interface, router.family)));
   return [
     `set armed { typeof ${SENTINEL}; ${DYNAMIC}; }`,
     `set alive { typeof ${GROUP}; ${DYNAMIC}; }`,
     `set owned4 { type ipv4_addr; ${DYNAMIC}; }`,
-    ...(advertisements
-      ? [...interfaces].map((name) => `set ${advertisingSet(name)} { typeof @th,8,8; ${DYNAMIC}; }`)
-      : []),
+    `set owned6 { ${ipv6SetType(duties.ipv6Keys)}; ${DYNAMIC}; }`,
+    ...(duties.advertisements ? [...advertising].map((name) => `set ${name} { typeof @th,8,8; ${DYNAMIC}; }`) : []),
+    ...(duties.forwarding ? gateways.map((group) => `set ${gatewaySet(group)} { type ifname; ${DYNAMIC}; }`) : []),
   ];
 }
 
-function leasedElements(group: FencedGroup, advertisements: boolean): LeasedElement[] {
-  const advertising = ({ interface: name, virtualRouterId }: FencedRouter) => ({
-    set: advertisingSet(name),
+function leasedElements(group: FencedGroup, duties: TableDuties): LeasedElement[] {
+  const { addresses, virtualRouters, gatewayInterfaces } = group;
+  const advertising = ({ interface: name, family, virtualRouterId }: FencedRouter) => ({
+    set: advertisingSet(name, family),
     key: String(virtualRouterId),
   });
   return [
     // First, so that no pause between two of these updates lets `alive` outlive what it vouches for.
     { set: 'alive', key: GROUP },
-    ...group.addresses.map((address) => ({ set: 'owned4', key: address })),
-    ...(advertisements ? group.virtualRouters.map(advertising) : []),
+    ...addressesOf(addresses, 'ipv4').map((address) => ({ set: 'owned4', key: address })),
+    ...addressesOf(addresses, 'ipv6').map((address) => ({ set: 'owned6', key: ipv6Key(address, duties.ipv6Keys) })),
+    ...(duties.advertisements ? virtualRouters.map(advertising) : []),
+    ...(duties.forwarding ? gatewayInterfaces.map((name) => ({ set: gatewaySet(group), key: `"${name}"` })) : []),
   ];
 }
 

@@ -1,5 +1,16 @@
-import { assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
-import { advertisingSet, chain, label, leaseChains } from './lease-chains.ts';
+import type { AddressFamily } from '@tiebreak/shared/vrrp';
+import { addressesOf, assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
+import {
+  advertisingSet,
+  chain,
+  gatewaySet,
+  type Ipv6Keys,
+  ipv6Key,
+  ipv6SetType,
+  label,
+  leaseChains,
+  TARGET,
+} from './lease-chains.ts';
 import { CONFIRMED_PORT, HANDED_ON_PORT, LEASE_PORT } from './lease-packet.ts';
 
 /** Before conntrack (-200), raw (-300) and everybody's filters (0). */
@@ -45,8 +56,13 @@ function removal(families: readonly string[]): string[] {
 
 function netdevTable(config: RulesetConfig): string[] {
   return [
-    virtualAddressSet(config),
-    ...leaseChains(config, HANDED_ON_PORT, config.egress),
+    ...virtualAddressSets(config, 'target'),
+    ...leaseChains(config, {
+      nextPort: HANDED_ON_PORT,
+      advertisements: config.egress,
+      ipv6Keys: 'target',
+      forwarding: false,
+    }),
     ...chain('lo_in', [
       `type filter hook ingress device "lo" priority ${PRIORITY}`,
       `ip daddr 127.0.0.1 udp dport ${LEASE_PORT} goto lease`,
@@ -56,6 +72,10 @@ function netdevTable(config: RulesetConfig): string[] {
       'arp operation request arp daddr ip @vip4 arp saddr ip != @vip4 arp daddr ip != @owned4 drop',
     ]),
     ...chain('arp_out', ['arp saddr ip @vip4 arp saddr ip != @owned4 drop']),
+    // Also from `::`: that is another host's duplicate address detection, which an ex-owner must not spoil. Others
+    // announce by advertisements, which come in.
+    ...chain('nd_in', [`icmpv6 type nd-neighbor-solicit ${TARGET} @vip6 ${TARGET} != @owned6 drop`]),
+    ...chain('nd_out', [`icmpv6 type nd-neighbor-advert ${TARGET} @vip6 ${TARGET} != @owned6 drop`]),
   ];
 }
 
@@ -66,32 +86,44 @@ function interfaceHooks(config: RulesetConfig, name: string): string[] {
     ...rules.map((rule) => `add rule netdev tiebreak ${chainName} ${rule}`),
   ];
   return [
-    ...hook('ingress', `in_${label(name)}`, ['jump arp_in']),
+    ...hook('ingress', `in_${label(name)}`, ['jump arp_in', 'jump nd_in']),
     ...(config.egress
-      ? hook('egress', `out_${label(name)}`, ['jump arp_out', ...advertisementRules(config, name, 'egress')])
+      ? hook('egress', `out_${label(name)}`, [
+          'jump arp_out',
+          'jump nd_out',
+          ...advertisementRules(config, name, 'egress'),
+        ])
       : []),
   ];
 }
 
 function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' | 'output'): string[] {
-  const ids = routersOn(config, name);
-  if (ids.length === 0) return [];
-  const advertisement = `ip protocol ${VRRP_PROTOCOL} @th,16,8 != 0 @th,8,8 { ${ids.join(', ')} }`;
-  return [
-    // The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device.
-    ...(hook === 'egress' ? ['@ll,96,16 { 0x8100, 0x88a8 } accept'] : []),
+  const rules = (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const ids = routersOn(config, name, family);
+    if (ids.length === 0) return [];
+    const vrrp = family === 'ipv4' ? `ip protocol ${VRRP_PROTOCOL}` : `ip6 version 6 meta l4proto ${VRRP_PROTOCOL}`;
     // Priority 0 may always leave: it says that this host is *not* the owner.
-    `${hook === 'output' ? `oifname "${name}" ` : ''}${advertisement} @th,8,8 != @${advertisingSet(name)} drop`,
-  ];
+    const advertisement = `${vrrp} @th,16,8 != 0 @th,8,8 { ${ids.join(', ')} }`;
+    const where = hook === 'output' ? `oifname "${name}" ` : '';
+    return [`${where}${advertisement} @th,8,8 != @${advertisingSet(name, family)} drop`];
+  });
+  if (rules.length === 0 || hook === 'output') return rules;
+  // The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device.
+  return ['@ll,96,16 { 0x8100, 0x88a8 } accept', ...rules];
 }
 
 function inetTable(config: RulesetConfig): string[] {
   const { userId, egress } = config;
-  const routerInterfaces = config.interfaces.filter((name) => routersOn(config, name).length > 0);
   return [
-    virtualAddressSet(config),
-    'set sideband_rate { type ipv4_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
-    ...leaseChains(config, CONFIRMED_PORT, !egress),
+    ...virtualAddressSets(config, 'header'),
+    'set sideband_rate4 { type ipv4_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
+    'set sideband_rate6 { type ipv6_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
+    ...leaseChains(config, {
+      nextPort: CONFIRMED_PORT,
+      advertisements: !egress,
+      ipv6Keys: 'header',
+      forwarding: true,
+    }),
     ...chain('pre', [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
       `iif lo ip daddr 127.0.0.1 udp dport ${HANDED_ON_PORT} goto lease`,
@@ -99,7 +131,9 @@ function inetTable(config: RulesetConfig): string[] {
       `udp dport ${LEASE_PORTS} fib daddr type local drop`,
       // `fib`: only what this host would answer itself. Transit to the owner goes on.
       'ip daddr @vip4 fib daddr type local ip daddr != @owned4 drop',
+      'ip6 daddr @vip6 fib daddr type local ip6 daddr != @owned6 drop',
     ]),
+    ...forwardChain(config),
     ...sidebandChains(config.sideband),
     ...chain('in', [
       `type filter hook input priority ${PRIORITY}; policy accept;`,
@@ -112,11 +146,25 @@ function inetTable(config: RulesetConfig): string[] {
       `udp dport ${LEASE_PORTS} meta skuid != ${userId} drop`,
       `udp dport ${LEASE_PORTS} oif != lo drop`,
       `udp dport ${LEASE_PORT} notrack`,
-      // What an ex-owner's own connections would still send; it also keeps its kernel from asking by ARP in their name.
+      // What an ex-owner's own connections would still send; it also keeps its kernel from asking by ARP in their name,
+      // and from announcing itself (arp_notify's sibling ndisc_notify) where there is no egress hook.
       'ip saddr @vip4 ip saddr != @owned4 drop',
-      ...(egress ? [] : routerInterfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
+      'ip6 saddr @vip6 ip6 saddr != @owned6 drop',
+      ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
   ];
+}
+
+/** A client that missed the new owner's announcement sends its frames here still: forwarded, they would hide the move. */
+function forwardChain(config: RulesetConfig): string[] {
+  const names = new Set(config.groups.flatMap((group) => group.gatewayInterfaces));
+  if (names.size === 0) return [];
+  const rules = [...names].map((name) => {
+    const groups = config.groups.filter((group) => group.gatewayInterfaces.includes(name));
+    const closed = groups.map((group) => `iifname != @${gatewaySet(group)}`);
+    return `iifname "${name}" ${closed.join(' ')} drop`;
+  });
+  return chain('through', [`type filter hook forward priority ${PRIORITY}; policy accept;`, ...rules]);
 }
 
 /**
@@ -125,7 +173,7 @@ function inetTable(config: RulesetConfig): string[] {
  * why this level is called `no_egress`: frames that a program sends through a packet socket.
  */
 function arpTable(config: RulesetConfig): string[] {
-  const pairs = config.groups.flatMap((group) => group.addresses).map((address) => `${address} . ${address}`);
+  const pairs = virtualAddresses(config, 'ipv4').map((address) => `${address} . ${address}`);
   if (pairs.length === 0) return [];
   return chain('out', [
     `type filter hook output priority ${PRIORITY}; policy accept;`,
@@ -137,11 +185,17 @@ function sidebandChains(sideband: readonly SidebandPort[]): string[] {
   return sidebandPorts(sideband)
     .flatMap(({ port, peers }) =>
       chain(`sideband_${port}`, [
-        ...(peers.length === 0 ? [] : [`ip saddr { ${peers.join(', ')} } goto sideband_peer`]),
+        ...fromPeers('ip', addressesOf(peers, 'ipv4')),
+        ...fromPeers('ip6', addressesOf(peers, 'ipv6')),
         'drop',
       ]),
     )
-    .concat(chain('sideband_peer', [`update @sideband_rate { ip saddr ${SIDEBAND_LIMIT} } drop`]));
+    .concat(chain('sideband_ip', [`update @sideband_rate4 { ip saddr ${SIDEBAND_LIMIT} } drop`]))
+    .concat(chain('sideband_ip6', [`update @sideband_rate6 { ip6 saddr ${SIDEBAND_LIMIT} } drop`]));
+}
+
+function fromPeers(protocol: 'ip' | 'ip6', peers: readonly string[]): string[] {
+  return peers.length === 0 ? [] : [`${protocol} saddr { ${peers.join(', ')} } goto sideband_${protocol}`];
 }
 
 function sidebandPorts(sideband: readonly SidebandPort[]): SidebandPort[] {
@@ -152,15 +206,24 @@ function sidebandPorts(sideband: readonly SidebandPort[]): SidebandPort[] {
   }));
 }
 
-function virtualAddressSet(config: RulesetConfig): string {
-  const addresses = config.groups.flatMap((group) => group.addresses);
-  const elements = addresses.length === 0 ? '' : ` elements = { ${addresses.join(', ')} }`;
-  return `set vip4 { type ipv4_addr;${elements} }`;
+function virtualAddressSets(config: RulesetConfig, ipv6Keys: Ipv6Keys): string[] {
+  const elements = (keys: readonly string[]) => (keys.length === 0 ? '' : ` elements = { ${keys.join(', ')} }`);
+  const keys6 = virtualAddresses(config, 'ipv6').map((address) => ipv6Key(address, ipv6Keys));
+  return [
+    `set vip4 { type ipv4_addr;${elements(virtualAddresses(config, 'ipv4'))} }`,
+    `set vip6 { ${ipv6SetType(ipv6Keys)};${elements(keys6)} }`,
+  ];
 }
 
-function routersOn(config: RulesetConfig, name: string): number[] {
+function virtualAddresses(config: RulesetConfig, family: AddressFamily): string[] {
+  const addresses = config.groups.flatMap((group) => group.addresses);
+  return addressesOf(addresses, family);
+}
+
+function routersOn(config: RulesetConfig, name: string, family: AddressFamily): number[] {
   const routers = config.groups.flatMap((group) => group.virtualRouters);
-  return routers.filter((router) => router.interface === name).map((router) => router.virtualRouterId);
+  const here = routers.filter((router) => router.interface === name && router.family === family);
+  return here.map((router) => router.virtualRouterId);
 }
 
 function table(family: string, body: readonly string[]): string[] {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FenceOptions } from '../../../agent/kernel/fence/index.ts';
 import { advertisement, announcement, ETHER_ARP, ETHER_IPV4, ipv4 } from './frames.ts';
 import {
   CLIENT_ADDRESS,
@@ -32,13 +33,14 @@ const COUNTERS = `table netdev seen {
 
 let namespaces: Namespaces;
 
-function options(egress: boolean) {
+function options(egress: boolean): FenceOptions {
   return {
     groups: [
       {
         id: GROUP,
         addresses: [VIRTUAL_ADDRESS],
-        virtualRouters: [{ interface: 'eth0', virtualRouterId: ROUTER_ID }],
+        virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: ROUTER_ID }],
+        gatewayInterfaces: [],
         intervalUs: 250_000,
       },
     ],

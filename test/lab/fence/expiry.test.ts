@@ -17,7 +17,9 @@ beforeAll(async () => {
   namespaces = await Namespaces.create('e');
   holder = namespaces.start();
   const options = {
-    groups: [{ id: GROUP, addresses: [VIRTUAL_ADDRESS], virtualRouters: [], intervalUs: INTERVAL_US }],
+    groups: [
+      { id: GROUP, addresses: [VIRTUAL_ADDRESS], virtualRouters: [], gatewayInterfaces: [], intervalUs: INTERVAL_US },
+    ],
     interfaces: ['eth0'],
     sideband: [],
   };

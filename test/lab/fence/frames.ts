@@ -1,7 +1,10 @@
+import { parseAddress } from '../../../shared/vrrp/index.ts';
+
 /** Payloads of link-layer frames, as hexadecimal digits. */
 
 export const ETHER_ARP = 0x0806;
 export const ETHER_IPV4 = 0x0800;
+export const ETHER_IPV6 = 0x86dd;
 
 /** An ARP packet that announces: sender and target address are the same. */
 export function announcement(operation: 'request' | 'reply', mac: string, address: string): string {
@@ -23,6 +26,12 @@ export function ipv4(source: string, timeToLive: number, payload: string): strin
   return header.slice(0, 20) + checksum(header) + header.slice(24) + payload;
 }
 
+/** An IPv6 header in front of an advertisement, to ff02::1, the group that every host is in. */
+export function ipv6(source: string, hopLimit: number, payload: string): string {
+  const length = (payload.length / 2).toString(16).padStart(4, '0');
+  return `60000000${length}70${hexByte(hopLimit)}${hexAddress(source)}${hexAddress('ff02::1')}${payload}`;
+}
+
 function checksum(header: string): string {
   let sum = 0;
   for (let offset = 0; offset < header.length; offset += 4)
@@ -32,10 +41,9 @@ function checksum(header: string): string {
 }
 
 function hexAddress(address: string): string {
-  return address
-    .split('.')
-    .map((byte) => hexByte(Number(byte)))
-    .join('');
+  const bytes = parseAddress(address);
+  if (bytes === undefined) throw new Error(`${address} is not an address`);
+  return Buffer.from(bytes).toString('hex');
 }
 
 function hexByte(value: number): string {

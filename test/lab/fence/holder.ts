@@ -13,12 +13,14 @@ import { fenceRuleset } from '../../../agent/kernel/fence/ruleset.ts';
 import * as libc from '../../../agent/kernel/libc.ts';
 import {
   AF_INET,
+  AF_INET6,
   AF_PACKET,
   SOCK_DGRAM,
   SOCK_RAW,
   sockaddrIn,
   sockaddrLinkLayer,
 } from '../../../agent/kernel/sockaddr.ts';
+import { parseAddress } from '../../../shared/vrrp/index.ts';
 
 export type Command =
   | { do: 'install'; options: FenceOptions }
@@ -35,7 +37,8 @@ export type Command =
   | { do: 'exchange'; hex: string; waitMs: number }
   | { do: 'sleep'; ms: number }
   | { do: 'sendFrame'; interface: string; etherType: number; hex: string }
-  | { do: 'sendVrrp'; to: number[]; hex: string };
+  | { do: 'sendVrrp'; to: number[]; hex: string }
+  | { do: 'sendVrrp6'; to: string; hex: string };
 
 let fence: Fence | undefined;
 let socket: LeaseSocket | undefined;
@@ -99,7 +102,9 @@ function perform(command: Command): unknown {
     case 'sendFrame':
       return sendFrame(command.interface, command.etherType, Buffer.from(command.hex, 'hex'));
     case 'sendVrrp':
-      return sendVrrp(Uint8Array.from(command.to), Buffer.from(command.hex, 'hex'));
+      return sendVrrp(AF_INET, sockaddrIn(Uint8Array.from(command.to), 0), Buffer.from(command.hex, 'hex'));
+    case 'sendVrrp6':
+      return sendVrrp(AF_INET6, sockaddrIn6(command.to), Buffer.from(command.hex, 'hex'));
   }
 }
 
@@ -154,12 +159,20 @@ function sendFrame(interfaceName: string, etherType: number, payload: Uint8Array
   return sent;
 }
 
-function sendVrrp(to: Uint8Array, payload: Uint8Array): unknown {
-  const fd = libc.socket(AF_INET, SOCK_RAW, 112);
+function sendVrrp(family: number, to: Uint8Array, payload: Uint8Array): unknown {
+  const fd = libc.socket(family, SOCK_RAW, 112);
   if (!fd.ok) return fd;
-  const sent = libc.sendTo(fd.value, payload, sockaddrIn(to, 0));
+  const sent = libc.sendTo(fd.value, payload, to);
   libc.close(fd.value);
   return sent;
+}
+
+/** struct sockaddr_in6: family, port, flow, address, scope. */
+function sockaddrIn6(address: string): Uint8Array {
+  const sockaddr = new Uint8Array(28);
+  sockaddr[0] = AF_INET6;
+  sockaddr.set(parseAddress(address) ?? [], 8);
+  return sockaddr;
 }
 
 function isCommand(value: unknown): value is Command {

@@ -11,8 +11,8 @@ const LEASE_MS = 10_000;
 
 const options = {
   groups: [
-    { id: GROUP, addresses: [VIRTUAL_ADDRESS], virtualRouters: [], intervalUs: 250_000 },
-    { id: OTHER_GROUP, addresses: [OTHER_ADDRESS], virtualRouters: [], intervalUs: 250_000 },
+    { id: GROUP, addresses: [VIRTUAL_ADDRESS], virtualRouters: [], gatewayInterfaces: [], intervalUs: 250_000 },
+    { id: OTHER_GROUP, addresses: [OTHER_ADDRESS], virtualRouters: [], gatewayInterfaces: [], intervalUs: 250_000 },
   ],
   interfaces: ['eth0'],
   sideband: [],

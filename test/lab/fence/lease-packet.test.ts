@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { FenceOptions } from '../../../agent/kernel/fence/index.ts';
 import type { Command } from './holder.ts';
 import { type Holder, Namespaces, run, VIRTUAL_ADDRESS } from './namespaces.ts';
 
@@ -16,12 +17,13 @@ let namespaces: Namespaces;
 let holder: Holder;
 let nonce = 1;
 
-const options = {
+const options: FenceOptions = {
   groups: [
     {
       id: GROUP,
       addresses: [VIRTUAL_ADDRESS],
-      virtualRouters: [{ interface: 'eth0', virtualRouterId: 33 }],
+      virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 33 }],
+      gatewayInterfaces: [],
       intervalUs: 50_000,
     },
   ],

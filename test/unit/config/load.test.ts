@@ -17,6 +17,7 @@ describe('a sound configuration', () => {
         {
           id: 1,
           name: 'edge',
+          gateway: false,
           mode: 'lease',
           policy: 'safe',
           keyFile: '/etc/tiebreak/edge.key',
@@ -64,7 +65,7 @@ policy = "safe"
 key_file = "/etc/tiebreak/edge.key"
 preempt = false
 preempt_delay = "0s"
-gateway = false
+gateway = true
 peers = [{ node = "b", addresses = ["192.0.2.2", "198.51.100.2"] }]
 sideband_port = 4000
 [[group.virtual_router]]
@@ -105,6 +106,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
         {
           id: 1,
           name: 'edge',
+          gateway: true,
           mode: 'lease',
           policy: 'safe',
           keyFile: '/etc/tiebreak/edge.key',
@@ -133,6 +135,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
         {
           id: 2,
           name: 'v6',
+          gateway: false,
           mode: 'vrrp',
           preempt: true,
           preemptDelayUs: 60_000_000,

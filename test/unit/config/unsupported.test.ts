@@ -10,7 +10,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
     'preempt = true in mode "lease" is not supported yet; leave it out: a node that returns does not take the group back',
   ],
   ['preempt_delay = "1s"', 'preempt_delay in mode "lease" is not supported yet; leave it out'],
-  ['gateway = true', 'gateway = true is not supported yet; leave it out'],
   [
     'check = [{ name = "nginx", http = "http://127.0.0.1/healthz?full" }]',
     '[[group.check]] is not supported yet; leave it out',
@@ -103,11 +102,15 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(text)).toEqual([`edge.toml:16:1  group[0].virtual_router[0].${keyOf(line)}: ${message}`]);
   });
 
-  it('IPv6 in mode "lease"; in mode "vrrp" it is there', () => {
-    expect(problemsOf(edit(PAIR, '192.0.2.100/24', 'fe80::1/64'))).toEqual([
-      'edge.toml:16:14  group[0].virtual_router[0].addresses[0]: an IPv6 address in mode "lease" is not supported yet; use IPv4, or mode = "vrrp"',
+  it('the same link-local address on two links in two lease groups; in one group it is there', () => {
+    const router = (device: string) =>
+      `[[group.virtual_router]]\ninterface = "${device}"\nvirtual_router_id = 33\naddresses = ["fe80::1/64"]\n`;
+    const first = PAIR.slice(0, PAIR.indexOf('[[group.virtual_router]]'));
+    const second = first.slice(first.indexOf('[[group]]')).replace('"edge"', '"core"');
+    expect(problemsOf(`${first}${router('eth0')}${router('eth1')}`)).toEqual([]);
+    expect(problemsOf(`${first}${router('eth0')}${second}${router('eth1')}`)).toEqual([
+      'edge.toml:25:14  group[1].virtual_router[0].addresses[0]: fe80::1 in two groups (line 16) is not supported yet; give each group a link-local address of its own',
     ]);
-    expect(problemsOf(edit(PLAIN, '192.0.2.100/24', 'fe80::1/64'))).toEqual([]);
   });
 
   it('a group of three', () => {
@@ -117,13 +120,20 @@ describe('what is not built yet is refused, never ignored', () => {
     ]);
   });
 
+  it('gateway = true in mode "vrrp"; in mode "lease" it is there', () => {
+    expect(problemsOf(edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\ngateway = true'))).toEqual([
+      'edge.toml:6:1  group[0].gateway: gateway = true in mode "vrrp" is not supported yet; leave it out',
+    ]);
+    expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
+  });
+
   it('preemption in mode "vrrp" is there', () => {
     const text = edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\npreempt = true\npreempt_delay = "30s"');
     expect(problemsOf(text)).toEqual([]);
   });
 
   it('even when the file has other mistakes', () => {
-    const text = edit(PAIR, 'name = "edge"', 'name = 7\ngateway = true');
+    const text = edit(PAIR, 'name = "edge"', 'name = 7\nbias_promise = "60s"');
     expect(problemsOf(text)).toHaveLength(2);
   });
 

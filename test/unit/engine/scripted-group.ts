@@ -28,6 +28,7 @@ export const GROUP: LeaseGroupConfig = {
   id: 1,
   name: 'edge',
   mode: 'lease',
+  gateway: false,
   policy: 'safe',
   keyFile: '/etc/tiebreak/edge.key',
   peers: [{ node: 'a', addresses: ['10.0.0.a'] }],

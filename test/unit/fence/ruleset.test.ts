@@ -14,16 +14,20 @@ const config: RulesetConfig = {
   groups: [
     {
       id: 33,
-      addresses: ['10.77.0.100', '10.77.0.101'],
-      virtualRouters: [{ interface: 'eth0', virtualRouterId: 51 }],
+      addresses: ['10.77.0.100', '10.77.0.101', 'fe80::100'],
+      virtualRouters: [
+        { interface: 'eth0', family: 'ipv4', virtualRouterId: 51 },
+        { interface: 'eth0', family: 'ipv6', virtualRouterId: 52 },
+      ],
+      gatewayInterfaces: [],
       intervalUs: 100_000,
     },
-    { id: 34, addresses: ['10.77.0.102'], virtualRouters: [], intervalUs: 1_000_000 },
+    { id: 34, addresses: ['10.77.0.102'], virtualRouters: [], gatewayInterfaces: [], intervalUs: 1_000_000 },
   ],
   interfaces: ['eth0', 'eth1'],
   sideband: [
     { port: 3112, peers: ['192.0.2.2'] },
-    { port: 3112, peers: ['192.0.2.3', '192.0.2.2'] },
+    { port: 3112, peers: ['192.0.2.3', '192.0.2.2', '2001:db8::3'] },
   ],
 };
 
@@ -51,7 +55,9 @@ describe('the ruleset', () => {
   it('renews all of a group in one rule, so that one failure stops the confirmation', () => {
     expect(rulesOf('g33_512ms')).toEqual([
       'update @alive { @th,224,16 timeout 512ms } update @owned4 { 10.77.0.100 timeout 512ms }' +
-        ' update @owned4 { 10.77.0.101 timeout 512ms } update @advertising4_eth0 { 51 timeout 512ms }' +
+        ' update @owned4 { 10.77.0.101 timeout 512ms }' +
+        ' update @owned6 { 0xfe800000000000000000000000000100 timeout 512ms }' +
+        ' update @advertising4_eth0 { 51 timeout 512ms } update @advertising6_eth0 { 52 timeout 512ms }' +
         ' udp dport set 3114 accept',
       'drop',
     ]);
@@ -59,7 +65,10 @@ describe('the ruleset', () => {
 
   it('leads from rule to rule only by success where a group has too many addresses for one', () => {
     const addresses = Array.from({ length: 30 }, (_, index) => `192.0.2.${index + 1}`);
-    const text = fenceRuleset({ ...config, groups: [{ id: 1, addresses, virtualRouters: [], intervalUs: 1e6 }] });
+    const text = fenceRuleset({
+      ...config,
+      groups: [{ id: 1, addresses, virtualRouters: [], gatewayInterfaces: [], intervalUs: 1e6 }],
+    });
     const [first, ...others] = rulesOf('g1_512ms', text);
     expect(first).toMatch(/goto g1_512ms_19$/);
     expect(others).toEqual(['drop']);
@@ -73,7 +82,9 @@ describe('the ruleset', () => {
       'delete @alive { @th,224,16 }',
       'delete @owned4 { 10.77.0.100 }',
       'delete @owned4 { 10.77.0.101 }',
+      'delete @owned6 { 0xfe800000000000000000000000000100 }',
       'delete @advertising4_eth0 { 51 }',
+      'delete @advertising6_eth0 { 52 }',
       'udp dport set 3114 accept',
     ]);
   });
@@ -97,13 +108,20 @@ describe('the ruleset', () => {
   });
 
   it('unites the peers of groups that share a sideband port', () => {
-    expect(rulesOf('sideband_3112')).toEqual(['ip saddr { 192.0.2.2, 192.0.2.3 } goto sideband_peer', 'drop']);
+    expect(rulesOf('sideband_3112')).toEqual([
+      'ip saddr { 192.0.2.2, 192.0.2.3 } goto sideband_ip',
+      'ip6 saddr { 2001:db8::3 } goto sideband_ip6',
+      'drop',
+    ]);
   });
 
   it('holds advertisements back at the egress of the router’s interface, or in inet without that hook', () => {
     const egressRule =
       'add rule netdev tiebreak out_eth0 ip protocol 112 @th,16,8 != 0 @th,8,8 { 51 } @th,8,8 != @advertising4_eth0 drop';
     expect(fenceRuleset(config)).toContain(egressRule);
+    expect(fenceRuleset(config)).toContain(
+      'out_eth0 ip6 version 6 meta l4proto 112 @th,16,8 != 0 @th,8,8 { 52 } @th,8,8 != @advertising6_eth0 drop',
+    );
     const without = fenceRuleset({ ...config, egress: false });
     expect(without).not.toContain('hook egress');
     expect(rulesOf('out', without)).toContain(
@@ -117,9 +135,11 @@ describe('the ruleset', () => {
         'add chain netdev tiebreak in_eth2 { type filter hook ingress device "eth2" priority -500; }',
         'flush chain netdev tiebreak in_eth2',
         'add rule netdev tiebreak in_eth2 jump arp_in',
+        'add rule netdev tiebreak in_eth2 jump nd_in',
         'add chain netdev tiebreak out_eth2 { type filter hook egress device "eth2" priority -500; }',
         'flush chain netdev tiebreak out_eth2',
         'add rule netdev tiebreak out_eth2 jump arp_out',
+        'add rule netdev tiebreak out_eth2 jump nd_out',
         '',
       ].join('\n'),
     );
@@ -154,25 +174,40 @@ describe('a configuration that the fence cannot enforce is refused', () => {
   const group = {
     id: 1,
     addresses: ['192.0.2.100'],
-    virtualRouters: [{ interface: 'eth0', virtualRouterId: 1 }],
+    virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 1 }],
+    gatewayInterfaces: [],
     intervalUs: 1e6,
-  };
+  } as const;
   const good: FenceConfig = { groups: [group], interfaces: ['eth0'], sideband: [] };
 
   it('and a good one is not', () => {
     expect(problemIn(good)).toBeUndefined();
     expect(problemIn(config)).toBeUndefined();
+    expect(problemIn({ ...good, groups: [{ ...group, addresses: ['fe80::1', 'fe80::1'] }] })).toBeUndefined();
   });
 
   it.each<[string, Partial<FenceConfig>]>([
     ['is outside 1..65535', { groups: [{ ...group, id: 0 }] }],
     ['is used twice', { groups: [group, { ...group, addresses: [], virtualRouters: [] }] }],
-    ['not an IPv4 address', { groups: [{ ...group, addresses: ['2001:db8::1'] }] }],
-    ['not an IPv4 address', { groups: [{ ...group, addresses: ['192.0.2.1 } accept'] }] }],
+    ['not an IP address', { groups: [{ ...group, addresses: ['fe80::1%eth0'] }] }],
+    ['listed twice', { groups: [{ ...group, addresses: ['2001:db8::1', '2001:db8:0::1'] }] }],
+    [
+      'listed twice',
+      {
+        groups: [
+          { ...group, addresses: ['fe80::1'] },
+          { ...group, id: 2, addresses: ['fe80::1'] },
+        ],
+      },
+    ],
+    ['not an IP address', { groups: [{ ...group, addresses: ['192.0.2.1 } accept'] }] }],
     ['listed twice', { groups: [group, { ...group, id: 2, virtualRouters: [] }] }],
     ['listed twice', { groups: [group, { ...group, id: 2, addresses: [] }] }],
     ['not among the fenced interfaces', { interfaces: ['eth1'] }],
-    ['outside 1..255', { groups: [{ ...group, virtualRouters: [{ interface: 'eth0', virtualRouterId: 256 }] }] }],
+    [
+      'outside 1..255',
+      { groups: [{ ...group, virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 256 }] }] },
+    ],
     ['not an interface name', { interfaces: ['eth0', 'a" drop'] }],
     ['not an interface name', { interfaces: ['eth0', 'eth*'] }],
     ['lo is always fenced', { interfaces: ['eth0', 'lo'] }],

@@ -57,23 +57,38 @@ export function leaseGroupStatus(
 export function vrrpGroupStatus(group: VrrpGroup): GroupStatus {
   const { config } = group;
   const { states } = group;
+  const fence = plainFence(group);
   return {
     name: config.name,
     mode: 'vrrp',
     policy: null,
     protected: false,
-    reason: 'plain VRRP has no votes: a cut link or a frozen process makes two owners',
+    reason:
+      fence.level === 'none'
+        ? 'plain VRRP has no votes: a cut link or a frozen process makes two owners'
+        : 'plain VRRP has no votes: a cut link makes two owners',
     role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : 'initialize',
     ballot: { counter: 0, node: '' },
     owner: null,
     since: new Date(group.sinceMs).toISOString(),
     quorum: { needed: 0, held: 0, votes: [] },
-    fence: NO_FENCE,
+    fence,
     witness: witnessStatus(undefined),
     virtual_routers: virtualRouters(config, (index) => states[index] ?? 'initialize'),
     checks: [],
     peers: [],
   };
+}
+
+/** `none` if one virtual router has no guard: the claim is the group's. */
+function plainFence({ guards }: VrrpGroup): GroupStatus['fence'] {
+  const nowUs = boottimeUs();
+  const ends = guards.flatMap((guard) => guard?.openUntilUs ?? []);
+  const levels = guards.map((guard) => guard?.level);
+  const [level] = levels;
+  if (level === undefined || levels.includes(undefined)) return NO_FENCE;
+  if (ends.length === 0) return { level, open: false, expires_in_ms: null };
+  return { level, open: true, expires_in_ms: Math.max(0, Math.min(...ends) - nowUs) / 1000 };
 }
 
 function roleOf({ role }: MemberState): GroupStatus['role'] {

@@ -37,12 +37,6 @@ const IN_GROUP: readonly Unsupported[] = [
     what: () => 'preempt_delay in mode "lease"',
     hint: 'leave it out',
   },
-  {
-    key: 'gateway',
-    when: (value, mode) => value === true && mode === 'vrrp',
-    what: () => 'gateway = true in mode "vrrp"',
-    hint: 'leave it out',
-  },
   { key: 'check', when: notEmpty, what: () => '[[group.check]]', hint: 'leave it out' },
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },

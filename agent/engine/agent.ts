@@ -10,7 +10,6 @@ import {
   type Secrets,
   type VirtualRouterConfig,
 } from '../config/index.ts';
-import type { Fence } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
@@ -18,7 +17,7 @@ import { agentVersion } from '../version.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { LeaseGroup } from './lease-group.ts';
-import { clearLeftOvers, openFence } from './open-fence.ts';
+import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -50,7 +49,7 @@ export class Agent {
   readonly #routers: VirtualRouter[] = [];
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
-  #fence: Fence | undefined;
+  #fence: OpenedFence | undefined;
   #state: StateFile | undefined;
   #rtnetlink: Rtnetlink | undefined;
   #closeApi: () => Promise<void> = async () => {};
@@ -70,7 +69,7 @@ export class Agent {
     requireInterfaces(groups, links);
     const state = this.#openState(leases);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    if (leases.length > 0) this.#fence = openFence(leases, links, this.#log);
+    this.#fence = openFence(groups, links, this.#log);
     clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
     for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
     this.#sideband = await openSideband({
@@ -92,7 +91,7 @@ export class Agent {
     if (leases.length > 0) rehearseTakeovers(REHEARSALS);
     const quarantine = leases.length > 0 ? `; lease groups vote and stand after ${PROMISE_MAX_MS / 1000} s` : '';
     this.#log.info(
-      { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.level },
+      { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },
       `node ${node} runs ${groups.map(({ name }) => name).join(', ')}${quarantine}`,
     );
   }
@@ -118,7 +117,7 @@ export class Agent {
     for (const router of this.#routers) await router.close();
     this.#sideband?.close();
     if (gone) {
-      const removed = this.#fence?.remove();
+      const removed = this.#fence?.fence.remove();
       if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);
     } else if (this.#fence !== undefined) {
       // Without the fence this host would answer for an address that another one may own by now.
@@ -162,10 +161,10 @@ export class Agent {
       return opened.router;
     });
     if (config.mode === 'vrrp') {
-      const group = new VrrpGroup(config, routers, this.#log);
+      const group = new VrrpGroup(config, routers, this.#fence?.guards ?? new Map(), this.#log);
       this.#vrrpGroups.push(group);
       hear = (router, heard) => group.hear(router, heard);
-      const text = `${config.name}: mode = "vrrp" is unprotected: a cut link or a frozen process makes two owners`;
+      const text = `${config.name}: mode = "vrrp" is unprotected: a cut link makes two owners`;
       this.#log.warn({ group: config.name }, text);
       return;
     }
@@ -175,7 +174,7 @@ export class Agent {
   }
 
   #leaseGroup(config: LeaseGroupConfig, state: StateFile): LeaseGroup {
-    const fence = this.#fence;
+    const fence = this.#fence?.fence;
     const [first] = config.virtualRouters;
     if (fence === undefined || first === undefined) throw new Error('a lease group has a fence and a virtual router');
     const { node } = this.#config;
@@ -248,7 +247,7 @@ export class Agent {
           return [leaseGroupStatus(lease, this.#sideband?.linksOf(lease) ?? [], this.#witness, boottimeUs())];
         }
         const plain = this.#vrrpGroups.find((group) => group.config === config);
-        return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node)];
+        return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, boottimeUs())];
       }),
     };
   }

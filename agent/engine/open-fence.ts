@@ -1,33 +1,88 @@
-import type { GroupConfig, LeaseGroupConfig } from '../config/index.ts';
-import { type Fence, installFence } from '../kernel/fence/index.ts';
-import type { Link, Rtnetlink } from '../kernel/index.ts';
+import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
+import { type Fence, type FencedGroup, installFence } from '../kernel/fence/index.ts';
+import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { KeptFence } from './kept-fence.ts';
+import { isGuarded, PlainGuard, plainFencedGroup } from './plain-guard.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { bytesOf } from './virtual-router.ts';
 
-/** Puts the fence up, closed, in place of what a former run left. Throws StartFailure: without a fence there is no lease. */
-export function openFence(groups: readonly LeaseGroupConfig[], links: readonly Link[], log: Logger): Fence {
+/** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
+export interface OpenedFence {
+  readonly fence: Fence;
+  readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
+}
+
+/**
+ * Puts the fence up, closed, in place of what a former run left. Throws StartFailure if a group is in mode `lease`:
+ * without a fence there is no lease. Plain VRRP does without, which is undefined and a warning.
+ */
+export function openFence(
+  groups: readonly GroupConfig[],
+  links: readonly Link[],
+  log: Logger,
+): OpenedFence | undefined {
+  const leases = groups.filter((group) => group.mode === 'lease');
+  const leased = leases.map(leasedGroup);
+  const interfaces = fencedInterfaces(links);
+  const plain = plainGroups(groups, leased, interfaces);
+  const fenced = [...leased, ...plain.values()];
   const installed = installFence({
-    groups: groups.map((group) => ({
-      id: group.id,
-      addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
-      virtualRouters: group.virtualRouters,
-      gatewayInterfaces: gatewayInterfaces(group),
-      intervalUs: group.intervalUs,
-    })),
-    interfaces: fencedInterfaces(links),
-    sideband: groups.map((group) => ({
+    groups: fenced,
+    interfaces,
+    sideband: leases.map((group) => ({
       port: group.sidebandPort,
       peers: group.peers.flatMap(({ addresses }) => addresses),
     })),
   });
-  if (!installed.ok) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
-  const { fence } = installed;
+  if (!installed.ok) {
+    if (leases.length > 0) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
+    log.warn(`no fence, so a frozen or dead agent goes on answering: ${installed.text}`);
+    return undefined;
+  }
+  const fence = new KeptFence(
+    installed.fence,
+    fenced.map(({ id }) => id),
+    log,
+  );
   if (fence.level !== 'full') {
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  return fence;
+  const guards = [...plain].map(([router, { id }]) => [router, new PlainGuard(fence, id, log)] as const);
+  return { fence, guards: new Map(guards) };
+}
+
+function leasedGroup(group: LeaseGroupConfig): FencedGroup {
+  return {
+    id: group.id,
+    addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
+    virtualRouters: group.virtualRouters,
+    gatewayInterfaces: gatewayInterfaces(group),
+    intervalUs: group.intervalUs,
+  };
+}
+
+/** In mode `vrrp` each virtual router comes and goes alone. Their numbers in the fence follow those of the groups. */
+function plainGroups(
+  groups: readonly GroupConfig[],
+  leased: readonly FencedGroup[],
+  interfaces: readonly string[],
+): ReadonlyMap<VirtualRouterConfig, FencedGroup> {
+  const plain = new Map<VirtualRouterConfig, FencedGroup>();
+  const taken = new Set(leased.flatMap(({ addresses }) => addresses));
+  for (const group of groups.filter((candidate) => candidate.mode === 'vrrp')) {
+    for (const router of group.virtualRouters.filter(isGuarded)) {
+      const fenced = plainFencedGroup(groups.length + 1 + plain.size, router, group, kernelTickUs());
+      const places = [router.interface, ...fenced.gatewayInterfaces];
+      if (!places.every((name) => interfaces.includes(name))) continue;
+      // The same link-local address on another link: the fence, which knows no links, cannot tell them apart.
+      if (fenced.addresses.some((address) => taken.has(address))) continue;
+      for (const address of fenced.addresses) taken.add(address);
+      plain.set(router, fenced);
+    }
+  }
+  return plain;
 }
 
 function gatewayInterfaces({ gateway, virtualRouters }: GroupConfig): string[] {

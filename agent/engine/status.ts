@@ -52,27 +52,43 @@ export function leaseGroupStatus(
   };
 }
 
-/** A group in `mode = "vrrp"` for `GET /v1/status`. */
-export function vrrpGroupStatus(group: VrrpGroup, node: string): GroupStatus {
+/** A group in `mode = "vrrp"` for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
+export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): GroupStatus {
   const { config } = group;
   const { states } = group;
+  const fence = plainFence(group, nowUs);
   return {
     name: config.name,
     mode: 'vrrp',
     policy: null,
     protected: false,
-    reason: [...group.faults, 'plain VRRP has no votes: a cut link or a frozen process makes two owners'].join('; '),
+    reason: [
+      ...group.faults,
+      fence.level === 'none'
+        ? 'plain VRRP has no votes: a cut link or a frozen process makes two owners'
+        : 'plain VRRP has no votes: a cut link makes two owners',
+    ].join('; '),
     role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : 'initialize',
     ballot: { counter: 0, node: '' },
     owner: states.every((state) => state === 'active') ? node : null,
     since: new Date(group.sinceMs).toISOString(),
     quorum: { needed: 0, held: 0, votes: [] },
-    fence: NO_FENCE,
+    fence,
     witness: witnessStatus(undefined),
     virtual_routers: virtualRouters(config, (index) => states[index] ?? 'initialize'),
     checks: [],
     peers: [],
   };
+}
+
+/** `none` if one virtual router has no guard: the claim is the group's. */
+function plainFence({ guards }: VrrpGroup, nowUs: number): GroupStatus['fence'] {
+  const ends = guards.flatMap((guard) => guard?.openUntilUs ?? []);
+  const levels = guards.map((guard) => guard?.level);
+  const [level] = levels;
+  if (level === undefined || levels.includes(undefined)) return NO_FENCE;
+  if (ends.length === 0) return { level, open: false, expires_in_ms: null };
+  return { level, open: true, expires_in_ms: Math.max(0, Math.min(...ends) - nowUs) / 1000 };
 }
 
 function roleOf({ role }: MemberState): GroupStatus['role'] {

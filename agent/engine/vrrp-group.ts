@@ -2,6 +2,7 @@ import {
   advertisedIntervalUs,
   INITIALIZE,
   nextDeadlineUs,
+  RELEASE_PRIORITY,
   type RouterEffect,
   type RouterEvent,
   type RouterParameters,
@@ -13,12 +14,17 @@ import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Deadline } from './deadline.ts';
+import type { PlainGuard } from './plain-guard.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
 
-/** The loop of one virtual router in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. */
+/**
+ * The loop of one virtual router in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its guard, where there is
+ * one, ends what the kernel answers when this process no longer advertises (DESIGN section 3).
+ */
 class PlainRouter {
   readonly #io: VirtualRouter;
+  readonly guard: PlainGuard | undefined;
   readonly #log: Logger;
   readonly #complaints: RateLimitedLog;
   readonly #parameters: RouterParameters;
@@ -27,8 +33,9 @@ class PlainRouter {
   #sinceMs = Date.now();
   #lastProgressUs = boottimeUs();
 
-  constructor(io: VirtualRouter, group: VrrpGroupConfig, log: Logger) {
+  constructor(io: VirtualRouter, group: VrrpGroupConfig, guard: PlainGuard | undefined, log: Logger) {
     this.#io = io;
+    this.guard = guard;
     this.#log = log;
     this.#complaints = new RateLimitedLog(log);
     this.#parameters = routerParameters({
@@ -74,17 +81,32 @@ class PlainRouter {
   #dispatch(event: RouterEvent): void {
     const nowUs = boottimeUs();
     this.#lastProgressUs = nowUs;
+    const before = this.#state.kind;
     const { state, effects } = step(this.#parameters, this.#state, event, nowUs);
     this.#state = state;
+    // First of all: what a closed guard holds back would be lost (section 4, Order).
+    if (state.kind === 'active' && before !== 'active') this.guard?.open();
+    if (state.kind !== 'active' && before === 'active') this.guard?.close();
     for (const effect of effects) this.#perform(effect);
     this.#alarm.set(nextDeadlineUs(this.#state) ?? Number.POSITIVE_INFINITY);
+  }
+
+  #advertise(priority: number): void {
+    if (priority === RELEASE_PRIORITY || this.guard === undefined || this.guard.hold()) {
+      this.#io.advertise(priority);
+      return;
+    }
+    this.#log.warn({ interface: this.#io.config.interface }, 'stood still for longer than the down time; owns on');
+    this.#io.advertise(priority);
+    // Another router may have taken over meanwhile, and every neighbour cache with it.
+    this.#io.announce();
   }
 
   #perform(effect: RouterEffect): void {
     const where = { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
     switch (effect.kind) {
       case 'send-advertisement':
-        this.#io.advertise(effect.priority);
+        this.#advertise(effect.priority);
         return;
       case 'add-addresses':
         this.#io.addAddresses();
@@ -121,9 +143,19 @@ export class VrrpGroup {
   readonly config: VrrpGroupConfig;
   readonly #routers: readonly PlainRouter[];
 
-  constructor(config: VrrpGroupConfig, ios: readonly VirtualRouter[], log: Logger) {
+  constructor(
+    config: VrrpGroupConfig,
+    ios: readonly VirtualRouter[],
+    guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>,
+    log: Logger,
+  ) {
     this.config = config;
-    this.#routers = ios.map((io) => new PlainRouter(io, config, log));
+    this.#routers = ios.map((io) => new PlainRouter(io, config, guards.get(io.config), log));
+  }
+
+  /** Of each virtual router; undefined for one without. */
+  get guards(): (PlainGuard | undefined)[] {
+    return this.#routers.map((router) => router.guard);
   }
 
   get states(): RouterState['kind'][] {

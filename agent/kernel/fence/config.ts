@@ -2,6 +2,9 @@ import { isIP, isIPv6 } from 'node:net';
 import { type AddressFamily, isLinkLocal, parseAddress } from '@tiebreak/shared/vrrp';
 import { GROUP_ID_MAX, SECRET_BYTES } from './lease-packet.ts';
 
+// A few ticks at HZ 100.
+const HELD_MIN_MS = 50;
+
 /** What the fence must know of a virtual router: by which advertisements others would take this host for the owner. */
 export interface FencedRouter {
   readonly interface: string;
@@ -10,7 +13,7 @@ export interface FencedRouter {
   readonly virtualRouterId: number;
 }
 
-/** A group in `lease` mode. */
+/** What is owned and given up as one: a group in `lease` mode, or a virtual router in mode `vrrp`. */
 export interface FencedGroup {
   /** 1 to 65535, the same for as long as the fence stands. */
   readonly id: number;
@@ -27,6 +30,11 @@ export interface FencedGroup {
   readonly gatewayInterfaces: readonly string[];
   /** The advertisement interval in microseconds. */
   readonly intervalUs: number;
+  /**
+   * Whole milliseconds for which every act holds the group open, whatever the lease: plain VRRP, which has none. Left
+   * out: as long as the lease allows.
+   */
+  readonly heldMs?: number;
 }
 
 /** A sideband port, and who may send to it. Groups may share a port: their peers are united. */
@@ -80,7 +88,10 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
   const ids = new Set<number>();
   const groupOfAddress = new Map<string, number>();
   const groupOfRouter = new Map<string, number>();
-  for (const { id, addresses, virtualRouters, gatewayInterfaces } of groups) {
+  for (const { id, addresses, virtualRouters, gatewayInterfaces, heldMs } of groups) {
+    if (heldMs !== undefined && !(Number.isInteger(heldMs) && heldMs >= HELD_MIN_MS)) {
+      return `group ${id} cannot be held open for ${heldMs} ms`;
+    }
     const stranger = gatewayInterfaces.find((name) => !interfaces.has(name));
     if (stranger !== undefined) return `interface ${stranger} of group ${id} is not among the fenced interfaces`;
     if (!Number.isInteger(id) || id < 1 || id > GROUP_ID_MAX) return `group id ${id} is outside 1..${GROUP_ID_MAX}`;

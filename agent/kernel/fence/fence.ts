@@ -1,9 +1,10 @@
 import { boottimeUs } from '../clock.ts';
-import { lifetimeLadderMs, lifetimeMs, STEP_MS, sentinelMs } from './arithmetic.ts';
+import { lifetimeMs, sentinelMs } from './arithmetic.ts';
 import type { FencedGroup } from './config.ts';
 import { LeaseChannel } from './lease-channel.ts';
 import { SELF_TEST_GROUP } from './lease-packet.ts';
 import type { LeaseSocket } from './lease-socket.ts';
+import { lifetimesMs, stepOf } from './lifetimes.ts';
 import type { Nftables, NftResult } from './nftables.ts';
 import { waitForPacketsInFlight } from './rcu.ts';
 import type { FenceLevel, Tables } from './tables.ts';
@@ -37,7 +38,7 @@ export type FenceClose =
 /** The kernel's enforcement of the leases of this host's groups (DESIGN section 4). Times are CLOCK_BOOTTIME. */
 export interface Fence {
   readonly level: FenceLevel;
-  /** Lets the host answer for the group, to the end of the lease at most. `expiresAtUs`: closed by then, by itself. */
+  /** Lets the host answer for the group, to the end of the lease at most (Infinity for a held group, which has none). `expiresAtUs`: closed by then, by itself. */
   open(groupId: number, leaseEndUs: number): FenceAct;
   /** As `open`, but only while the group is open. */
   refresh(groupId: number, leaseEndUs: number): FenceAct;
@@ -67,7 +68,9 @@ const SETTLED_AFTER_US = 2_000_000;
 
 interface GroupState {
   readonly id: number;
+  readonly config: FencedGroup;
   readonly sentinelMs: number;
+  readonly ladderMs: readonly number[];
   openUntilUs: number | undefined;
   /** Sentinels of OPENs and REFRESHes that were sent and did not come back: they may still be queued on some CPU. */
   unsettled: readonly { readonly nonce: number; readonly sinceUs: number }[];
@@ -88,7 +91,6 @@ export interface FenceParts {
 export class KernelFence implements Fence {
   readonly level: FenceLevel;
   readonly #parts: FenceParts;
-  readonly #ladderMs: readonly number[];
   readonly #groups: ReadonlyMap<number, GroupState>;
   #channel: LeaseChannel;
 
@@ -96,7 +98,6 @@ export class KernelFence implements Fence {
     this.level = parts.level;
     this.#parts = parts;
     this.#channel = parts.channel;
-    this.#ladderMs = lifetimeLadderMs(parts.kernelTickUs);
     this.#groups = new Map(parts.groups.map((group) => [group.id, initialState(group, parts.kernelTickUs)]));
   }
 
@@ -186,7 +187,12 @@ export class KernelFence implements Fence {
     if (lifetime === undefined) return leaseTooShort(group);
     const expiresAtUs = armedUs + (group.sentinelMs + lifetime) * 1000;
     group.openUntilUs = Math.max(group.openUntilUs ?? 0, expiresAtUs);
-    const acted = this.#channel.perform(group.id, nonce, { kind, step: lifetime / STEP_MS }, group.sentinelMs);
+    const acted = this.#channel.perform(
+      group.id,
+      nonce,
+      { kind, step: stepOf(group.config, lifetime) },
+      group.sentinelMs,
+    );
     if (!acted.returned) {
       group.unsettled = [...group.unsettled, { nonce, sinceUs: armedUs }];
       return { confirmed: false, reason: 'not_confirmed', text: `${kind.toUpperCase()}: ${acted.text}` };
@@ -198,7 +204,7 @@ export class KernelFence implements Fence {
 
   #lifetimeMs(group: GroupState, leaseEndUs: number, armedUs: number): number | undefined {
     const { kernelTickUs } = this.#parts;
-    return lifetimeMs(this.#ladderMs, { leaseEndUs, armedUs, sentinelMs: group.sentinelMs, kernelTickUs });
+    return lifetimeMs(group.ladderMs, { leaseEndUs, armedUs, sentinelMs: group.sentinelMs, kernelTickUs });
   }
 
   #closeByPacket(group: GroupState, nonce: number): boolean {
@@ -225,8 +231,15 @@ export class KernelFence implements Fence {
 }
 
 function initialState(group: FencedGroup, kernelTickUs: number): GroupState {
-  const lifetime = sentinelMs(group.intervalUs, kernelTickUs);
-  return { id: group.id, sentinelMs: lifetime, openUntilUs: undefined, unsettled: [], mustClose: false };
+  return {
+    id: group.id,
+    config: group,
+    sentinelMs: sentinelMs(group.intervalUs, kernelTickUs),
+    ladderMs: lifetimesMs(group, kernelTickUs),
+    openUntilUs: undefined,
+    unsettled: [],
+    mustClose: false,
+  };
 }
 
 function markClosed(group: GroupState): void {

@@ -1,7 +1,8 @@
 import type { AddressFamily } from '@tiebreak/shared/vrrp';
-import { lifetimeLadderMs, STEP_MS, selfTestLifetimeMs, sentinelMs } from './arithmetic.ts';
+import { sentinelMs } from './arithmetic.ts';
 import { addressesOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
 import { leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
+import { lifetimesMs, stepOf } from './lifetimes.ts';
 
 /** One element that a group's lease keeps alive: a set, and a key in it. */
 interface LeasedElement {
@@ -93,10 +94,6 @@ const SELF_TEST: FencedGroup = {
   intervalUs: 0,
 };
 
-function lifetimesMs(group: FencedGroup, kernelTickUs: number): readonly number[] {
-  return group.id === SELF_TEST_GROUP ? [selfTestLifetimeMs(kernelTickUs)] : lifetimeLadderMs(kernelTickUs);
-}
-
 function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
   const routers = config.groups.flatMap((group) => group.virtualRouters);
   const gateways = config.groups.filter((group) => group.gatewayInterfaces.length > 0);
@@ -167,7 +164,7 @@ function verdictChain(groups: readonly FencedGroup[], config: RulesetConfig): st
   const toLifetime = groups.flatMap((group) =>
     lifetimesMs(group, config.kernelTickUs).flatMap((lifetimeMs) => {
       const target = `goto ${lifetimeChain(group, lifetimeMs)}`;
-      const step = lifetimeMs / STEP_MS;
+      const step = stepOf(group, lifetimeMs);
       return [
         `${groupAndCode(group, leaseCode({ kind: 'refresh', step }))} : ${target}`,
         `${groupAndCode(group, leaseCode({ kind: 'open', step }))} : ${target}`,

@@ -1,11 +1,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Command } from './holder.ts';
 
 const execute = promisify(execFile);
+
+const FAMILY = 'tb-f';
 
 export const VIRTUAL_ADDRESS = '10.77.0.100';
 export const HOLDER_ADDRESS = '10.77.0.1';
@@ -20,14 +23,15 @@ export class Namespaces {
   readonly #started: Holder[] = [];
 
   private constructor(label: string) {
-    this.holder = `tb-f-${label}h`;
-    this.client = `tb-f-${label}c`;
+    // Two runs on one machine must not meet.
+    this.holder = `${FAMILY}-${process.pid}-${label}h`;
+    this.client = `${FAMILY}-${process.pid}-${label}c`;
   }
 
   static async create(label: string): Promise<Namespaces> {
     const made = new Namespaces(label);
     const { holder, client } = made;
-    await made.remove();
+    await removeLeftOvers();
     await ip(`netns add ${holder}`);
     await ip(`netns add ${client}`);
     await ip(`-n ${holder} link add eth0 address ${HOLDER_MAC} type veth peer name eth0 netns ${client}`);
@@ -72,6 +76,16 @@ export class Namespaces {
     for (const namespace of [this.holder, this.client]) {
       await ip(`netns del ${namespace}`).catch(() => undefined);
     }
+  }
+}
+
+/** Namespaces of runs that no longer live. */
+async function removeLeftOvers(): Promise<void> {
+  for (const line of (await ip('netns list')).split('\n')) {
+    const [name = ''] = line.split(' ');
+    const pid = new RegExp(`^${FAMILY}-(\\d+)-`).exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    await ip(`netns del ${name}`).catch(() => undefined);
   }
 }
 

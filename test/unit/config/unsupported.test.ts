@@ -120,10 +120,8 @@ describe('what is not built yet is refused, never ignored', () => {
     ]);
   });
 
-  it('gateway = true in mode "vrrp"; in mode "lease" it is there', () => {
-    expect(problemsOf(edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\ngateway = true'))).toEqual([
-      'edge.toml:6:1  group[0].gateway: gateway = true in mode "vrrp" is not supported yet; leave it out',
-    ]);
+  it('gateway = true is there in both modes', () => {
+    expect(problemsOf(edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\ngateway = true'))).toEqual([]);
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 

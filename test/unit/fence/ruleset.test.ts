@@ -101,6 +101,29 @@ describe('the ruleset', () => {
     expect(verdicts).toContain(`${33 * 65_536 + 0x8000 + 128} : goto g33_512ms`);
   });
 
+  it('has one lifetime, as step 1, for a group that is held open without a lease', () => {
+    const held = {
+      id: 9,
+      addresses: [],
+      virtualRouters: [],
+      gatewayInterfaces: [],
+      intervalUs: 255e6,
+      heldMs: 765_000,
+    };
+    const text = fenceRuleset({ ...config, groups: [held] });
+    expect(rulesOf('g9_765000ms', text)).toHaveLength(2);
+    expect(rulesOf('lease', text).find((rule) => rule.startsWith('@th,224,32'))).toMatch(
+      new RegExp(`, ${9 * 65_536 + 1} : goto g9_765000ms, ${9 * 65_536 + 0x8001} : goto g9_765000ms }$`),
+    );
+  });
+
+  it('forwards nothing in on a gateway’s interface unless a group of that interface is open', () => {
+    const gateways = config.groups.map((group) => ({ ...group, gatewayInterfaces: ['eth0'] }));
+    const text = fenceRuleset({ ...config, groups: gateways });
+    expect(rulesOf('through', text)[1]).toBe('iifname "eth0" iifname != @gateway_g33 iifname != @gateway_g34 drop');
+    expect(rulesOf('through')).toEqual([]);
+  });
+
   it('takes lease packets from the agent’s user only', () => {
     expect(rulesOf('out', fenceRuleset({ ...config, userId: 997 }))).toContain(
       'udp dport 3113-3115 meta skuid != 997 drop',
@@ -208,6 +231,8 @@ describe('a configuration that the fence cannot enforce is refused', () => {
       'outside 1..255',
       { groups: [{ ...group, virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 256 }] }] },
     ],
+    ['cannot be held', { groups: [{ ...group, heldMs: 10 }] }],
+    ['not among the fenced interfaces', { groups: [{ ...group, gatewayInterfaces: ['eth1'] }] }],
     ['not an interface name', { interfaces: ['eth0', 'a" drop'] }],
     ['not an interface name', { interfaces: ['eth0', 'eth*'] }],
     ['lo is always fenced', { interfaces: ['eth0', 'lo'] }],

@@ -1,0 +1,83 @@
+import { activeDownIntervalUs, OWNER_PRIORITY } from '@tiebreak/shared/vrrp';
+import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
+import type { Fence, FencedGroup } from '../kernel/fence/index.ts';
+import type { Logger } from '../log/index.ts';
+
+/** Below this the kernel's ticks, the sentinel and an ordinary garbage collection would eat the time up. */
+const HELD_MIN_MS = 100;
+/** What the fence's own bound adds to the lifetime, and a tick that comes late (DESIGN section 4). */
+const MARGIN_TICKS = 5;
+const SENTINEL_MAX_MS = 50;
+
+/**
+ * A virtual router in mode `vrrp` as the fence knows it. The kernel stops answering for it before a peer's down timer, which
+ * starts with our last advertisement, can fire.
+ */
+export function plainFencedGroup(
+  id: number,
+  router: VirtualRouterConfig,
+  group: VrrpGroupConfig,
+  kernelTickUs: number,
+): FencedGroup {
+  const { advertisementIntervalUs: intervalUs, version, priority, addresses } = router;
+  const downMs = activeDownIntervalUs(version, priority, intervalUs) / 1000;
+  const heldMs = Math.floor(downMs - SENTINEL_MAX_MS - (MARGIN_TICKS * kernelTickUs) / 1000);
+  return {
+    id,
+    addresses: addresses.map(({ address }) => address),
+    virtualRouters: [router],
+    gatewayInterfaces: group.gateway ? [...new Set(addresses.map((address) => address.interface))] : [],
+    intervalUs,
+    heldMs: Math.max(HELD_MIN_MS, heldMs),
+  };
+}
+
+/**
+ * Whether the fence may hold the router's addresses back. Priority 255 says that they are this host's own (RFC 9568
+ * section 6.1): an agent that dies must not take the host off the network.
+ */
+export function isGuarded({ priority }: VirtualRouterConfig): boolean {
+  return priority !== OWNER_PRIORITY;
+}
+
+/** One virtual router's part of the fence in mode `vrrp`: no votes, only proof that this process still runs. */
+export class PlainGuard {
+  readonly #fence: Fence;
+  readonly #id: number;
+  readonly #log: Logger;
+
+  constructor(fence: Fence, id: number, log: Logger) {
+    this.#fence = fence;
+    this.#id = id;
+    this.#log = log;
+  }
+
+  get level(): Fence['level'] {
+    return this.#fence.level;
+  }
+
+  /** CLOCK_BOOTTIME; undefined while it is closed. */
+  get openUntilUs(): number | undefined {
+    return this.#fence.openUntilUs(this.#id);
+  }
+
+  open(): void {
+    const act = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    if (act.confirmed) return;
+    this.#fence.close(this.#id);
+    const again = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    if (!again.confirmed) this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
+  }
+
+  /** For each own advertisement. False: it had closed meanwhile, since the process had stood still, and is open again. */
+  hold(): boolean {
+    if (this.#fence.refresh(this.#id, Number.POSITIVE_INFINITY).confirmed) return true;
+    this.open();
+    return false;
+  }
+
+  close(): void {
+    const closed = this.#fence.close(this.#id);
+    if (!closed.confirmed) this.#log.error(closed.text);
+  }
+}

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { PROMISE_MAX_MS } from '@tiebreak/shared/lease';
 import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
 import { type Health, type Status, startApi } from '../api/index.ts';
 import {
@@ -12,6 +11,8 @@ import {
 } from '../config/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { readBootId } from '../state/boot-id.ts';
+import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
@@ -52,6 +53,7 @@ export class Agent {
   #fence: OpenedFence | undefined;
   #state: StateFile | undefined;
   #rtnetlink: Rtnetlink | undefined;
+  readonly #bootId = readBootId();
   #closeApi: () => Promise<void> = async () => {};
 
   constructor({ config, secrets, log }: AgentOptions) {
@@ -89,10 +91,9 @@ export class Agent {
     }
     for (const group of this.#vrrpGroups) group.start();
     if (leases.length > 0) rehearseTakeovers(REHEARSALS);
-    const quarantine = leases.length > 0 ? `; lease groups vote and stand after ${PROMISE_MAX_MS / 1000} s` : '';
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },
-      `node ${node} runs ${groups.map(({ name }) => name).join(', ')}${quarantine}`,
+      `node ${node} runs ${groups.map(({ name }) => name).join(', ')}${quarantines(this.#leaseGroups)}`,
     );
   }
 
@@ -137,6 +138,7 @@ export class Agent {
       stateDir: this.#config.stateDir,
       groups: names,
       wallClockMs: Date.now(),
+      bootId: this.#bootId,
       nowUs: boottimeUs,
       onFailure: (text) => complaints.error('state_dir', {}, `${text}; this node goes on with what it has reserved`),
     });
@@ -205,9 +207,24 @@ export class Agent {
         foresee: (counter) => state.foresee(config.name, counter),
         mayUse: (counter) => state.mayUse(config.name, counter),
       },
+      register: this.#openRegister(config.name, state),
       fenceReplaced: (alsoClosed) => {
         for (const group of this.#leaseGroups) if (alsoClosed.includes(group.config.id)) group.fenceGone();
       },
+    });
+  }
+
+  /** The fence is up by now: no earlier run writes there any more. */
+  #openRegister(group: string, { incarnation, previous }: StateFile): RegisterFile {
+    const complaints = new RateLimitedLog(this.#log);
+    return openRegisterFile({
+      runDir: this.#config.runDir,
+      group,
+      bootId: this.#bootId,
+      incarnation,
+      previous,
+      nowUs: boottimeUs(),
+      onProblem: (text) => complaints.warn('run_dir', { group }, text),
     });
   }
 
@@ -259,6 +276,14 @@ export class Agent {
     const seconds = Math.round((nowUs - stuck.lastProgressUs) / 1_000_000);
     return { ok: false, detail: `group ${stuck.name} has made no progress for ${seconds} s` };
   }
+}
+
+function quarantines(groups: readonly LeaseGroup[]): string {
+  const waits = groups.flatMap(({ name, state: { role } }) => {
+    const remainingUs = role.name === 'initialize' ? role.untilUs - boottimeUs() : 0;
+    return remainingUs > 0 ? [`${name} votes and stands after ${(remainingUs / 1_000_000).toFixed(1)} s`] : [];
+  });
+  return waits.map((text) => `; ${text}`).join('');
 }
 
 type Hearing = (router: VirtualRouterConfig, heard: HeardAdvertisement) => void;

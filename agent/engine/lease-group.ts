@@ -14,6 +14,7 @@ import {
 import type { LeaseGroupConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
 import { explainTransition, votesOf } from './explain.ts';
 import { GroupFence } from './group-fence.ts';
@@ -47,6 +48,7 @@ export type GroupSurroundings = {
   readonly log: Logger;
   readonly clock: Clock;
   readonly ballots: BallotRecord;
+  readonly register: Pick<RegisterFile, 'found' | 'record'>;
   /** The fence had to be made anew, which closed these groups too. */
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
@@ -88,7 +90,7 @@ export class LeaseGroup implements LinkedGroup {
       replaced: around.fenceReplaced,
     });
     this.#lastProgressUs = clock.nowUs();
-    this.#state = startMember(member, this.#lastProgressUs);
+    this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found });
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
     });
@@ -205,7 +207,11 @@ export class LeaseGroup implements LinkedGroup {
     const { ballots } = this.#around;
     ballots.foresee(state.highestSeen.counter);
     if (!ballots.mayUse(highestInUse(state))) {
-      this.#leaveUndone(event, nowUs);
+      this.#leaveUndone(event, nowUs, 'state_dir');
+      return;
+    }
+    if (!this.#recordRegister(effects)) {
+      this.#leaveUndone(event, nowUs, 'run_dir');
       return;
     }
     this.#state = state;
@@ -216,10 +222,17 @@ export class LeaseGroup implements LinkedGroup {
     this.#alarm.set(nextDeadlineUs(this.#state));
   }
 
-  /** L10: a ballot that cannot be recorded is not used. It is as if the event had not come. */
-  #leaveUndone(event: MemberEvent, nowUs: number): void {
-    const text = `${this.name}: a new ballot cannot be recorded in state_dir, so this node neither stands nor votes with it`;
-    this.#complaints.error('unrecorded', { group: this.name }, text);
+  /** L9: whether what the register now promises is on record. A record of freedom may lag: what it says too much only binds. */
+  #recordRegister([first]: readonly MemberEffect[]): boolean {
+    if (first?.type !== 'record-register') return true;
+    return this.#around.register.record(first.record) || first.record.holder === null;
+  }
+
+  /** L9, L10: a ballot or a promise that cannot be recorded is not used. It is as if the event had not come. */
+  #leaveUndone(event: MemberEvent, nowUs: number, where: 'state_dir' | 'run_dir'): void {
+    const what = where === 'state_dir' ? 'a new ballot' : 'a promise';
+    const text = `${this.name}: ${what} cannot be recorded in ${where}, so this node neither stands nor votes with it`;
+    this.#complaints.error(`unrecorded in ${where}`, { group: this.name }, text);
     // What the kernel has just done cannot be left undone: it is taken back.
     if (event.type === 'fence-opened') this.#dispatch({ type: 'fence-refused', reason: 'unrecorded' });
     else if (event.type === 'tick') this.#alarm.set(nowUs + UNRECORDED_RETRY_US);
@@ -265,7 +278,7 @@ export class LeaseGroup implements LinkedGroup {
         for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
         return undefined;
       case 'record-register':
-        // Started without a record, this agent waits for PROMISE_MAX in full (L9).
+        // Written before the state was taken over: no effect of a step may come before it.
         return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.

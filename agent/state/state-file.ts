@@ -7,6 +7,8 @@ const Content = z.object({
   version: z.literal(1),
   /** grows with each start of the agent */
   incarnation: z.int().min(0),
+  /** the boot of the host in which the agent last started (L9) */
+  boot_id: z.string().optional(),
   /** by group: ballot counters up to this one may have been used (L10) */
   ballot_ceilings: z.record(z.string(), z.int().min(0)),
   /** by witness id: the highest grant serial seen (L14) */
@@ -21,12 +23,16 @@ const FORESIGHT_MAX = 1_000_000;
 /** A disk that cannot be written is left alone for so long. */
 const RETRY_US = 1_000_000;
 
+/** The last start before this one. Incarnation 0 and no boot: none that the file knows of. */
+export type PreviousRun = { readonly incarnation: number; readonly bootId: string | undefined };
+
 /**
  * What an agent must remember over restarts and reboots: one small file in `state_dir`, replaced as a whole. Once it is
  * open, a disk that fails is told to `onFailure` and never thrown.
  */
 export interface StateFile {
   readonly incarnation: number;
+  readonly previous: PreviousRun;
   /** Ballot counters at or below this one may have been used by an earlier run. */
   usedCounter(group: string): number;
   /** A counter that others use or have seen: the reserve follows it, off the event loop. */
@@ -55,6 +61,7 @@ export function openStateFile(options: {
   stateDir: string;
   groups: readonly string[];
   wallClockMs: number;
+  bootId: string;
   nowUs: () => number;
   onFailure: (text: string) => void;
 }): OpenedStateFile {
@@ -66,6 +73,7 @@ export function openStateFile(options: {
   const content: Content = {
     ...before,
     incarnation: Math.max(before.incarnation + 1, options.wallClockMs),
+    boot_id: options.bootId,
     ballot_ceilings: { ...before.ballot_ceilings },
     witness_serials: { ...before.witness_serials },
   };
@@ -81,6 +89,7 @@ export function openStateFile(options: {
 
 class OpenStateFile implements StateFile {
   readonly incarnation: number;
+  readonly previous: PreviousRun;
   readonly #path: string;
   readonly #before: Content;
   readonly #wanted: Content;
@@ -101,6 +110,7 @@ class OpenStateFile implements StateFile {
     { nowUs, onFailure }: { nowUs: () => number; onFailure: (text: string) => void },
   ) {
     this.incarnation = content.incarnation;
+    this.previous = { incarnation: before.incarnation, bootId: before.boot_id };
     this.#path = path;
     this.#before = before;
     this.#wanted = content;

@@ -232,3 +232,77 @@ describe('ballots that cannot be recorded (L10)', () => {
     expect(foreseen).toBe(4711);
   });
 });
+
+describe('the register in run_dir (L9)', () => {
+  const RECORDED = {
+    kind: 'recorded',
+    record: {
+      holder: 'a',
+      ballot: { counter: 7, node: 'a' },
+      endUs: 5_000_000,
+      highestGranted: { counter: 7, node: 'a' },
+      released: { counter: 0, node: '' },
+    },
+  } as const;
+
+  function restarted(): ScriptedMember {
+    return new ScriptedMember(new VirtualTime(), RECORDED);
+  }
+
+  test('a vote is recorded before its verdict is known to anyone', () => {
+    const b = member();
+    b.time.pass(10_100_000);
+    expect(b.records.some(({ holder }) => holder === 'a')).toBe(false);
+    expect(b.hear('requests', 5)).toMatchObject({ kind: 'granted' });
+    expect(b.records.at(-1)).toMatchObject({ holder: 'a', ballot: { counter: 5, node: 'a' } });
+  });
+
+  test('a restarted backup acks its recorded owner at once', () => {
+    expect(restarted().hear('owns', 7)).toMatchObject({ kind: 'granted' });
+  });
+
+  test('and grants nobody less than that', () => {
+    expect(restarted().hear('owns', 6)).toMatchObject({ kind: 'refused', reason: 'lower_ballot' });
+  });
+
+  test('a vote that cannot be recorded is not given, and the log says so once', () => {
+    const b = member();
+    b.time.pass(10_100_000);
+    b.recordable = false;
+    expect(b.hear('requests', 5)).toBeUndefined();
+    expect(b.hear('requests', 5)).toBeUndefined();
+    expect(b.group.state.register.bound).toBeUndefined();
+    const complaints = b.lines().filter(({ level }) => level === 50);
+    expect(complaints).toHaveLength(1);
+    expect(complaints[0]?.msg).toContain('cannot be recorded in run_dir');
+
+    b.recordable = true;
+    expect(b.hear('requests', 5)).toMatchObject({ kind: 'granted' });
+  });
+
+  test('a node that cannot record its own vote does not stand, and stands as soon as it can', () => {
+    const b = member();
+    b.time.pass(10_100_000);
+    b.recordable = false;
+    b.time.pass(5_000_000);
+    expect(b.role).toBe('backup');
+    expect(b.records.some(({ holder }) => holder === 'b')).toBe(false);
+    b.recordable = true;
+    b.time.pass(INTERVAL_US);
+    expect(b.role).toBe('candidate');
+    expect(b.records.at(-1)).toMatchObject({ holder: 'b' });
+  });
+
+  test('an owner whose run_dir is full goes on owning, and can still give the group up', () => {
+    const b = owner();
+    b.recordable = false;
+    for (let beats = 0; beats < 40; beats += 1) {
+      b.acked();
+      b.time.pass(INTERVAL_US / 2);
+    }
+    expect(b.role).toBe('active');
+    b.done();
+    void b.group.stop();
+    expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
+  });
+});

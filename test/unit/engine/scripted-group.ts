@@ -1,4 +1,4 @@
-import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
+import type { Ballot, Claim, FoundRegister, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
@@ -108,10 +108,13 @@ export class ScriptedMember {
   readonly replaced: number[][] = [];
   /** Whether state_dir can be written, and up to where it has been. */
   ballots: BallotRecord = { foresee: () => {}, mayUse: () => true };
+  /** Whether run_dir can be written, and what was. */
+  recordable = true;
+  readonly records: RegisterRecord[] = [];
   faults: string[] = [];
   readonly end: SidebandEnd;
 
-  constructor(time: VirtualTime) {
+  constructor(time: VirtualTime, found: FoundRegister = { kind: 'nothing' }) {
     this.time = time;
     this.fence = new ScriptedFence(time, this.history);
     const { log, lines } = recordedLog();
@@ -141,6 +144,14 @@ export class ScriptedMember {
       ballots: {
         foresee: (counter) => this.ballots.foresee(counter),
         mayUse: (counter) => this.ballots.mayUse(counter),
+      },
+      register: {
+        found,
+        record: (record) => {
+          if (!this.recordable) return false;
+          this.records.push(record);
+          return true;
+        },
       },
       fenceReplaced: (ids) => this.replaced.push([...ids]),
     });

@@ -21,13 +21,14 @@ function path(): string {
   return join(folder, 'state', 'agent.json');
 }
 
-function tryOpen(wallClockMs = 1_000_000) {
+function tryOpen(wallClockMs = 1_000_000, bootId = 'this boot') {
   // A write that is still under way when its test ends must not tell its failure to the next one.
   const told = failures;
   return openStateFile({
     stateDir: join(folder, 'state'),
     groups: ['edge'],
     wallClockMs,
+    bootId,
     nowUs: () => nowUs,
     onFailure: (text) => told.push(text),
   });
@@ -68,6 +69,16 @@ describe('over starts', () => {
     expect(open(5_000_000).incarnation).toBe(5_000_000);
     expect(open(4_000_000).incarnation).toBe(5_000_001);
     expect(open(0).incarnation).toBe(5_000_002);
+  });
+
+  test('each start knows the incarnation and the boot of the one before it (L9)', () => {
+    expect(open(5_000_000).previous).toEqual({ incarnation: 0, bootId: undefined });
+    const second = tryOpen(6_000_000, 'next boot');
+    if (!second.ok) throw new Error(second.error);
+    expect(second.state.previous).toEqual({ incarnation: 5_000_000, bootId: 'this boot' });
+    second.state.mayUse('edge', 40_000);
+    second.state.close();
+    expect(open().previous.bootId).toBe('next boot');
   });
 
   test('incarnations grow when the file is lost, also within one second', () => {

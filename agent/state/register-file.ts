@@ -1,0 +1,110 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FoundRegister, RegisterRecord } from '@tiebreak/shared/lease';
+import { z } from 'zod';
+import type { PreviousRun } from './state-file.ts';
+
+const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
+const Record = z.object({
+  holder: z.string().nullable(),
+  ballot: Ballot,
+  endUs: z.number().nullable(),
+  highestGranted: Ballot,
+  released: Ballot,
+});
+const Content = z.object({
+  version: z.literal(1),
+  /** of the host, as the kernel names it: the times below mean nothing in another boot */
+  boot_id: z.string(),
+  /** of the run that goes by this record: if a later one kept its record elsewhere, this one is out of date */
+  incarnation: z.int().min(0),
+  register: Record,
+});
+type Content = z.infer<typeof Content>;
+
+/** One group's register in `run_dir` (L9). */
+export interface RegisterFile {
+  /** What an earlier run has left. */
+  readonly found: FoundRegister;
+  /**
+   * Replaces the record, at once: after a crash of the process there is the old one or the new. False: it could not be
+   * written, so nothing that depends on it may leave.
+   */
+  record(record: RegisterRecord): boolean;
+}
+
+export type RegisterFileOptions = {
+  readonly runDir: string;
+  readonly group: string;
+  readonly bootId: string;
+  readonly incarnation: number;
+  readonly previous: PreviousRun;
+  /** CLOCK_BOOTTIME */
+  readonly nowUs: number;
+  readonly onProblem: (text: string) => void;
+};
+
+/**
+ * Reads what an earlier run has recorded, and takes the record over in this run's name. Not to be called while that
+ * earlier run may go on.
+ */
+export function openRegisterFile(options: RegisterFileOptions): RegisterFile {
+  const path = join(options.runDir, `register-${options.group}.json`);
+  // The folder is volatile: a crash of the host needs no fsync, for it loses the file in any case.
+  const record = (register: RegisterRecord): boolean => {
+    const { bootId, incarnation } = options;
+    const content: Content = { version: 1, boot_id: bootId, incarnation, register };
+    try {
+      mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
+      writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+      return true;
+    } catch (cause) {
+      options.onProblem(`${path}: cannot be written: ${reasonOf(cause)}`);
+      return false;
+    }
+  };
+  const found = whatIsLeft(path, options);
+  // Not taken over, it is of no use to the next start, which then waits in full: safe, and no reason not to start.
+  if (found.kind === 'recorded') record(found.record);
+  return { found, record };
+}
+
+function whatIsLeft(path: string, { bootId, previous, nowUs, onProblem }: RegisterFileOptions): FoundRegister {
+  const nothing: FoundRegister = { kind: 'nothing' };
+  const read = readContent(path);
+  if (!read.ok) {
+    onProblem(`${path}: ${read.error}; every promise that it may have held is waited out`);
+    return nothing;
+  }
+  const { content } = read;
+  if (content?.boot_id === bootId) {
+    return content.incarnation === previous.incarnation ? { kind: 'recorded', record: content.register } : nothing;
+  }
+  if (previous.bootId === undefined || previous.bootId === bootId) return nothing;
+  return { kind: 'new_boot', uptimeUs: nowUs };
+}
+
+type Read =
+  | { readonly ok: true; readonly content: Content | undefined }
+  | { readonly ok: false; readonly error: string };
+
+function readContent(path: string): Read {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return { ok: true, content: undefined };
+    return { ok: false, error: `cannot be read: ${reasonOf(cause)}` };
+  }
+  try {
+    const parsed = Content.safeParse(JSON.parse(text));
+    return parsed.success ? { ok: true, content: parsed.data } : { ok: false, error: 'is damaged' };
+  } catch {
+    return { ok: false, error: 'is damaged' };
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}

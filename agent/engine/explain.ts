@@ -136,6 +136,18 @@ export function explainTransition(
   };
 }
 
+/** The log line of a peer that fell silent or is heard again, and what that means for the group. */
+export function explainPeer(state: MemberState, peer: string, heard: boolean): Told {
+  const { group, witness } = state.config;
+  const fields = { group, peer, peer_state: heard ? 'heard' : 'silent' };
+  if (heard) return { level: 'info', fields, text: `${group}: peer ${peer} is heard` };
+  const owns = state.role.name === 'active';
+  const consequence = owns
+    ? `this node keeps the addresses by ${witness ? "the witness's vote" : 'the other votes'}, as long as it gets it`
+    : 'this node stands when the down timer fires, unless the peer keeps a majority';
+  return { level: 'warn', fields, text: `${group}: peer ${peer} is silent; ${consequence}` };
+}
+
 function remaining(ms: number | null): string {
   return ms === null ? '' : ` for ${Math.round(ms)} ms`;
 }

@@ -16,7 +16,7 @@ import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
-import { explainTransition, votesOf } from './explain.ts';
+import { explainPeer, explainTransition, isHeard, votesOf } from './explain.ts';
 import { GroupFence } from './group-fence.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
@@ -73,6 +73,7 @@ export class LeaseGroup implements LinkedGroup {
   #lastProgressUs: number;
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
+  readonly #heardPeers = new Set<string>();
   #announceStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
 
@@ -220,6 +221,19 @@ export class LeaseGroup implements LinkedGroup {
       if (outcome !== undefined) this.#dispatch(outcome);
     }
     this.#alarm.set(nextDeadlineUs(this.#state));
+    this.#tellOfPeers(nowUs);
+  }
+
+  /** Lost redundancy is news even while nothing moves. */
+  #tellOfPeers(nowUs: number): void {
+    for (const peer of this.#state.config.peers) {
+      const heard = isHeard(this.#state, peer, nowUs);
+      if (heard === this.#heardPeers.has(peer)) continue;
+      if (heard) this.#heardPeers.add(peer);
+      else this.#heardPeers.delete(peer);
+      const told = explainPeer(this.#state, peer, heard);
+      setImmediate(() => this.#around.log[told.level](told.fields, told.text));
+    }
   }
 
   /** L9: whether what the register now promises is on record. A record of freedom may lag: what it says too much only binds. */

@@ -101,20 +101,37 @@ function fencedInterfaces(links: readonly Link[]): string[] {
     .map(({ name }) => name);
 }
 
-/** Takes away the virtual addresses that an earlier run has left behind. */
+/**
+ * Takes away the virtual addresses that an earlier run has left behind; the kernel knows who added them. Throws
+ * StartFailure for one that somebody else has put there, which may be the only address that this host can be reached by.
+ */
 export function clearLeftOvers(
   groups: readonly GroupConfig[],
   links: readonly Link[],
   rtnetlink: Rtnetlink,
   log: Logger,
 ): void {
-  for (const { family, addresses } of groups.flatMap((group) => group.virtualRouters)) {
-    for (const { address, prefixLength, interface: name } of addresses) {
-      const interfaceIndex = links.find((link) => link.name === name)?.index;
-      if (interfaceIndex === undefined) continue;
-      const specification = { interfaceIndex, family, address: bytesOf(address), prefixLength };
-      const removed = valueOrFail(rtnetlink.removeAddress(specification), `clearing left-overs on ${name}`);
-      if (removed === 'done') log.warn({ address, interface: name }, `removed ${address}, left by an earlier run`);
+  const present = valueOrFail(rtnetlink.addresses(), 'reading the addresses');
+  for (const group of groups) {
+    for (const { family, addresses, priority } of group.virtualRouters) {
+      // With priority 255 plain VRRP serves an address that is the host's own (RFC 9568 section 6.1).
+      if (group.mode === 'vrrp' && priority === 255) continue;
+      for (const { address, prefixLength, interface: name } of addresses) {
+        const interfaceIndex = links.find((link) => link.name === name)?.index;
+        const bytes = bytesOf(address);
+        const left = present.find(
+          (found) => found.interfaceIndex === interfaceIndex && found.address.join('.') === bytes.join('.'),
+        );
+        if (left === undefined) continue;
+        if (!left.ours) throw new StartFailure(notOurs(group.name, address, prefixLength, name));
+        const specification = { ...left, family, label: undefined };
+        valueOrFail(rtnetlink.removeAddress(specification), `clearing left-overs on ${name}`);
+        log.warn({ address, interface: name }, `removed ${address}, left by an earlier run`);
+      }
     }
   }
+}
+
+function notOurs(group: string, address: string, prefixLength: number, name: string): string {
+  return `group ${group}: ${address} is on ${name} already, and tiebreak has not put it there. A virtual address must be nobody's own: change addresses in the configuration, or, if another program left it behind, type: ip address del ${address}/${prefixLength} dev ${name}`;
 }

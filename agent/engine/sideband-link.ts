@@ -166,6 +166,9 @@ export class SidebandLink {
   #judge(claim: Claim): Verdict | undefined {
     const group = this.#group(claim.group);
     if (group !== undefined) return group.judge(this.peer, claim);
+    const here = this.#groups.map((known) => known.name).join(', ');
+    const unknown = `${this.peer} speaks of group '${claim.group}', which is not configured here; with that node this one shares ${here}`;
+    this.#complaints.warn('unknown_group', { peer: this.peer, group: claim.group }, unknown);
     if (claim.kind === 'none') return undefined;
     const { group: name, ballot } = claim;
     return { kind: 'refused', group: name, ballot, reason: 'unknown_group', remainingMs: 0, highest: ballot };

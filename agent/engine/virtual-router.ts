@@ -76,6 +76,7 @@ export function openVirtualRouter(options: {
   }
   const complaints = new RateLimitedLog(log);
   const faults = new Map<string, string>();
+  const added = new Set<PlacedAddress>();
   const socket = openVrrpSocket({
     interface: config.interface,
     interfaceIndex: link.link.index,
@@ -124,17 +125,22 @@ export function openVirtualRouter(options: {
       primaryAddress: source.address,
       advertise: advertiser(config, source.address, socket.value),
       addAddresses() {
-        for (const { virtual, bytes, interfaceIndex } of placed) {
-          const added = rtnetlink.addAddress({ ...specification(virtual, bytes, config), interfaceIndex });
-          note(virtual, 'could not be added', added);
+        for (const place of placed) {
+          const { virtual, bytes, interfaceIndex } = place;
+          const outcome = rtnetlink.addAddress({ ...specification(virtual, bytes, config), interfaceIndex });
+          if (outcome.ok && outcome.value === 'done') added.add(place);
+          note(virtual, 'could not be added', outcome);
         }
       },
       removeAddresses() {
         let gone = true;
-        for (const { virtual, bytes, interfaceIndex } of placed) {
+        // Only what was added here: with priority 255 the address may be the host's own.
+        for (const place of added) {
+          const { virtual, bytes, interfaceIndex } = place;
           const removed = rtnetlink.removeAddress({ ...specification(virtual, bytes, config), interfaceIndex });
           note(virtual, 'could not be removed', removed);
           gone &&= removed.ok;
+          if (removed.ok) added.delete(place);
         }
         return gone;
       },

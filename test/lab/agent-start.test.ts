@@ -9,6 +9,7 @@ import type { LabProcess } from './process.ts';
 import { NETWORK, Topology } from './topology.ts';
 
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+const KERNEL = fileURLToPath(new URL('../../agent/kernel/index.ts', import.meta.url));
 const SIDEBAND_PORT = 3112;
 const EDGE_KEY = `1 ${randomBytes(32).toString('hex')}\n`;
 
@@ -82,6 +83,16 @@ async function runningAgent(): Promise<Agent> {
   return agent;
 }
 
+/** The kernel remembers who added an address, which `ip` cannot say. */
+async function addAsAnAgentWould(): Promise<void> {
+  const script = `const { openRtnetlink, interfaceIndex } = await import('${KERNEL}');
+    const address = Uint8Array.from('${NETWORK.virtualAddress}'.split('.'), Number);
+    const index = interfaceIndex('eth0').value;
+    const added = openRtnetlink().value.addAddress({ interfaceIndex: index, family: 'ipv4', address, prefixLength: 24 });
+    if (!added.ok) throw new Error(added.text);`;
+  await topology.inside('a', process.execPath, ['--input-type=module', '-e', script]);
+}
+
 async function traces(): Promise<string> {
   const tables = await topology.inside('a', 'nft', ['list', 'tables']);
   const addresses = await topology.inside('a', 'ip', ['-brief', 'address', 'show', 'dev', 'eth0']);
@@ -129,6 +140,13 @@ describe('a start that cannot succeed says what is wrong and what to do, and lea
     expect(await refusedStart()).toMatch(/another (agent|program|process)|already/i);
     expect(first.process.running).toBe(true);
     expect(await traces()).toContain('tiebreak');
+  });
+
+  test("the virtual address is the host's own, which stays where it is", async () => {
+    const own = NETWORK.hosts.a.lan;
+    writeFileSync(join(folder, 'tiebreak.toml'), configuration({ [NETWORK.virtualAddress]: own }));
+    expect(await refusedStart()).toMatch(/is on eth0 already, and tiebreak has not put it there/);
+    expect(await traces()).toContain(`${own}/24`);
   });
 
   test('the key has the wrong length', async () => {
@@ -184,7 +202,7 @@ describe('the end of an agent', () => {
     const agent = await runningAgent();
     agent.process.signal('SIGKILL');
     await agent.process.exited;
-    await topology.ip('a', [`addr add ${NETWORK.virtualAddress}/24 dev eth0`]);
+    await addAsAnAgentWould();
     const next = await runningAgent();
     expect(next.log()).toContain(`removed ${NETWORK.virtualAddress}, left by an earlier run`);
     expect(await traces()).not.toContain(NETWORK.virtualAddress);

@@ -69,6 +69,7 @@ const CAUSES: Readonly<Record<Cause, string>> = {
   down_timer: 'nothing was heard of an owner until the down timer fired',
   transferred: 'the owner has closed its fence and handed over to this node',
   released: 'the owner has closed its fence and released the votes',
+  forced: 'an operator has forced the takeover',
   votes_complete: 'a majority has voted for this node and the kernel has opened the fence',
   votes_missing: 'no majority in time; what was granted is given back',
   owner_heard: 'another node owns the group',

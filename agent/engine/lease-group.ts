@@ -188,6 +188,14 @@ export class LeaseGroup implements LinkedGroup {
       case 'record-register':
         // Started without a record, this agent waits for PROMISE_MAX in full (L9).
         return undefined;
+      case 'persist-promise':
+      case 'forget-promise':
+      case 'persist-departed':
+      case 'send-depart':
+      case 'send-departed':
+      case 'send-join':
+        // Policy `bias` and a departure ask for these; this agent starts neither yet, and so hears of neither.
+        return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
         setImmediate(() => witness?.vote(effect.ballot, effect.promiseMs));

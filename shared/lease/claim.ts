@@ -14,6 +14,8 @@ export type Claim = {
   readonly configHash: string;
   /** the promise that the sender's own interval asks for, in ms; the longer of both sides' counts (L16) */
   readonly promiseMs: number;
+  /** an owner under policy `bias` has not reached the witness for a while */
+  readonly witnessLost?: true;
 };
 
 export type Refusal = 'bound' | 'lower_ballot' | 'quarantined' | 'config_mismatch' | 'unknown_group';
@@ -33,11 +35,13 @@ export type Verdict =
     };
 
 /** What this node says of the group in its heartbeats (L3). */
-export function claimOf({ config, role, register }: MemberState): Claim {
+export function claimOf({ config, role, register, witness }: MemberState): Claim {
   const said = { group: config.group, configHash: config.configHash, promiseMs: promiseUs(config) / 1000 };
   switch (role.name) {
     case 'active':
-      return { ...said, kind: 'owns', ballot: role.ballot };
+      return config.policy.name === 'bias' && witness.lost
+        ? { ...said, kind: 'owns', ballot: role.ballot, witnessLost: true }
+        : { ...said, kind: 'owns', ballot: role.ballot };
     case 'candidate':
       return { ...said, kind: 'requests', ballot: role.ballot };
     case 'initialize':

@@ -7,7 +7,9 @@
 import {
   type Claim,
   claimOf,
+  type DepartedVote,
   type FoundRegister,
+  type KeptPromise,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -84,7 +86,9 @@ export class AgentShell {
   #sent = new Map<number, number>();
   #heard = new Map<string, { incarnation: number; sequences: Set<number> }>();
   #usedCounter = 0;
+  #diskFreeUs = 0;
   #runDir: RegisterRecord | undefined;
+  #stateDir: { promise?: KeptPromise | undefined; departed?: DepartedVote | undefined } = {};
   /** by the node's own clock; undefined: in this boot the agent has run */
   #bootedAtUs: number | undefined;
 
@@ -125,7 +129,7 @@ export class AgentShell {
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
     const register = this.#find();
-    this.state = startMember(started, this.localUs(), { register });
+    this.state = startMember(started, this.localUs(), { register, ...this.#stateDir });
     this.#bootedAtUs = undefined;
     this.#process.start();
     this.#note(() => `starts, and finds of its register: ${register.kind}`);
@@ -170,9 +174,18 @@ export class AgentShell {
     return this.state !== undefined && this.#stopping;
   }
 
-  stop(): void {
+  forceJoin(): void {
+    this.#process.take(() => this.dispatch({ type: 'force-join' }));
+  }
+
+  /** An operator who knows what the node cannot know. */
+  forceTakeover(): void {
+    this.#process.take(() => this.dispatch({ type: 'force-takeover' }));
+  }
+
+  stop(how: 'stop' | 'depart' = 'stop'): void {
     this.#stopping = true;
-    this.#process.take(() => this.dispatch({ type: 'stop' }));
+    this.#process.take(() => this.dispatch({ type: how }));
   }
 
   /** SIGSTOP, a hypervisor that schedules others, a long garbage collection. */
@@ -239,6 +252,33 @@ export class AgentShell {
       case 'record-register':
         this.#runDir = effect.record;
         this.records++;
+        return;
+      case 'persist-promise':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, promise: effect.promise };
+          return { type: 'promise-persisted', promise: effect.promise };
+        });
+        return;
+      case 'persist-departed':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, departed: effect.departed };
+          return { type: 'departed-persisted', departed: effect.departed };
+        });
+        return;
+      case 'forget-promise':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, promise: undefined };
+          return { type: 'tick' };
+        });
+        return;
+      case 'send-depart':
+        this.#send(effect.to, { kind: 'depart', departure: effect.departure });
+        return;
+      case 'send-departed':
+        this.#send(effect.to, { kind: 'departed', departure: effect.departure });
+        return;
+      case 'send-join':
+        this.#send(effect.to, { kind: 'join', departure: effect.departure });
         return;
       case 'send-verdict':
         if (answering === undefined) throw new Error('a verdict without a claim');
@@ -331,6 +371,20 @@ export class AgentShell {
     this.dispatch({ type: 'fence-closed' });
   }
 
+  /** An fsync takes its time, and the process may be gone before it is done or before it hears of it; none overtakes. */
+  #persist(write: () => MemberEvent): void {
+    const { schedule, random } = this.#options.around;
+    const { incarnation } = this;
+    const failed = random.chance(0.05);
+    this.#diskFreeUs = Math.max(schedule.nowUs, this.#diskFreeUs) + random.logBetween(200, 200_000);
+    schedule.at(this.#diskFreeUs, () => {
+      if (failed || this.incarnation !== incarnation || this.state === undefined) return;
+      const event = write();
+      this.#note(() => `has written down: ${JSON.stringify(this.#stateDir)}`);
+      this.#process.take(() => this.dispatch(event));
+    });
+  }
+
   #beat(incarnation: number): void {
     if (this.incarnation !== incarnation || this.state === undefined) return;
     const { schedule } = this.#options.around;
@@ -382,6 +436,15 @@ export class AgentShell {
         return;
       case 'transfer':
         this.dispatch({ type: 'transfer', from, ballot: body.ballot, to: body.to });
+        return;
+      case 'depart':
+        this.dispatch({ type: 'peer-departs', from, departure: body.departure });
+        return;
+      case 'departed':
+        this.dispatch({ type: 'departure-noted', from, departure: body.departure });
+        return;
+      case 'join':
+        this.dispatch({ type: 'join', from, departure: body.departure });
         return;
     }
   }

@@ -31,6 +31,14 @@ function cutFor(world: World, random: Random, from: Place, to: Place): void {
 const cutPeers: Fault = (world, random) => cutFor(world, random, 'a', 'b');
 const cutWitness: Fault = (world, random) => cutFor(world, random, random.pick(NODES), 'w');
 
+/** Hours at a provider, in short. */
+const loseWitness: Fault = (world, random) => {
+  for (const node of NODES) world.cutBoth(node, 'w');
+  world.schedule.after(durationUs(world, random, 3 * OUTAGE_MAX_US), () => {
+    for (const node of NODES) world.mendBoth(node, 'w');
+  });
+};
+
 const isolate: Fault = (world, random) => {
   const node = random.pick(NODES);
   const others: Place[] = [node === 'a' ? 'b' : 'a', 'w'];
@@ -80,6 +88,13 @@ const stop: Fault = (world, random) => {
   world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
 };
 
+const depart: Fault = (world, random) => {
+  const agent = world.agent(random.pick(NODES));
+  world.note(() => `${agent.node} is asked to depart`);
+  agent.stop('depart');
+  world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
+};
+
 const restartWitness: Fault = (world, random) => {
   const supersededForUs = random.chance(0.7) ? random.between(0, 15 * SECOND_US) : 0;
   world.witness.restart(supersededForUs, random.chance(0.5) ? 0 : Math.floor(random.between(-3000, 3000)));
@@ -124,6 +139,7 @@ const replay: Fault = (world) => world.replay();
 export const SINGLE_FAULTS: readonly Fault[] = [
   cutPeers,
   cutWitness,
+  loseWitness,
   isolate,
   freeze,
   crash,
@@ -131,7 +147,7 @@ export const SINGLE_FAULTS: readonly Fault[] = [
   restartWitness,
   spoof,
 ];
-export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, restartWitness];
+export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, loseWitness, restartWitness];
 
 const ALL: readonly Fault[] = [
   cutPeers,
@@ -145,6 +161,8 @@ const ALL: readonly Fault[] = [
   crashWithoutRunDir,
   reboot,
   stop,
+  depart,
+  depart,
   restartWitness,
   degrade,
   degrade,

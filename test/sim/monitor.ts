@@ -1,5 +1,12 @@
 /** Watches every step of a run: the invariants of reference/leases.md 7.1, checked in real time. */
-import { type Ballot, boundTo, type MemberEffect, type MemberEvent, type MemberState } from '@tiebreak/shared/lease';
+import {
+  type Ballot,
+  boundTo,
+  type MemberEffect,
+  type MemberEvent,
+  type MemberState,
+  peerVoteUntilUs,
+} from '@tiebreak/shared/lease';
 import type { AgentShell } from './agent-shell.ts';
 import { checkRegister } from './register-rules.ts';
 import type { Schedule } from './schedule.ts';
@@ -49,7 +56,7 @@ export class Monitor {
     const complaint = checkRegister(before, state, event, agent.localUs());
     if (complaint !== undefined) this.violated('register changed its holder', `${agent.node}: ${complaint}`);
     for (const effect of effects) {
-      if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, state);
+      if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, before, event);
     }
     this.voterChanged();
   }
@@ -95,11 +102,13 @@ export class Monitor {
     if (!this.ignored.has(rule)) throw new Violation(rule, detail, this.#schedule.nowUs);
   }
 
-  #granted(agent: AgentShell, state: MemberState): void {
-    const { name } = state.role;
+  #granted(agent: AgentShell, before: MemberState, event: MemberEvent): void {
+    const name = agent.state?.role.name;
     if (name === 'active' || name === 'closing' || name === 'candidate')
       this.violated('an owner granted', `${agent.node} as ${name}`);
-    if (name === 'initialize') this.violated('voted in quarantine', agent.node);
+    const from = event.type === 'claim' ? event.from : '';
+    if (name === 'initialize' && boundTo(before.register, agent.localUs())?.holder !== from)
+      this.violated('voted in quarantine', agent.node);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
@@ -124,8 +133,9 @@ export class Monitor {
     const { state, node } = agent;
     if (state === undefined || (state.role.name !== 'candidate' && state.role.name !== 'active')) return;
     for (const voter of this.#agents) {
-      const belief = state.peers[voter.node]?.voteUntilUs;
-      if (belief !== undefined) this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
+      if (voter === agent) continue;
+      const belief = peerVoteUntilUs(state, voter.node);
+      this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
     }
     if (state.witness.returning || this.#witness === undefined) return;
     const heldUntilUs = this.#witness.boundUntilUs(this.#group, node);

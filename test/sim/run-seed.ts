@@ -1,3 +1,4 @@
+import type { Policy } from '@tiebreak/shared/lease';
 import { endFaults, SINGLE_FAULTS, sow, sowChaos, WITNESS_FAULTS } from './faults.ts';
 import { GOOD_LINK, type LinkQuality } from './network.ts';
 import { Random } from './random.ts';
@@ -34,6 +35,7 @@ export type SeedOptions = {
 const SECOND_US = 1_000_000;
 const PROMISE_MAX_US = 10 * SECOND_US;
 const SLOWEST = 0.92;
+const BIAS_PROMISE_MS = 20_000;
 
 /** One run: everything in it follows from the seed. */
 export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
@@ -68,6 +70,8 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
 
 function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random, recorded: boolean): World {
   const rate = (): number => random.pick([SLOWEST, 1, 2 - SLOWEST, random.between(SLOWEST, 2 - SLOWEST)]);
+  // Drawn for every seed alike, so that a policy changes nothing else of it.
+  const policy: Policy = random.chance(0.3) ? { name: 'bias', promiseMs: BIAS_PROMISE_MS } : { name: 'safe' };
   const lossy = kind === 'chaos' && random.chance(0.7);
   const sideband: LinkQuality = lossy
     ? {
@@ -88,6 +92,7 @@ function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random,
     seed,
     intervalUs,
     rates: { a: rate(), b: rate(), w: rate() },
+    policy,
     unslewedTicks: random.chance(0.25),
     sessions: random.chance(0.7),
     sideband,
@@ -154,7 +159,9 @@ function settleAtLast(world: World): number {
   const { intervalUs, monitor } = world;
   endFaults(world);
   while (world.nowUs < world.troubledUntilUs) world.schedule.runUntil(world.troubledUntilUs);
-  const limitUs = (2 * PROMISE_MAX_US) / SLOWEST + 15 * intervalUs;
+  const { policy } = world;
+  const longestUs = PROMISE_MAX_US + (policy.name === 'bias' ? policy.promiseMs * 1000 : PROMISE_MAX_US);
+  const limitUs = longestUs / SLOWEST + 15 * intervalUs;
   const neededUs = world.runUntil(() => isIdle(world), limitUs, intervalUs);
   if (neededUs === undefined) {
     const roles = `a is ${world.role('a')}, b is ${world.role('b')}, owner ${world.owner ?? 'nobody'}`;

@@ -1,3 +1,4 @@
+import type { Policy } from '@tiebreak/shared/lease';
 import { AgentShell, type AgentTroubles, FENCE_GUARD_US } from './agent-shell.ts';
 import { Clock } from './clock.ts';
 import { KernelFence } from './kernel-fence.ts';
@@ -23,6 +24,7 @@ export type WorldOptions = {
   readonly sideband?: LinkQuality;
   readonly uplink?: LinkQuality;
   readonly configHashes?: { readonly a: string; readonly b: string };
+  readonly policy?: Policy;
   readonly recorded?: boolean;
 };
 
@@ -43,6 +45,7 @@ export class World {
   readonly b: AgentShell;
   readonly witness: WitnessHost;
   readonly intervalUs: number;
+  readonly policy: Policy;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
   readonly #lateCopies: SidebandDatagram[] = [];
@@ -50,6 +53,7 @@ export class World {
   constructor(options: WorldOptions) {
     const { seed, intervalUs, rates = { a: 1, b: 1, w: 1 } } = options;
     this.intervalUs = intervalUs;
+    this.policy = options.policy ?? { name: 'safe' };
     this.random = new Random(seed);
     this.timeline = new Timeline(options.recorded ?? false);
     this.monitor = new Monitor(this.schedule, this.timeline, GROUP);
@@ -75,6 +79,7 @@ export class World {
           group: GROUP,
           peers: [peer],
           witness: true,
+          policy: this.policy,
           intervalUs,
           skewUs: ((256 - PRIORITIES[node]) * intervalUs) / 256,
           configHash,

@@ -72,6 +72,7 @@ const CAUSES: Readonly<Record<Cause, string>> = {
   forced: 'an operator has forced the takeover',
   votes_complete: 'a majority has voted for this node and the kernel has opened the fence',
   votes_missing: 'no majority in time; what was granted is given back',
+  outbid: 'another node stands with a higher ballot; what was granted is given back',
   owner_heard: 'another node owns the group',
   fence_refused: 'the kernel did not open the fence; what was granted is given back',
   fence_lost: 'the kernel did not confirm the fence',

@@ -73,6 +73,7 @@ export type Cause =
   | 'votes_complete'
   | 'votes_missing'
   | 'owner_heard'
+  | 'outbid'
   | 'fence_refused'
   | 'fence_lost'
   | 'lease_ended'

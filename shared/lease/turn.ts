@@ -4,7 +4,7 @@ import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
 import type { DepartedView } from './departure.ts';
 import type { KeptPromiseView } from './kept-promise.ts';
 import type { Cause, MemberConfig, MemberEffect, MemberState, PeerView, Role, WitnessView } from './member.types.ts';
-import { leaseEndUs, votesNeeded } from './quorum.ts';
+import { leaseEndUs, votesNeeded, witnessVotes } from './quorum.ts';
 import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
 
@@ -62,6 +62,11 @@ export function downUs(config: MemberConfig): number {
   return 3 * config.intervalUs + config.skewUs;
 }
 
+/** Whether the witness is one of this group's voters. */
+export function hasWitness({ peers, witness }: MemberConfig): boolean {
+  return witnessVotes(peers.length + 1, witness);
+}
+
 export function needed(config: MemberConfig): number {
   return votesNeeded(config.peers.length + 1, config.witness);
 }
@@ -75,7 +80,7 @@ export function peerVoteUntilUs({ peers, departed }: Turn | MemberState, node: s
 /** When the lease ends by the votes that count now; a vote that is being given back does not. */
 export function currentLeaseEndUs(turn: Turn | MemberState): number {
   const votes = Object.keys(turn.peers).map((node) => peerVoteUntilUs(turn, node));
-  if (turn.config.witness && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
+  if (hasWitness(turn.config) && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
   return leaseEndUs(votes, needed(turn.config));
 }
 

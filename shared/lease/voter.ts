@@ -17,6 +17,7 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   askToJoin(turn, from);
   if (claim.kind === 'none') return;
   if (claim.kind === 'owns') hearOwner(turn, claim);
+  else yieldTo(turn, claim);
   const verdict = judge(turn, from, claim);
   turn.effects.push({ type: 'send-verdict', to: from, verdict });
   const { role } = turn;
@@ -55,6 +56,18 @@ function hearOwner(turn: Turn, claim: Claim): void {
     case 'stopped':
       return;
   }
+}
+
+/**
+ * Of several candidates that split the votes of three agents or more, the lower ballot yields at once instead of waiting
+ * for the end of its candidacy, so that the higher one gets its vote.
+ */
+function yieldTo(turn: Turn, claim: Claim): void {
+  const { role, config, nowUs } = turn;
+  if (config.peers.length < 2 || role.name !== 'candidate' || role.opening) return;
+  if (claim.configHash !== config.configHash || compareBallots(claim.ballot, role.ballot) <= 0) return;
+  giveUpCandidacy(turn, 'outbid');
+  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(config) };
 }
 
 function judge(turn: Turn, from: string, claim: Claim): Verdict {
@@ -114,7 +127,10 @@ function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
 export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
   see(turn, ballot);
   if (!freeFrom(turn, from, ballot)) return;
-  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: turn.nowUs, standBecause: 'released' };
+  if (turn.role.name !== 'backup') return;
+  // Of several peers the one with the highest priority stands first, or their candidacies would split the votes.
+  const waitUs = turn.config.peers.length < 2 ? 0 : turn.config.skewUs;
+  turn.role = { ...turn.role, standAtUs: turn.nowUs + waitUs, standBecause: 'released' };
 }
 
 /** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */

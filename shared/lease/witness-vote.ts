@@ -2,7 +2,15 @@ import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
 import { WITNESS_PROMISE_MS } from './constants.ts';
 import type { MemberState } from './member.types.ts';
 import { leaseEndUs } from './quorum.ts';
-import { currentLeaseEndUs, needed, peerVoteUntilUs, promiseUs, type Turn, takeNextBallot } from './turn.ts';
+import {
+  currentLeaseEndUs,
+  hasWitness,
+  needed,
+  peerVoteUntilUs,
+  promiseUs,
+  type Turn,
+  takeNextBallot,
+} from './turn.ts';
 
 const RENEW_US = 1_000_000;
 const RENEW_SLOWLY_US = 2_000_000;
@@ -16,7 +24,7 @@ const CHALLENGER_PATIENCE = 1.2;
 /** From when on this node needs the witness's vote as things stand; Infinity while it does not. */
 export function witnessWantedFromUs(state: Turn | MemberState): number {
   const { config, role, peers } = state;
-  if (!config.witness) return Number.POSITIVE_INFINITY;
+  if (!hasWitness(config)) return Number.POSITIVE_INFINITY;
   switch (role.name) {
     case 'candidate':
       return role.sinceUs;

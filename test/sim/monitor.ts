@@ -2,10 +2,13 @@
 import {
   type Ballot,
   boundTo,
+  leaseEndUs,
   type MemberEffect,
   type MemberEvent,
   type MemberState,
   peerVoteUntilUs,
+  votesNeeded,
+  witnessVotes,
 } from '@tiebreak/shared/lease';
 import type { AgentShell } from './agent-shell.ts';
 import { checkRegister } from './register-rules.ts';
@@ -29,6 +32,7 @@ export class Monitor {
   readonly #group: string;
   #agents: readonly AgentShell[] = [];
   #witness: WitnessHost | undefined;
+  #needed = 2;
 
   constructor(schedule: Schedule, timeline: Timeline, group: string) {
     this.#schedule = schedule;
@@ -36,9 +40,10 @@ export class Monitor {
     this.#group = group;
   }
 
-  watch(agents: readonly AgentShell[], witness: WitnessHost): void {
+  watch(agents: readonly AgentShell[], witness: WitnessHost, hasWitness: boolean): void {
     this.#agents = agents;
-    this.#witness = witness;
+    this.#needed = votesNeeded(agents.length, hasWitness);
+    if (witnessVotes(agents.length, hasWitness)) this.#witness = witness;
   }
 
   get moves(): number {
@@ -83,8 +88,7 @@ export class Monitor {
 
   /** The fence must rest on what is left. */
   witnessReleased(agent: AgentShell): void {
-    const peers = this.#agents.filter((other) => other !== agent);
-    const heldUntilUs = Math.max(...peers.map((peer) => this.#registerUntilUs(peer, agent.node)));
+    const heldUntilUs = leaseEndUs(this.#peerRegistersUntilUs(agent), this.#needed);
     if (!agent.fence.isOpen(this.#schedule.nowUs) || heldUntilUs + TOLERANCE_US >= agent.fence.openUntilUs) return;
     this.violated('released before the fence was closed', `${agent.node} gave W's vote back, but rests on it`);
   }
@@ -149,17 +153,21 @@ export class Monitor {
     this.violated('belief exceeds the register', `${agent.node} believes in ${voter} for ${excess} ms too long`);
   }
 
-  /** An open fence is covered to its end by a majority of registers: the node's own, and one other. */
+  /** An open fence is covered to its end by a majority of registers: the node's own, and enough others. */
   #checkContainment(agent: AgentShell): void {
     const { openUntilUs } = agent.fence;
     if (openUntilUs <= this.#schedule.nowUs) return;
-    let heldUntilUs = this.#witness?.boundUntilUs(this.#group, agent.node) ?? Number.NEGATIVE_INFINITY;
-    for (const voter of this.#agents) {
-      if (voter !== agent) heldUntilUs = Math.max(heldUntilUs, this.#registerUntilUs(voter, agent.node));
-    }
+    const others = this.#peerRegistersUntilUs(agent);
+    if (this.#witness !== undefined) others.push(this.#witness.boundUntilUs(this.#group, agent.node));
+    const heldUntilUs = leaseEndUs(others, this.#needed);
     if (heldUntilUs + TOLERANCE_US >= openUntilUs) return;
     const excess = ((openUntilUs - heldUntilUs) / 1000).toFixed(1);
     this.violated('lease containment', `${agent.node}'s fence outlives its last other vote by ${excess} ms`);
+  }
+
+  #peerRegistersUntilUs(holder: AgentShell): number[] {
+    const peers = this.#agents.filter((other) => other !== holder);
+    return peers.map((peer) => this.#registerUntilUs(peer, holder.node));
   }
 
   /** Until when `voter` gives its vote to nobody but `holder`, in real time. */

@@ -67,6 +67,12 @@ export class WitnessAccess {
     this.#perform(this.#session.release(this.#group, ballot, this.#agent.localUs()).effects);
   }
 
+  /** The object was reset, which closes the link: the agent opens it again, and says hello with its serial (L14). */
+  reopen(): void {
+    const effects = this.#session?.socketOpened(this.#agent.localUs()) ?? [];
+    for (const effect of effects) if (effect.kind === 'send') this.#host.decide(this.#agent.node, effect.request);
+  }
+
   /** The keeper's part: a link that is opened again and again, and so keeps its stamp fresh. */
   #connect(session: WitnessSession): void {
     if (this.#session !== session) return;

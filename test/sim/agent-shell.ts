@@ -21,10 +21,11 @@ import {
 } from '@tiebreak/shared/lease';
 import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/kernel/fence/arithmetic.ts';
 import type { Clock } from './clock.ts';
-import type { FenceAct, KernelFence } from './kernel-fence.ts';
+import type { FenceAct, FenceCare, KernelFence } from './kernel-fence.ts';
 import type { SidebandBody, SidebandDatagram } from './messages.ts';
 import { Process } from './process.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { Tampering } from './tampering.ts';
 import type { WitnessAccess } from './witness-access.ts';
 
 /** Which heartbeat a step answers. */
@@ -129,7 +130,8 @@ export class AgentShell {
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
     const register = this.#find();
-    this.state = startMember(started, this.localUs(), { register, ...this.#stateDir });
+    const found = { register, ...this.#stateDir };
+    this.state = startMember(started, this.localUs(), around.tampering.found?.(found) ?? found);
     this.#bootedAtUs = undefined;
     this.#process.start();
     this.#note(() => `starts, and finds of its register: ${register.kind}`);
@@ -229,7 +231,11 @@ export class AgentShell {
   #step(event: MemberEvent, nowUs: number, answering: Answering | undefined): void {
     const before = this.state;
     if (before === undefined) return;
-    const { state, effects } = stepMember(before, event, nowUs);
+    const { tampering } = this.#options.around;
+    const taken = tampering.event?.(event, before, nowUs) ?? event;
+    const stepped = stepMember(before, taken, nowUs);
+    const state = tampering.state?.(stepped.state, before, taken) ?? stepped.state;
+    const effects = stepped.effects.map((effect) => tampering.effect?.(effect, state, taken) ?? effect);
     this.state = state;
     this.#usedCounter = Math.max(this.#usedCounter, state.highestSeen.counter);
     const { monitor } = this.#options.around;
@@ -340,7 +346,8 @@ export class AgentShell {
     this.fence.arm(schedule.nowUs, shortMs * 1000);
     this.#process.push(() => {
       const armedUs = this.localUs();
-      const lifetime = lifetimeAt(armedUs);
+      const wholeMs = Math.min(1500, Math.floor((leaseEndUs - armedUs) / 1000));
+      const lifetime = around.tampering.fence === 'full_lifetime' ? wholeMs : lifetimeAt(armedUs);
       if (lifetime === undefined) {
         refused('lease_too_short');
         return;
@@ -348,7 +355,8 @@ export class AgentShell {
       if (random.chance(this.troubles.fencePauseChance)) this.pause(random.logBetween(1000, this.troubles.pauseMaxUs));
       this.#process.push(() => {
         const wasOpen = this.fence.isOpen(schedule.nowUs);
-        const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000);
+        const { fence } = around.tampering;
+        const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000, careOf(kind, fence));
         if (effective) monitor.fenceExtended(this, wasOpen);
         if (!effective || random.chance(this.troubles.unconfirmedChance)) {
           this.#note(() => `${kind} of the fence not confirmed${effective ? ', though it took effect' : ''}`);
@@ -373,7 +381,14 @@ export class AgentShell {
 
   /** An fsync takes its time, and the process may be gone before it is done or before it hears of it; none overtakes. */
   #persist(write: () => MemberEvent): void {
-    const { schedule, random } = this.#options.around;
+    const { schedule, random, tampering } = this.#options.around;
+    if (tampering.noFsync) {
+      const stateDir = this.#stateDir;
+      const event = write();
+      this.#stateDir = stateDir;
+      this.#process.take(() => this.dispatch(event));
+      return;
+    }
     const { incarnation } = this;
     const failed = random.chance(0.05);
     this.#diskFreeUs = Math.max(schedule.nowUs, this.#diskFreeUs) + random.logBetween(200, 200_000);
@@ -471,6 +486,12 @@ export class AgentShell {
     const { schedule, timeline } = this.#options.around;
     timeline.note(schedule.nowUs, this.node, what);
   }
+}
+
+function careOf(kind: FenceAct, fence: Tampering['fence']): FenceCare {
+  if (fence === 'no_sentinel' && kind === 'open') return 'nothing';
+  if (fence === 'plain_set' && kind === 'refresh') return 'nothing';
+  return fence === 'full_lifetime' && kind === 'refresh' ? 'element' : 'all';
 }
 
 export const FENCE_GUARD_US = guardUs(KERNEL_TICK_US);

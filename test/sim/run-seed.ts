@@ -1,7 +1,9 @@
 import type { Policy } from '@tiebreak/shared/lease';
+import { NO_TROUBLES } from './agent-shell.ts';
 import { endFaults, SINGLE_FAULTS, sow, sowChaos, WITNESS_FAULTS } from './faults.ts';
 import { GOOD_LINK, type LinkQuality } from './network.ts';
 import { Random } from './random.ts';
+import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { type Rule, Violation } from './violation.ts';
 import { GROUP, World } from './world.ts';
 
@@ -28,6 +30,11 @@ export type SeedOptions = {
   readonly recorded?: boolean;
   readonly intervalUs?: number | undefined;
   readonly kind?: Kind | undefined;
+  readonly tampering?: Tampering;
+  /** more of what exposes one defect: pauses between clock and kernel, unequal intervals, policy bias */
+  readonly pauses?: boolean;
+  readonly uneven?: boolean;
+  readonly bias?: boolean;
   /** rules to look away from */
   readonly ignored?: readonly Rule[];
 };
@@ -45,12 +52,12 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   const drawnKind = random.pick(KINDS);
   const intervalUs = options.intervalUs ?? drawnIntervalUs;
   const kind = options.kind ?? drawnKind;
-  const world = makeWorld(seed, kind, intervalUs, random, options.recorded ?? false);
+  const world = makeWorld(seed, kind, intervalUs, random, options);
   for (const rule of options.ignored ?? []) world.monitor.ignored.add(rule);
   let settledAfterUs: number | undefined;
   let violation: Violation | undefined;
   try {
-    settledAfterUs = play(world, kind, random);
+    settledAfterUs = play(world, kind, random, options);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     violation = error;
@@ -68,16 +75,19 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   };
 }
 
-function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random, recorded: boolean): World {
+function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random, options: SeedOptions): World {
   const rate = (): number => random.pick([SLOWEST, 1, 2 - SLOWEST, random.between(SLOWEST, 2 - SLOWEST)]);
   const agents = kind === 'chaos' && random.chance(0.4) ? 3 + random.integer(3) : 2;
   const hasWitness = agents === 2 || random.chance(0.7);
   // Drawn for every seed alike, so that a policy changes nothing else of it.
   const policy: Policy =
-    agents === 2 && random.chance(0.3) ? { name: 'bias', promiseMs: BIAS_PROMISE_MS } : { name: 'safe' };
+    agents === 2 && (random.chance(0.3) || options.bias)
+      ? { name: 'bias', promiseMs: BIAS_PROMISE_MS }
+      : { name: 'safe' };
   // M9: nothing forces two nodes to be configured alike, and the longer promise counts (L16).
   const pace = (): number => random.pick([1, 1, 0.25, 2]);
-  const uneven = kind === 'chaos' && random.chance(0.2) && intervalUs >= 250_000 && intervalUs <= 1_000_000;
+  const uneven =
+    kind === 'chaos' && (random.chance(0.2) || options.uneven) && intervalUs >= 250_000 && intervalUs <= 1_000_000;
   const paces = uneven ? { a: pace(), b: pace(), c: pace(), d: pace(), e: pace() } : {};
   const lossy = kind === 'chaos' && random.chance(0.7);
   const sideband: LinkQuality = lossy
@@ -107,11 +117,12 @@ function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random,
     sessions: random.chance(0.7),
     sideband,
     uplink,
-    recorded,
+    recorded: options.recorded ?? false,
+    tampering: options.tampering ?? NO_TAMPERING,
   });
 }
 
-function play(world: World, kind: Kind, random: Random): number | undefined {
+function play(world: World, kind: Kind, random: Random, options: SeedOptions): number | undefined {
   const { intervalUs, monitor } = world;
   world.a.start();
   for (const agent of world.agents.slice(1)) {
@@ -134,6 +145,7 @@ function play(world: World, kind: Kind, random: Random): number | undefined {
       break;
     case 'chaos':
       sowChaos(world, faultsUntilUs);
+      if (options.pauses) world.setTroubles({ ...NO_TROUBLES, fencePauseChance: 0.3, pauseMaxUs: 5 * SECOND_US });
       break;
   }
   world.schedule.runUntil(faultsUntilUs);

@@ -70,7 +70,12 @@ export class WitnessAccess {
   /** The object was reset, which closes the link: the agent opens it again, and says hello with its serial (L14). */
   reopen(): void {
     const effects = this.#session?.socketOpened(this.#agent.localUs()) ?? [];
-    for (const effect of effects) if (effect.kind === 'send') this.#host.decide(this.#agent.node, effect.request);
+    for (const effect of effects) {
+      if (effect.kind !== 'send') continue;
+      const { tampering } = this.#around;
+      const forgetful = tampering.witness === 'no_serial' ? { ...effect.request, serial: 0 } : effect.request;
+      this.#host.decide(this.#agent.node, forgetful);
+    }
   }
 
   /** The keeper's part: a link that is opened again and again, and so keeps its stamp fresh. */

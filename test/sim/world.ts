@@ -7,6 +7,7 @@ import { Monitor } from './monitor.ts';
 import { GOOD_LINK, type LinkQuality, Network } from './network.ts';
 import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
+import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { Timeline } from './timeline.ts';
 import { WitnessAccess } from './witness-access.ts';
 import { WITNESS, WitnessHost } from './witness-host.ts';
@@ -31,6 +32,7 @@ export type WorldOptions = {
   readonly uplink?: LinkQuality;
   readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
   readonly policy?: Policy;
+  readonly tampering?: Tampering;
   readonly recorded?: boolean;
 };
 
@@ -75,7 +77,8 @@ export class World {
     this.network = new Network(this.schedule, this.random, usual);
     const clockOf = (rate: number): Clock => new Clock(this.random.integer(1e12), rate);
     const { schedule, network, random, monitor, timeline } = this;
-    const around = { schedule, network, random, monitor, timeline, intervalUs };
+    const tampering = options.tampering ?? NO_TAMPERING;
+    const around = { schedule, network, random, monitor, timeline, intervalUs, tampering };
     const accesses = this.#accesses;
     this.witness = new WitnessHost({
       around,

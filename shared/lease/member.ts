@@ -25,9 +25,7 @@ import {
   abandonOwnership,
   closedByItselfUs,
   finishClosing,
-  isHeard,
   keepOwnership,
-  leavePatienceUs,
   noteRefresh,
   postponeRefresh,
   refreshDueUs,
@@ -36,12 +34,12 @@ import {
   takeOwnership,
 } from './holder.ts';
 import { dropSpentPromise, notePersisted } from './kept-promise.ts';
+import { leave, stop } from './leave.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './member.types.ts';
 import { recordRegister } from './record.ts';
-import { boundTo, release } from './register.ts';
 import { become, beginTurn, downUs, endTurn, ownershipEndUs, type Turn } from './turn.ts';
 import { hearClaim, hearRelease, hearTransfer } from './voter.ts';
-import { giveWitnessVoteBack, noteWitnessLoss, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
+import { noteWitnessLoss, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
 
 /** `nowUs`: CLOCK_BOOTTIME in µs, never less than in the step before. */
 export function stepMember(
@@ -176,41 +174,6 @@ function fenceRefused(turn: Turn, reason: string): void {
     if (reason === 'lease_too_short') postponeRefresh(turn);
     else abandonOwnership(turn);
   }
-}
-
-function stop(turn: Turn, departs: boolean): void {
-  const { role, nowUs } = turn;
-  switch (role.name) {
-    case 'active':
-      startClosing(turn, 'stop', { kind: 'leave', departs });
-      return;
-    case 'closing':
-      turn.role = { ...role, after: { kind: 'leave', departs } };
-      return;
-    case 'candidate':
-      turn.register = release(turn.register, turn.config.node, role.ballot);
-      turn.effects.push({ type: 'send-release', ballot: role.ballot });
-      leave(turn);
-      return;
-    case 'backup':
-      // The owner that this node votes for gets its vote for good before it goes.
-      if (departs && isHeard(turn, boundTo(turn.register, nowUs)?.holder)) {
-        become(turn, { name: 'leaving', untilUs: nowUs + leavePatienceUs(departs), departs }, 'stop');
-      } else leave(turn);
-      return;
-    case 'initialize':
-    case 'leaving':
-      leave(turn);
-      return;
-    case 'stopped':
-      return;
-  }
-}
-
-function leave(turn: Turn): void {
-  giveWitnessVoteBack(turn);
-  become(turn, { name: 'stopped' }, 'left');
-  turn.effects.push({ type: 'stopped' });
 }
 
 /** What the state wants done by now, whichever event brought it there. */

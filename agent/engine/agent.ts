@@ -191,6 +191,7 @@ export class Agent {
         group: config.name,
         peers: config.peers.map((peer) => peer.node),
         witness: witness !== null,
+        policy: { name: 'safe' },
         intervalUs: config.intervalUs,
         skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
         configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),

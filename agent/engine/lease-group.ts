@@ -294,6 +294,14 @@ export class LeaseGroup implements LinkedGroup {
       case 'record-register':
         // Written before the state was taken over: no effect of a step may come before it.
         return undefined;
+      case 'persist-promise':
+      case 'forget-promise':
+      case 'persist-departed':
+      case 'send-depart':
+      case 'send-departed':
+      case 'send-join':
+        // Policy `bias` and a departure ask for these; this agent starts neither yet, and so hears of neither.
+        return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
         this.#ask = effect;

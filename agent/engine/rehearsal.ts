@@ -69,6 +69,7 @@ class ImaginaryMember {
       group: 'rehearsal',
       peers: [peer],
       witness: true,
+      policy: { name: 'safe' },
       intervalUs: INTERVAL_US,
       skewUs: node === 'left' ? 0 : INTERVAL_US / 2,
       configHash: '0123456789abcdef',

@@ -160,6 +160,11 @@ export class SidebandLink {
       case 'transfer':
         this.#group(message.group)?.transferred(this.peer, message.ballot, message.to);
         return;
+      case 'depart':
+      case 'departed':
+      case 'join':
+        // Without a departure of its own this agent confirms none, so that its peer never counts on one.
+        return;
     }
   }
 

@@ -3,7 +3,7 @@ import { type Ballot, compareBallots } from './ballot.ts';
 import { promote, raiseCandidacy } from './candidate.ts';
 import type { Verdict } from './claim.ts';
 import { KAPPA, PROMISE_MAX_MS } from './constants.ts';
-import { see, type Turn } from './turn.ts';
+import { promiseMaxMs, see, type Turn } from './turn.ts';
 import { raiseOwnership } from './witness-vote.ts';
 
 const WITNESS_RETRY_MAX_US = 1_000_000;
@@ -21,7 +21,7 @@ export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict:
   // A promise for an earlier candidacy has been released since.
   if (sentAtUs < standingSinceUs) return;
   if (verdict.kind === 'granted') {
-    const promiseMs = Math.min(verdict.promiseMs, PROMISE_MAX_MS);
+    const promiseMs = Math.min(verdict.promiseMs, promiseMaxMs(turn.config));
     peer.voteUntilUs = Math.max(peer.voteUntilUs, sentAtUs + KAPPA * promiseMs * 1000);
     if (peer.unackedSinceUs !== undefined && sentAtUs >= peer.unackedSinceUs) {
       const newer = peer.lastSentUs !== undefined && peer.lastSentUs > sentAtUs;

@@ -1,6 +1,8 @@
+import { hasDeparted } from './departure.ts';
+import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
-import { become, currentLeaseEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
+import { become, ownershipEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
@@ -24,7 +26,8 @@ export function stand(turn: Turn, cause: Cause): void {
   }
   turn.register = own.register;
   for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
-  become(turn, { name: 'candidate', ballot, sinceUs: nowUs, untilUs, opening: false }, cause);
+  const aloneAtUs = config.policy.name === 'available' ? nowUs + config.intervalUs : Number.POSITIVE_INFINITY;
+  become(turn, { name: 'candidate', ballot, sinceUs: nowUs, untilUs, opening: false, aloneAtUs, alone: false }, cause);
   turn.effects.push({ type: 'send-heartbeat' });
   promote(turn);
 }
@@ -35,10 +38,33 @@ export function promote(turn: Turn): void {
   if (role.name !== 'candidate' || role.opening) return;
   const own = boundTo(turn.register, nowUs);
   if (own?.holder !== turn.config.node) return;
-  const leaseEndUs = currentLeaseEndUs(turn);
+  const leaseEndUs = ownershipEndUs(turn);
   if (leaseEndUs <= nowUs) return;
   turn.role = { ...role, opening: true };
   turn.effects.push({ type: 'open-fence', leaseEndUs });
+}
+
+/** Policy `available`: with no other voter there, or none that says a word, a candidate does as plain VRRP would. */
+export function standAlone(turn: Turn): void {
+  const { role, nowUs } = turn;
+  if (role.name !== 'candidate' || nowUs < role.aloneAtUs) return;
+  const heard = Object.values(turn.peers).some((peer) => peer.heardAtUs >= role.sinceUs);
+  const { refusal } = turn.witness;
+  const bound = refusal?.holder !== undefined && refusal.holder !== turn.config.node && refusal.untilUs > nowUs;
+  turn.role = { ...role, aloneAtUs: Number.POSITIVE_INFINITY, alone: !heard && !bound };
+  promote(turn);
+}
+
+/** An operator says that whoever holds this node's vote is gone: the vote is free, and this node stands at once. */
+export function forceTakeover(turn: Turn): void {
+  const { role, nowUs } = turn;
+  // What departed is freed by JOIN, or by an operator who says so (L17).
+  if ((role.name !== 'backup' && role.name !== 'initialize') || hasDeparted(turn)) return;
+  turn.register = { ...turn.register, bound: undefined };
+  forgetPromise(turn);
+  const backup = { name: 'backup', standAtUs: nowUs, heardAtUs: undefined, standBecause: 'forced' } as const;
+  if (role.name === 'backup') turn.role = backup;
+  else become(turn, backup, 'forced');
 }
 
 /** Frees whatever this candidacy has bound and stands again after skew + random(0..interval) (L1). */

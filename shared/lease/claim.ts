@@ -12,6 +12,8 @@ export type Claim = {
   readonly configHash: string;
   /** the promise that the sender's own interval asks for, in ms; the longer of both sides' counts (L16) */
   readonly promiseMs: number;
+  /** an owner under policy `bias` has not reached the witness for a while */
+  readonly witnessLost?: true;
 };
 
 export type Refusal = 'bound' | 'lower_ballot' | 'quarantined' | 'config_mismatch' | 'unknown_group';

@@ -3,11 +3,13 @@ import type { MemberState } from './member.types.ts';
 import { promiseUs } from './turn.ts';
 
 /** What this node says of the group in its heartbeats (L3). */
-export function claimOf({ config, role, register }: MemberState): Claim {
+export function claimOf({ config, role, register, witness }: MemberState): Claim {
   const said = { group: config.group, configHash: config.configHash, promiseMs: promiseUs(config) / 1000 };
   switch (role.name) {
     case 'active':
-      return { ...said, kind: 'owns', ballot: role.ballot };
+      return config.policy.name === 'bias' && witness.lost
+        ? { ...said, kind: 'owns', ballot: role.ballot, witnessLost: true }
+        : { ...said, kind: 'owns', ballot: role.ballot };
     case 'candidate':
       return { ...said, kind: 'requests', ballot: role.ballot };
     case 'initialize':

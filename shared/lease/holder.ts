@@ -1,7 +1,7 @@
 import type { Ballot } from './ballot.ts';
 import type { AfterClosing, Cause, MemberConfig, MemberState } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
-import { become, currentLeaseEndUs, downUs, type Turn } from './turn.ts';
+import { become, downUs, ownershipEndUs, type Turn } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** The fence is never open for longer than this, whatever the lease: it bounds what a resumed virtual machine can do. */
@@ -13,6 +13,7 @@ const SLEW_MAX = 0.1;
 const CLOSE_RETRY_US = 20_000;
 const STAND_AGAIN_AFTER_FENCE_REFUSAL_US = 1_000_000;
 const LEAVE_PATIENCE_US = 1_000_000;
+const DEPART_PATIENCE_US = 3_000_000;
 
 /** The kernel has confirmed the opening: this node owns the group, if that is still true at this very moment (L6). */
 export function takeOwnership(turn: Turn, expiresAtUs: number): void {
@@ -35,6 +36,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
       standingSinceUs: role.sinceUs,
       sinceUs: nowUs,
       fenceExpiresAtUs: expiresAtUs,
+      fenceOpenUntilUs: surelyOpenUntilUs(nowUs, expiresAtUs),
       restsOnWitness: turn.witness.voteUntilUs > nowUs,
       refreshNotBeforeUs: nowUs + worthwhileGainUs(config.intervalUs) / 4,
       advertiseAtUs: nowUs + config.intervalUs,
@@ -42,6 +44,11 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
     'votes_complete',
   );
   turn.effects.push({ type: 'add-addresses' }, { type: 'announce' }, { type: 'advertise' }, { type: 'send-heartbeat' });
+}
+
+/** The kernel's ticks may run faster than this node's clock, and so end the fence sooner than it reckons. */
+function surelyOpenUntilUs(nowUs: number, expiresAtUs: number): number {
+  return nowUs + (1 - SLEW_MAX) * (expiresAtUs - nowUs);
 }
 
 /** What a refresh must gain to be worth its two datagrams; smaller than what one ack adds to the lease. */
@@ -56,8 +63,13 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
   // L12: the fence must come to rest on the remaining votes before one may be given back.
   if (witness.returning && role.restsOnWitness) return role.refreshNotBeforeUs;
   const gainUs = worthwhileGainUs(config.intervalUs);
-  if (leaseEndUs - config.guardUs < role.fenceExpiresAtUs + gainUs) return Number.POSITIVE_INFINITY;
-  return Math.max(role.refreshNotBeforeUs, role.fenceExpiresAtUs - FENCE_MAX_US + gainUs);
+  const usableUntilUs = leaseEndUs - config.guardUs;
+  if (usableUntilUs >= role.fenceExpiresAtUs + gainUs) {
+    return Math.max(role.refreshNotBeforeUs, role.fenceExpiresAtUs - FENCE_MAX_US + gainUs);
+  }
+  // A lease that has shrunk, from a long promise to normal ones, is followed before the kernel's ticks may have closed.
+  if (usableUntilUs < role.fenceOpenUntilUs + gainUs) return Number.POSITIVE_INFINITY;
+  return Math.max(role.refreshNotBeforeUs, role.fenceOpenUntilUs - gainUs);
 }
 
 /** The kernel has extended the fence: by lifetimes of its own choice, so perhaps not to the lease's very end. */
@@ -65,7 +77,8 @@ export function noteRefresh(turn: Turn, expiresAtUs: number): void {
   const { role, witness, nowUs } = turn;
   if (role.name !== 'active') return;
   const restsOnWitness = !witness.returning && witness.voteUntilUs > nowUs;
-  turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, restsOnWitness };
+  const fenceOpenUntilUs = surelyOpenUntilUs(nowUs, expiresAtUs);
+  turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, fenceOpenUntilUs, restsOnWitness };
   postponeRefresh(turn);
 }
 
@@ -80,7 +93,7 @@ export function postponeRefresh(turn: Turn): void {
 export function keepOwnership(turn: Turn): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'active') return;
-  const leaseEndUs = currentLeaseEndUs(turn);
+  const leaseEndUs = ownershipEndUs(turn);
   if (refreshDueUs(turn, leaseEndUs) <= nowUs) turn.effects.push({ type: 'refresh-fence', leaseEndUs });
   if (role.advertiseAtUs > nowUs) return;
   turn.effects.push({ type: 'advertise' });
@@ -138,7 +151,7 @@ export function finishClosing(turn: Turn): void {
   if (role.name !== 'closing') return;
   turn.register = release(turn.register, config.node, role.ballot);
   turn.effects.push({ type: 'remove-addresses' });
-  const successor = role.after.kind === 'leave' ? heardPeer(turn) : undefined;
+  const successor = role.after.kind === 'leave' ? chooseSuccessor(turn) : undefined;
   for (const peer of Object.values(turn.peers)) {
     peer.voteUntilUs = Number.NEGATIVE_INFINITY;
     peer.unackedSinceUs = undefined;
@@ -158,11 +171,23 @@ export function finishClosing(turn: Turn): void {
     become(turn, { name: 'stopped' }, 'left');
     turn.effects.push({ type: 'stopped' });
   } else {
-    become(turn, { name: 'leaving', untilUs: nowUs + LEAVE_PATIENCE_US }, role.cause);
+    const { departs } = role.after;
+    become(turn, { name: 'leaving', untilUs: nowUs + leavePatienceUs(departs), departs }, role.cause);
   }
 }
 
-function heardPeer(turn: Turn): string | undefined {
-  const recentlyUs = turn.nowUs - 2 * turn.config.intervalUs;
-  return Object.keys(turn.peers).find((node) => (turn.peers[node]?.heardAtUs ?? 0) >= recentlyUs);
+/** How long a leaver answers before it goes, in µs: two writes to disk need more time than a handover. */
+export function leavePatienceUs(departs: boolean): number {
+  return departs ? DEPART_PATIENCE_US : LEAVE_PATIENCE_US;
+}
+
+export function isHeard({ peers, nowUs, config }: Turn, node: string | undefined): boolean {
+  const heardAtUs = node === undefined ? undefined : peers[node]?.heardAtUs;
+  return heardAtUs !== undefined && heardAtUs >= nowUs - 2 * config.intervalUs;
+}
+
+/** Whom to invite: a peer that is there, if possible one whose vote shows that it is past its quarantine. */
+function chooseSuccessor(turn: Turn): string | undefined {
+  const heard = Object.keys(turn.peers).filter((node) => isHeard(turn, node));
+  return heard.find((node) => (turn.peers[node]?.voteUntilUs ?? 0) > turn.nowUs) ?? heard[0];
 }

@@ -11,7 +11,15 @@
  * nextDeadlineUs().
  */
 import { hearVerdict, hearWitnessGrant, hearWitnessRefusal } from './answers.ts';
-import { giveUpCandidacy, stand } from './candidate.ts';
+import { forceTakeover, giveUpCandidacy, stand, standAlone } from './candidate.ts';
+import {
+  announceDeparture,
+  forceJoin,
+  hearDepart,
+  hearJoin,
+  isDepartureNoted,
+  noteDepartedWritten,
+} from './departure.ts';
 import {
   abandonOpening,
   abandonOwnership,
@@ -25,12 +33,13 @@ import {
   startClosing,
   takeOwnership,
 } from './holder.ts';
+import { dropSpentPromise, notePersisted } from './kept-promise.ts';
+import { leave, stop } from './leave.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './member.types.ts';
 import { recordRegister } from './record.ts';
-import { release } from './register.ts';
-import { become, beginTurn, currentLeaseEndUs, downUs, endTurn, type Turn } from './turn.ts';
+import { become, beginTurn, downUs, endTurn, ownershipEndUs, type Turn } from './turn.ts';
 import { hearClaim, hearRelease, hearTransfer } from './voter.ts';
-import { giveWitnessVoteBack, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
+import { noteWitnessLoss, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
 
 /** `nowUs`: CLOCK_BOOTTIME in µs, never less than in the step before. */
 export function stepMember(
@@ -39,8 +48,12 @@ export function stepMember(
   nowUs: number,
 ): { state: MemberState; effects: MemberEffect[] } {
   const turn = beginTurn(state, nowUs);
+  noteWitnessLoss(turn);
+  // What the kernel did to the fence is taken in before its end is looked at: it may be a later one by now.
+  const isOutcome = event.type === 'fence-refreshed' || event.type === 'fence-refused';
+  if (isOutcome) apply(turn, event);
   endWhatHasRunOut(turn);
-  apply(turn, event);
+  if (!isOutcome) apply(turn, event);
   pursue(turn);
   recordRegister(turn);
   return { state: endTurn(turn), effects: turn.effects };
@@ -92,6 +105,31 @@ function apply(turn: Turn, event: MemberEvent): void {
       turn.witness.nextAskUs = Number.NEGATIVE_INFINITY;
       turn.witness.refusal = undefined;
       return;
+    case 'witness-reachable':
+      turn.witness.lostSinceUs = event.reachable ? undefined : (turn.witness.lostSinceUs ?? turn.nowUs);
+      noteWitnessLoss(turn);
+      return;
+    case 'promise-persisted':
+      if (notePersisted(turn, event.promise)) announceDeparture(turn);
+      return;
+    case 'departed-persisted':
+      noteDepartedWritten(turn, event.departed);
+      return;
+    case 'peer-departs':
+      hearDepart(turn, event.from, event.departure);
+      return;
+    case 'departure-noted':
+      if (turn.role.name === 'leaving' && isDepartureNoted(turn, event.from, event.departure)) leave(turn);
+      return;
+    case 'join':
+      hearJoin(turn, event.from, event.departure);
+      return;
+    case 'force-join':
+      forceJoin(turn);
+      return;
+    case 'force-takeover':
+      forceTakeover(turn);
+      return;
     case 'fence-opened':
       takeOwnership(turn, event.expiresAtUs);
       return;
@@ -107,7 +145,11 @@ function apply(turn: Turn, event: MemberEvent): void {
     case 'fence-close-failed':
       return;
     case 'stop':
-      stop(turn);
+      stop(turn, false);
+      return;
+    case 'depart':
+      // With more than two agents the others have a majority without this one, and need nobody's vote for good.
+      stop(turn, turn.config.peers.length === 1);
       return;
     case 'tick':
       return;
@@ -134,36 +176,6 @@ function fenceRefused(turn: Turn, reason: string): void {
   }
 }
 
-function stop(turn: Turn): void {
-  const { role } = turn;
-  switch (role.name) {
-    case 'active':
-      startClosing(turn, 'stop', { kind: 'leave' });
-      return;
-    case 'closing':
-      turn.role = { ...role, after: { kind: 'leave' } };
-      return;
-    case 'candidate':
-      turn.register = release(turn.register, turn.config.node, role.ballot);
-      turn.effects.push({ type: 'send-release', ballot: role.ballot });
-      leave(turn);
-      return;
-    case 'initialize':
-    case 'backup':
-    case 'leaving':
-      leave(turn);
-      return;
-    case 'stopped':
-      return;
-  }
-}
-
-function leave(turn: Turn): void {
-  giveWitnessVoteBack(turn);
-  become(turn, { name: 'stopped' }, 'left');
-  turn.effects.push({ type: 'stopped' });
-}
-
 /** What the state wants done by now, whichever event brought it there. */
 function pursue(turn: Turn): void {
   const { role, nowUs } = turn;
@@ -177,12 +189,15 @@ function pursue(turn: Turn): void {
     case 'leaving':
       if (nowUs >= role.untilUs) leave(turn);
       break;
-    case 'initialize':
     case 'candidate':
+      standAlone(turn);
+      break;
+    case 'initialize':
     case 'active':
     case 'stopped':
       break;
   }
+  dropSpentPromise(turn);
   tendWitnessVote(turn);
   keepOwnership(turn);
 }
@@ -201,9 +216,9 @@ function roleDeadlineUs(state: MemberState): number {
     case 'backup':
       return role.standAtUs;
     case 'candidate':
-      return role.opening ? Number.POSITIVE_INFINITY : role.untilUs;
+      return role.opening ? Number.POSITIVE_INFINITY : Math.min(role.untilUs, role.aloneAtUs);
     case 'active':
-      return Math.min(role.fenceExpiresAtUs, role.advertiseAtUs, refreshDueUs(state, currentLeaseEndUs(state)));
+      return Math.min(role.fenceExpiresAtUs, role.advertiseAtUs, refreshDueUs(state, ownershipEndUs(state)));
     case 'closing':
       return Math.min(role.retryAtUs, closedByItselfUs(role.fenceExpiresAtUs, config));
     case 'stopped':

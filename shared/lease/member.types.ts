@@ -1,7 +1,16 @@
 import type { Ballot } from './ballot.ts';
 import type { Claim, Verdict } from './claim.ts';
+import type { DepartedView, DepartedVote } from './departure.ts';
+import type { KeptPromise, KeptPromiseView } from './kept-promise.ts';
 import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
+
+/** What a node does that has only its own vote left (DESIGN section 3). */
+export type Policy =
+  | { readonly name: 'safe' }
+  /** two agents and a witness only; `promiseMs`: how long a promise the backup gives while the witness is out of reach */
+  | { readonly name: 'bias'; readonly promiseMs: number }
+  | { readonly name: 'available' };
 
 /** One group as one agent sees it. All times are µs on that agent's CLOCK_BOOTTIME, all lengths too unless named Ms. */
 export type MemberConfig = {
@@ -10,6 +19,7 @@ export type MemberConfig = {
   /** the other configured agents */
   readonly peers: readonly string[];
   readonly witness: boolean;
+  readonly policy: Policy;
   readonly intervalUs: number;
   /** RFC 9568 Skew_Time of the group's priority */
   readonly skewUs: number;
@@ -45,6 +55,9 @@ export type WitnessView = {
   returning: boolean;
   /** the highest ballot that was given back: it never lives again there (L5) */
   released: Ballot;
+  /** since when it is out of reach, and whether that has been so for long enough to count (policy bias) */
+  lostSinceUs: number | undefined;
+  lost: boolean;
   refusal: { readonly reason: string; readonly untilUs: number; readonly holder: string | undefined } | undefined;
 };
 
@@ -56,9 +69,11 @@ export type Cause =
   | 'down_timer'
   | 'transferred'
   | 'released'
+  | 'forced'
   | 'votes_complete'
   | 'votes_missing'
   | 'owner_heard'
+  | 'outbid'
   | 'fence_refused'
   | 'fence_lost'
   | 'lease_ended'
@@ -67,7 +82,7 @@ export type Cause =
   | 'left';
 
 /** What happens once the fence is confirmed closed. */
-export type AfterClosing = { readonly kind: 'stay' } | { readonly kind: 'leave' };
+export type AfterClosing = { readonly kind: 'stay' } | { readonly kind: 'leave'; readonly departs: boolean };
 
 export type Role =
   /** L9: has started; neither acks nor stands until every promise of a former run has run out */
@@ -84,6 +99,10 @@ export type Role =
       readonly sinceUs: number;
       readonly untilUs: number;
       readonly opening: boolean;
+      /** policy available: when to ask whether anyone else is there at all; Infinity once asked, and else */
+      readonly aloneAtUs: number;
+      /** policy available: nobody is, so the own vote will do */
+      readonly alone: boolean;
     }
   | {
       readonly name: 'active';
@@ -92,6 +111,8 @@ export type Role =
       readonly standingSinceUs: number;
       readonly sinceUs: number;
       readonly fenceExpiresAtUs: number;
+      /** until when it is open for certain, however fast the kernel's ticks run */
+      readonly fenceOpenUntilUs: number;
       /** whether the fence was last extended on the strength of the witness's vote */
       readonly restsOnWitness: boolean;
       /** a refresh that was refused, or gained less than it could have, is not repeated at once */
@@ -107,7 +128,7 @@ export type Role =
       readonly cause: Cause;
     }
   /** has handed over and answers its successor before it goes */
-  | { readonly name: 'leaving'; readonly untilUs: number }
+  | { readonly name: 'leaving'; readonly untilUs: number; readonly departs: boolean }
   | { readonly name: 'stopped' };
 
 export type MemberState = {
@@ -117,6 +138,8 @@ export type MemberState = {
   readonly recorded: RegisterRecord | undefined;
   /** for the choice of the next ballot only; no vote hangs on it */
   readonly highestSeen: Ballot;
+  readonly kept: KeptPromiseView;
+  readonly departed: DepartedView;
   readonly peers: Readonly<Record<string, Readonly<PeerView>>>;
   readonly witness: Readonly<WitnessView>;
   readonly seed: number;
@@ -146,6 +169,12 @@ export type MemberEvent =
       readonly holder: string | undefined;
     }
   | { readonly type: 'witness-freed' }
+  /** whether the way to the witness carries: to be told at the start, and whenever it changes */
+  | { readonly type: 'witness-reachable'; readonly reachable: boolean }
+  /** what `persist-promise` asked for is on disk, fsynced; on failure nothing is said, and the core asks again */
+  | { readonly type: 'promise-persisted'; readonly promise: KeptPromise }
+  /** an operator vouches for it that the node to which this one's vote is promised does not own */
+  | { readonly type: 'force-takeover' }
   | { readonly type: 'fence-opened'; readonly expiresAtUs: number }
   | { readonly type: 'fence-refreshed'; readonly expiresAtUs: number }
   /** the kernel did not confirm an opening or a refresh */
@@ -153,6 +182,15 @@ export type MemberEvent =
   | { readonly type: 'fence-closed' }
   | { readonly type: 'fence-close-failed' }
   | { readonly type: 'stop' }
+  /** L17: as `stop`, but the survivor of two agents keeps this node's vote until it comes back */
+  | { readonly type: 'depart' }
+  | { readonly type: 'peer-departs'; readonly from: string; readonly departure: Ballot }
+  | { readonly type: 'departure-noted'; readonly from: string; readonly departure: Ballot }
+  | { readonly type: 'join'; readonly from: string; readonly departure: Ballot }
+  /** what `persist-departed` asked for is on disk, fsynced; on failure nothing is said */
+  | { readonly type: 'departed-persisted'; readonly departed: DepartedVote }
+  /** an operator frees this node from its departure */
+  | { readonly type: 'force-join' }
   | { readonly type: 'tick' };
 
 /**
@@ -162,6 +200,15 @@ export type MemberEvent =
 export type MemberEffect =
   /** L9: written to `run_dir` before the effects after it are performed, and before any later heartbeat leaves */
   | { readonly type: 'record-register'; readonly record: RegisterRecord }
+  /** to be written to `state_dir` and fsynced, off the event loop; then fed back as `promise-persisted` */
+  | { readonly type: 'persist-promise'; readonly promise: KeptPromise }
+  /** what was persisted binds no longer; may be written whenever it suits, but in order with `persist-promise` */
+  | { readonly type: 'forget-promise' }
+  /** as `persist-promise`: what this node knows of its peer's departure */
+  | { readonly type: 'persist-departed'; readonly departed: DepartedVote }
+  | { readonly type: 'send-depart'; readonly to: string; readonly ballot: Ballot; readonly departure: Ballot }
+  | { readonly type: 'send-departed'; readonly to: string; readonly departure: Ballot }
+  | { readonly type: 'send-join'; readonly to: string; readonly departure: Ballot }
   | { readonly type: 'send-verdict'; readonly to: string; readonly verdict: Verdict }
   | { readonly type: 'send-heartbeat' }
   | { readonly type: 'send-release'; readonly ballot: Ballot }

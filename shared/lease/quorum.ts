@@ -1,6 +1,11 @@
+/** The witness breaks ties, and where the number of agents is odd there are none: its vote would be one too many. */
+export function witnessVotes(agents: number, witness: boolean): boolean {
+  return witness && agents % 2 === 0;
+}
+
 /** Voters are all *configured* agents, and the witness if their number is even (DESIGN section 3). */
 export function voterCount(agents: number, witness: boolean): number {
-  return witness && agents % 2 === 0 ? agents + 1 : agents;
+  return witnessVotes(agents, witness) ? agents + 1 : agents;
 }
 
 /** The votes that an owner needs, its own included. */

@@ -25,7 +25,9 @@ const PROMISE_MAX_US = PROMISE_MAX_MS * 1000;
  */
 export function recordRegister(turn: Turn): void {
   // What a former run has promised is not known before the quarantine is over, and so nothing may be written over it.
-  if (turn.role.name === 'initialize' || isRecorded(turn)) return;
+  const { role } = turn;
+  const isUnknown = role.name === 'initialize' || (role.name === 'stopped' && turn.recorded === undefined);
+  if (isUnknown || isRecorded(turn)) return;
   const { bound, highestGranted, released } = turn.register;
   const record: RegisterRecord = {
     holder: bound?.holder ?? null,

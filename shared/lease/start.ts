@@ -1,8 +1,10 @@
-import { NO_BALLOT } from './ballot.ts';
+import { type Ballot, highestBallot, NO_BALLOT } from './ballot.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
+import { type DepartedVote, NOBODY_DEPARTED } from './departure.ts';
+import { type KeptPromise, NO_KEPT_PROMISE } from './kept-promise.ts';
 import type { MemberConfig, MemberState, PeerView, Role } from './member.types.ts';
 import { type RegisterRecord, restoreRegister } from './record.ts';
-import { FREE_REGISTER } from './register.ts';
+import { FREE_REGISTER, type Register } from './register.ts';
 
 /** What the shell has found of the register that a former run left behind (L9). */
 export type FoundRegister =
@@ -13,7 +15,13 @@ export type FoundRegister =
   /** the agent has run in this boot, or may have */
   | { readonly kind: 'nothing' };
 
-export type FoundAtStart = { readonly register: FoundRegister };
+export type FoundAtStart = {
+  readonly register: FoundRegister;
+  /** what `state_dir` holds of `persist-promise`, whatever the boot */
+  readonly promise?: KeptPromise | undefined;
+  /** what `state_dir` holds of `persist-departed` */
+  readonly departed?: DepartedVote | undefined;
+};
 
 export const NOTHING_FOUND: FoundAtStart = { register: { kind: 'nothing' } };
 
@@ -25,7 +33,7 @@ export const NOTHING_FOUND: FoundAtStart = { register: { kind: 'nothing' } };
  * at the recorded ballot or a higher one, for a register binds a node, whose sessions let only its latest incarnation
  * speak. Without a record the agent neither acks nor stands until everything that it may have promised has run out.
  */
-export function startMember(config: MemberConfig, nowUs: number, found = NOTHING_FOUND): MemberState {
+export function startMember(config: MemberConfig, nowUs: number, found: FoundAtStart = NOTHING_FOUND): MemberState {
   const unknown: PeerView = {
     voteUntilUs: Number.NEGATIVE_INFINITY,
     unackedSinceUs: undefined,
@@ -36,15 +44,15 @@ export function startMember(config: MemberConfig, nowUs: number, found = NOTHING
   };
   const usedBefore = { counter: config.usedCounter, node: config.node };
   const recorded = found.register.kind === 'recorded' ? found.register.record : undefined;
+  const { promise } = found;
   return {
     config,
     // L10: without a record, what an earlier run granted or used is refused still, for both nodes may have started anew.
-    register:
-      recorded === undefined
-        ? { ...FREE_REGISTER, highestGranted: usedBefore }
-        : restoreRegister(recorded, config.node),
+    register: bindAgain(registerOf(recorded, config.node, usedBefore), promise, nowUs),
     recorded,
     highestSeen: usedBefore,
+    kept: { ...NO_KEPT_PROMISE, written: promise },
+    departed: { ...NOBODY_DEPARTED, vote: found.departed },
     peers: Object.fromEntries(config.peers.map((node) => [node, unknown])),
     witness: {
       voteUntilUs: Number.NEGATIVE_INFINITY,
@@ -53,11 +61,27 @@ export function startMember(config: MemberConfig, nowUs: number, found = NOTHING
       wantedSinceUs: undefined,
       returning: false,
       released: NO_BALLOT,
+      lostSinceUs: nowUs,
+      lost: false,
       refusal: undefined,
     },
     seed: config.seed,
     role: firstRole(found.register, nowUs),
   };
+}
+
+function registerOf(recorded: RegisterRecord | undefined, node: string, usedBefore: Ballot): Register {
+  if (recorded !== undefined) return restoreRegister(recorded, node);
+  return { ...FREE_REGISTER, highestGranted: usedBefore };
+}
+
+/** What was persisted binds as it would if it had been given just now: how long ago it was is not known after a reboot. */
+function bindAgain(register: Register, promise: KeptPromise | undefined, nowUs: number): Register {
+  if (promise === undefined) return register;
+  const { holder, ballot } = promise;
+  const untilUs = promise.kind === 'bias' ? nowUs + promise.durationUs : Number.POSITIVE_INFINITY;
+  const highestGranted = highestBallot(register.highestGranted, ballot);
+  return { ...register, bound: { holder, ballot, untilUs }, highestGranted };
 }
 
 function firstRole(found: FoundRegister, nowUs: number): Role {

@@ -1,8 +1,10 @@
 import type { Ballot } from './ballot.ts';
 import { highestBallot, nextBallot } from './ballot.ts';
 import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
+import type { DepartedView } from './departure.ts';
+import type { KeptPromiseView } from './kept-promise.ts';
 import type { Cause, MemberConfig, MemberEffect, MemberState, PeerView, Role, WitnessView } from './member.types.ts';
-import { leaseEndUs, votesNeeded } from './quorum.ts';
+import { leaseEndUs, votesNeeded, witnessVotes } from './quorum.ts';
 import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
 
@@ -14,6 +16,8 @@ export type Turn = {
   register: Register;
   recorded: RegisterRecord | undefined;
   highestSeen: Ballot;
+  kept: KeptPromiseView;
+  departed: DepartedView;
   readonly peers: Record<string, PeerView>;
   readonly witness: WitnessView;
   seed: number;
@@ -27,8 +31,8 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
 }
 
 export function endTurn(turn: Turn): MemberState {
-  const { config, register, recorded, highestSeen, peers, witness, seed, role } = turn;
-  return { config, register, recorded, highestSeen, peers, witness, seed, role };
+  const { config, register, recorded, highestSeen, kept, departed, peers, witness, seed, role } = turn;
+  return { config, register, recorded, highestSeen, kept, departed, peers, witness, seed, role };
 }
 
 /** The only way to change the role's name, so that every change is told with its cause. */
@@ -58,15 +62,46 @@ export function downUs(config: MemberConfig): number {
   return 3 * config.intervalUs + config.skewUs;
 }
 
+/** Whether the witness is one of this group's voters. */
+export function hasWitness({ peers, witness }: MemberConfig): boolean {
+  return witnessVotes(peers.length + 1, witness);
+}
+
 export function needed(config: MemberConfig): number {
   return votesNeeded(config.peers.length + 1, config.witness);
 }
 
+/** Until when this node believes in a peer's vote: without end in that of one that has departed (L17). */
+export function peerVoteUntilUs({ peers, departed }: Turn | MemberState, node: string): number {
+  if (departed.vote?.counts === true && departed.vote.voter === node) return Number.POSITIVE_INFINITY;
+  return peers[node]?.voteUntilUs ?? Number.NEGATIVE_INFINITY;
+}
+
 /** When the lease ends by the votes that count now; a vote that is being given back does not. */
 export function currentLeaseEndUs(turn: Turn | MemberState): number {
-  const votes = Object.values(turn.peers).map((peer) => peer.voteUntilUs);
-  if (turn.config.witness && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
+  const votes = Object.keys(turn.peers).map((node) => peerVoteUntilUs(turn, node));
+  if (hasWitness(turn.config) && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
   return leaseEndUs(votes, needed(turn.config));
+}
+
+/**
+ * When the fence must be closed at the latest: the lease's end, but under policy `available` never for want of votes,
+ * neither for an owner nor for a candidate that has found nobody there.
+ */
+export function ownershipEndUs(turn: Turn | MemberState): number {
+  const { config, role } = turn;
+  const byOwnVote = role.name === 'active' || (role.name === 'candidate' && role.alone);
+  return config.policy.name === 'available' && byOwnVote ? Number.POSITIVE_INFINITY : currentLeaseEndUs(turn);
+}
+
+/** The longest promise that a peer may give, in ms. */
+export function promiseMaxMs({ policy }: MemberConfig): number {
+  return policy.name === 'bias' ? Math.max(PROMISE_MAX_MS, policy.promiseMs) : PROMISE_MAX_MS;
+}
+
+/** Policy `available`: this node owns by its own vote alone, so that there may be two owners. */
+export function ownsUnprotected(state: MemberState, nowUs: number): boolean {
+  return state.role.name === 'active' && currentLeaseEndUs(state) <= nowUs;
 }
 
 /** Uniform in [0, 1); the state carries its own source of chance so that one seed reproduces a run (mulberry32). */

@@ -2,7 +2,9 @@ import { type Ballot, compareBallots } from './ballot.ts';
 import { giveUpCandidacy } from './candidate.ts';
 import type { Claim, Refusal, Verdict } from './claim.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
+import { askToJoin, departTo, hasDeparted } from './departure.ts';
 import { startClosing } from './holder.ts';
+import { persistPromise } from './kept-promise.ts';
 import { bind, boundTo, release } from './register.ts';
 import { downUs, promiseUs, see, type Turn } from './turn.ts';
 
@@ -12,9 +14,15 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   if (peer === undefined) return;
   peer.heardAtUs = turn.nowUs;
   see(turn, claim.ballot);
+  askToJoin(turn, from);
   if (claim.kind === 'none') return;
   if (claim.kind === 'owns') hearOwner(turn, claim);
-  turn.effects.push({ type: 'send-verdict', to: from, verdict: judge(turn, from, claim) });
+  else yieldTo(turn, claim);
+  const verdict = judge(turn, from, claim);
+  turn.effects.push({ type: 'send-verdict', to: from, verdict });
+  const { role } = turn;
+  const departs = role.name === 'leaving' && role.departs && claim.kind === 'owns';
+  if (departs && verdict.kind === 'granted') departTo(turn, from, claim.ballot);
 }
 
 function hearOwner(turn: Turn, claim: Claim): void {
@@ -40,13 +48,26 @@ function hearOwner(turn: Turn, claim: Claim): void {
       if (!stale) turn.role = { ...role, standAtUs: nowUs + downUs(config), heardAtUs: nowUs };
       return;
     case 'leaving':
-      if (!stale) turn.role = { ...role, untilUs: Math.min(role.untilUs, nowUs + config.intervalUs / 4) };
+      if (!stale && !role.departs)
+        turn.role = { ...role, untilUs: Math.min(role.untilUs, nowUs + config.intervalUs / 4) };
       return;
     case 'initialize':
     case 'closing':
     case 'stopped':
       return;
   }
+}
+
+/**
+ * Of several candidates that split the votes of three agents or more, the lower ballot yields at once instead of waiting
+ * for the end of its candidacy, so that the higher one gets its vote.
+ */
+function yieldTo(turn: Turn, claim: Claim): void {
+  const { role, config, nowUs } = turn;
+  if (config.peers.length < 2 || role.name !== 'candidate' || role.opening) return;
+  if (claim.configHash !== config.configHash || compareBallots(claim.ballot, role.ballot) <= 0) return;
+  giveUpCandidacy(turn, 'outbid');
+  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(config) };
 }
 
 function judge(turn: Turn, from: string, claim: Claim): Verdict {
@@ -62,7 +83,9 @@ function judge(turn: Turn, from: string, claim: Claim): Verdict {
   if (claim.configHash !== config.configHash) return refuse('config_mismatch', 0);
   switch (role.name) {
     case 'initialize':
-      return refuse('quarantined', role.untilUs - nowUs);
+      // L9: whatever else it may have promised, nobody but this holder can count on it.
+      if (boundTo(register, nowUs)?.holder !== from) return refuse('quarantined', role.untilUs - nowUs);
+      break;
     case 'active':
     case 'closing':
       // L7: until the fence is confirmed closed this node votes for nobody but itself.
@@ -75,18 +98,39 @@ function judge(turn: Turn, from: string, claim: Claim): Verdict {
     case 'leaving':
       break;
   }
-  const promiseMs = Math.min(PROMISE_MAX_MS, Math.max(claim.promiseMs, promiseUs(config) / 1000));
+  const usualMs = Math.min(PROMISE_MAX_MS, Math.max(claim.promiseMs, promiseUs(config) / 1000));
+  const promiseMs = Math.max(usualMs, longPromiseMs(turn, from, claim));
   const outcome = bind(register, from, claim.ballot, nowUs + promiseMs * 1000, nowUs);
   if (!outcome.ok) return refuse(outcome.reason, outcome.remainingUs);
   turn.register = outcome.register;
   return { kind: 'granted', group: claim.group, ballot: claim.ballot, promiseMs };
 }
 
+/**
+ * Policy `bias`: while neither the owner nor this node reaches the witness, nobody could take over anyway, and so the owner
+ * gets a long promise; but not before it would survive this node's restart. 0: no long one.
+ */
+function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
+  const { config, kept, witness, register, nowUs } = turn;
+  const { policy } = config;
+  if (policy.name !== 'bias' || claim.kind !== 'owns' || claim.witnessLost !== true || !witness.lost) return 0;
+  const bound = boundTo(register, nowUs);
+  if (bound !== undefined && bound.holder !== from) return 0;
+  const durationUs = policy.promiseMs * 1000;
+  const { written } = kept;
+  if (written?.kind === 'bias' && written.holder === from && written.durationUs >= durationUs) return policy.promiseMs;
+  persistPromise(turn, { kind: 'bias', holder: from, ballot: claim.ballot, durationUs });
+  return 0;
+}
+
 /** L5: an authenticated RELEASE frees the register early, and the way is open. */
 export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
   see(turn, ballot);
   if (!freeFrom(turn, from, ballot)) return;
-  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: turn.nowUs, standBecause: 'released' };
+  if (turn.role.name !== 'backup') return;
+  // Of several peers the one with the highest priority stands first, or their candidacies would split the votes.
+  const waitUs = turn.config.peers.length < 2 ? 0 : turn.config.skewUs;
+  turn.role = { ...turn.role, standAtUs: turn.nowUs + waitUs, standBecause: 'released' };
 }
 
 /** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */
@@ -102,6 +146,7 @@ export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: strin
 }
 
 function freeFrom(turn: Turn, from: string, ballot: Ballot): boolean {
+  if (hasDeparted(turn)) return false;
   const before = turn.register.bound;
   turn.register = release(turn.register, from, ballot);
   return before?.holder === from && turn.register.bound === undefined;

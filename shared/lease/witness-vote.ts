@@ -2,11 +2,20 @@ import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
 import { WITNESS_PROMISE_MS } from './constants.ts';
 import type { MemberState } from './member.types.ts';
 import { leaseEndUs } from './quorum.ts';
-import { currentLeaseEndUs, needed, type Turn, takeNextBallot } from './turn.ts';
+import {
+  currentLeaseEndUs,
+  hasWitness,
+  needed,
+  peerVoteUntilUs,
+  promiseUs,
+  type Turn,
+  takeNextBallot,
+} from './turn.ts';
 
 const RENEW_US = 1_000_000;
 const RENEW_SLOWLY_US = 2_000_000;
 const SLOWLY_AFTER_US = 60_000_000;
+const LOST_AFTER_US = 5_000_000;
 
 /** L18: the owner asks when an ack is 0.2 intervals late, a challenger 1.2 intervals after the last heartbeat. */
 const OWNER_PATIENCE = 0.2;
@@ -15,19 +24,19 @@ const CHALLENGER_PATIENCE = 1.2;
 /** From when on this node needs the witness's vote as things stand; Infinity while it does not. */
 export function witnessWantedFromUs(state: Turn | MemberState): number {
   const { config, role, peers } = state;
-  if (!config.witness) return Number.POSITIVE_INFINITY;
+  if (!hasWitness(config)) return Number.POSITIVE_INFINITY;
   switch (role.name) {
     case 'candidate':
       return role.sinceUs;
     case 'backup':
       return role.heardAtUs === undefined
         ? Number.POSITIVE_INFINITY
-        : role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs;
+        : Math.max(role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs, freeWithinPromiseUs(state));
     case 'active': {
-      const freshUntilUs = Object.values(peers).map((peer) =>
+      const freshUntilUs = Object.entries(peers).map(([node, peer]) =>
         Math.min(
-          peer.voteUntilUs,
-          peer.unackedSinceUs === undefined
+          peerVoteUntilUs(state, node),
+          peer.unackedSinceUs === undefined || peerVoteUntilUs(state, node) === Number.POSITIVE_INFINITY
             ? Number.POSITIVE_INFINITY
             : peer.unackedSinceUs + OWNER_PATIENCE * config.intervalUs,
         ),
@@ -40,6 +49,18 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
     case 'stopped':
       return Number.POSITIVE_INFINITY;
   }
+}
+
+/** L18: from when on this node's own register is free within one normal promise. */
+function freeWithinPromiseUs({ register, config }: Turn | MemberState): number {
+  const { bound } = register;
+  if (bound === undefined || bound.holder === config.node) return Number.NEGATIVE_INFINITY;
+  return bound.untilUs - promiseUs(config);
+}
+
+/** Whether the witness has been out of reach for so long that it counts (policy `bias`). */
+export function noteWitnessLoss({ witness, nowUs }: Turn): void {
+  witness.lost = witness.lostSinceUs !== undefined && nowUs >= witness.lostSinceUs + LOST_AFTER_US;
 }
 
 /** Asks, renews or gives back the witness's vote, as the role at the end of a step wants it. */

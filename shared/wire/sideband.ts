@@ -9,7 +9,13 @@ export type SidebandMessage =
   /** `sequence`: the heartbeat that it answers, in the sender's numbering (L3) */
   | { readonly kind: 'ack'; readonly sequence: number; readonly verdicts: readonly Verdict[] }
   | { readonly kind: 'release'; readonly group: string; readonly ballot: Ballot }
-  | { readonly kind: 'transfer'; readonly group: string; readonly ballot: Ballot; readonly to: string };
+  | { readonly kind: 'transfer'; readonly group: string; readonly ballot: Ballot; readonly to: string }
+  /** L17: the sender's register is bound to the receiver without end, from `ballot` on */
+  | { readonly kind: 'depart'; readonly group: string; readonly ballot: Ballot; readonly departure: Ballot }
+  /** the sender counts on that from now on */
+  | { readonly kind: 'departed'; readonly group: string; readonly departure: Ballot }
+  /** of one that has come back: may I? of the survivor: I no longer count on your departure */
+  | { readonly kind: 'join'; readonly group: string; readonly departure: Ballot };
 
 /**
  * The header before each message; numbers are in network order, names have a byte of length before them.
@@ -39,8 +45,12 @@ export const DATAGRAM_BYTES_MAX = 60_000;
 const MAGIC = 0x5442;
 const GROUPS_MAX = 1024;
 
-const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer'] as const;
+const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer', 'depart', 'departed', 'join'] as const;
 const CLAIM_KINDS = ['none', 'owns', 'requests'] as const;
+/** On top of a claim's kind, under policy `bias` only. */
+const WITNESS_LOST = 0x80;
+/** A verdict whose promise is in seconds, because it does not fit in milliseconds. */
+const GRANTED_LONG = 0x80;
 const REFUSALS = [
   'bound',
   'lower_ballot',
@@ -120,6 +130,16 @@ function writeMessage(out: ByteWriter, message: SidebandMessage): void {
       writeBallot(out, message.ballot);
       out.string(message.to);
       return;
+    case 'depart':
+      out.string(message.group);
+      writeBallot(out, message.ballot);
+      writeBallot(out, message.departure);
+      return;
+    case 'departed':
+    case 'join':
+      out.string(message.group);
+      writeBallot(out, message.departure);
+      return;
   }
 }
 
@@ -140,6 +160,11 @@ function readMessage(input: ByteReader, kind: SidebandMessage['kind']): Sideband
       return { kind, group: input.string(), ballot: readBallot(input) };
     case 'transfer':
       return { kind, group: input.string(), ballot: readBallot(input), to: input.string() };
+    case 'depart':
+      return { kind, group: input.string(), ballot: readBallot(input), departure: readBallot(input) };
+    case 'departed':
+    case 'join':
+      return { kind, group: input.string(), departure: readBallot(input) };
   }
 }
 
@@ -157,7 +182,7 @@ function readList<Item>(input: ByteReader, readItem: (input: ByteReader) => Item
 
 function writeClaim(out: ByteWriter, claim: Claim): void {
   out.string(claim.group);
-  out.u8(CLAIM_KINDS.indexOf(claim.kind));
+  out.u8(CLAIM_KINDS.indexOf(claim.kind) | (claim.witnessLost === true ? WITNESS_LOST : 0));
   writeBallot(out, claim.ballot);
   writeHash(out, claim.configHash);
   out.u16(Math.ceil(claim.promiseMs));
@@ -165,20 +190,24 @@ function writeClaim(out: ByteWriter, claim: Claim): void {
 
 function readClaim(input: ByteReader): Claim | undefined {
   const group = input.string();
-  const kind = CLAIM_KINDS[input.u8()];
+  const code = input.u8();
+  const kind = CLAIM_KINDS[code & ~WITNESS_LOST];
   const ballot = readBallot(input);
   const configHash = readHash(input);
   const promiseMs = input.u16();
-  return kind && { group, kind, ballot, configHash, promiseMs };
+  if (kind === undefined) return undefined;
+  const claim = { group, kind, ballot, configHash, promiseMs };
+  return (code & WITNESS_LOST) === 0 ? claim : { ...claim, witnessLost: true };
 }
 
 function writeVerdict(out: ByteWriter, verdict: Verdict): void {
   out.string(verdict.group);
   writeBallot(out, verdict.ballot);
   if (verdict.kind === 'granted') {
-    out.u8(0);
     // Rounded down: a voter must not be believed for longer than it has promised.
-    out.u16(Math.floor(verdict.promiseMs));
+    const isLong = verdict.promiseMs > 0xffff;
+    out.u8(isLong ? GRANTED_LONG : 0);
+    out.u16(isLong ? Math.min(0xffff, Math.floor(verdict.promiseMs / 1000)) : Math.floor(verdict.promiseMs));
     return;
   }
   out.u8(1 + REFUSALS.indexOf(verdict.reason));
@@ -191,6 +220,7 @@ function readVerdict(input: ByteReader): Verdict | undefined {
   const ballot = readBallot(input);
   const code = input.u8();
   if (code === 0) return { kind: 'granted', group, ballot, promiseMs: input.u16() };
+  if (code === GRANTED_LONG) return { kind: 'granted', group, ballot, promiseMs: input.u16() * 1000 };
   const reason = REFUSALS[code - 1];
   const remainingMs = input.u16();
   const highest = readBallot(input);

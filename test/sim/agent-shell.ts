@@ -7,7 +7,9 @@
 import {
   type Claim,
   claimOf,
+  type DepartedVote,
   type FoundRegister,
+  type KeptPromise,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -19,10 +21,11 @@ import {
 } from '@tiebreak/shared/lease';
 import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/kernel/fence/arithmetic.ts';
 import type { Clock } from './clock.ts';
-import type { FenceAct, KernelFence } from './kernel-fence.ts';
+import type { FenceAct, FenceCare, KernelFence } from './kernel-fence.ts';
 import type { SidebandBody, SidebandDatagram } from './messages.ts';
 import { Process } from './process.ts';
 import type { Surroundings } from './surroundings.ts';
+import type { Tampering } from './tampering.ts';
 import type { WitnessAccess } from './witness-access.ts';
 
 /** Which heartbeat a step answers. */
@@ -84,7 +87,9 @@ export class AgentShell {
   #sent = new Map<number, number>();
   #heard = new Map<string, { incarnation: number; sequences: Set<number> }>();
   #usedCounter = 0;
+  #diskFreeUs = 0;
   #runDir: RegisterRecord | undefined;
+  #stateDir: { promise?: KeptPromise | undefined; departed?: DepartedVote | undefined } = {};
   /** by the node's own clock; undefined: in this boot the agent has run */
   #bootedAtUs: number | undefined;
 
@@ -125,7 +130,8 @@ export class AgentShell {
     this.#heard.clear();
     const started = { ...config, configHash, usedCounter: this.#usedCounter, seed: around.random.integer(2 ** 31) };
     const register = this.#find();
-    this.state = startMember(started, this.localUs(), { register });
+    const found = { register, ...this.#stateDir };
+    this.state = startMember(started, this.localUs(), around.tampering.found?.(found) ?? found);
     this.#bootedAtUs = undefined;
     this.#process.start();
     this.#note(() => `starts, and finds of its register: ${register.kind}`);
@@ -170,9 +176,18 @@ export class AgentShell {
     return this.state !== undefined && this.#stopping;
   }
 
-  stop(): void {
+  forceJoin(): void {
+    this.#process.take(() => this.dispatch({ type: 'force-join' }));
+  }
+
+  /** An operator who knows what the node cannot know. */
+  forceTakeover(): void {
+    this.#process.take(() => this.dispatch({ type: 'force-takeover' }));
+  }
+
+  stop(how: 'stop' | 'depart' = 'stop'): void {
     this.#stopping = true;
-    this.#process.take(() => this.dispatch({ type: 'stop' }));
+    this.#process.take(() => this.dispatch({ type: how }));
   }
 
   /** SIGSTOP, a hypervisor that schedules others, a long garbage collection. */
@@ -216,7 +231,11 @@ export class AgentShell {
   #step(event: MemberEvent, nowUs: number, answering: Answering | undefined): void {
     const before = this.state;
     if (before === undefined) return;
-    const { state, effects } = stepMember(before, event, nowUs);
+    const { tampering } = this.#options.around;
+    const taken = tampering.event?.(event, before, nowUs) ?? event;
+    const stepped = stepMember(before, taken, nowUs);
+    const state = tampering.state?.(stepped.state, before, taken) ?? stepped.state;
+    const effects = stepped.effects.map((effect) => tampering.effect?.(effect, state, taken) ?? effect);
     this.state = state;
     this.#usedCounter = Math.max(this.#usedCounter, state.highestSeen.counter);
     const { monitor } = this.#options.around;
@@ -239,6 +258,33 @@ export class AgentShell {
       case 'record-register':
         this.#runDir = effect.record;
         this.records++;
+        return;
+      case 'persist-promise':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, promise: effect.promise };
+          return { type: 'promise-persisted', promise: effect.promise };
+        });
+        return;
+      case 'persist-departed':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, departed: effect.departed };
+          return { type: 'departed-persisted', departed: effect.departed };
+        });
+        return;
+      case 'forget-promise':
+        this.#persist(() => {
+          this.#stateDir = { ...this.#stateDir, promise: undefined };
+          return { type: 'tick' };
+        });
+        return;
+      case 'send-depart':
+        this.#send(effect.to, { kind: 'depart', departure: effect.departure });
+        return;
+      case 'send-departed':
+        this.#send(effect.to, { kind: 'departed', departure: effect.departure });
+        return;
+      case 'send-join':
+        this.#send(effect.to, { kind: 'join', departure: effect.departure });
         return;
       case 'send-verdict':
         if (answering === undefined) throw new Error('a verdict without a claim');
@@ -300,7 +346,8 @@ export class AgentShell {
     this.fence.arm(schedule.nowUs, shortMs * 1000);
     this.#process.push(() => {
       const armedUs = this.localUs();
-      const lifetime = lifetimeAt(armedUs);
+      const wholeMs = Math.min(1500, Math.floor((leaseEndUs - armedUs) / 1000));
+      const lifetime = around.tampering.fence === 'full_lifetime' ? wholeMs : lifetimeAt(armedUs);
       if (lifetime === undefined) {
         refused('lease_too_short');
         return;
@@ -308,7 +355,8 @@ export class AgentShell {
       if (random.chance(this.troubles.fencePauseChance)) this.pause(random.logBetween(1000, this.troubles.pauseMaxUs));
       this.#process.push(() => {
         const wasOpen = this.fence.isOpen(schedule.nowUs);
-        const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000);
+        const { fence } = around.tampering;
+        const effective = this.fence.act(kind, schedule.nowUs, lifetime * 1000, careOf(kind, fence));
         if (effective) monitor.fenceExtended(this, wasOpen);
         if (!effective || random.chance(this.troubles.unconfirmedChance)) {
           this.#note(() => `${kind} of the fence not confirmed${effective ? ', though it took effect' : ''}`);
@@ -329,6 +377,27 @@ export class AgentShell {
     }
     this.fence.close();
     this.dispatch({ type: 'fence-closed' });
+  }
+
+  /** An fsync takes its time, and the process may be gone before it is done or before it hears of it; none overtakes. */
+  #persist(write: () => MemberEvent): void {
+    const { schedule, random, tampering } = this.#options.around;
+    if (tampering.noFsync) {
+      const stateDir = this.#stateDir;
+      const event = write();
+      this.#stateDir = stateDir;
+      this.#process.take(() => this.dispatch(event));
+      return;
+    }
+    const { incarnation } = this;
+    const failed = random.chance(0.05);
+    this.#diskFreeUs = Math.max(schedule.nowUs, this.#diskFreeUs) + random.logBetween(200, 200_000);
+    schedule.at(this.#diskFreeUs, () => {
+      if (failed || this.incarnation !== incarnation || this.state === undefined) return;
+      const event = write();
+      this.#note(() => `has written down: ${JSON.stringify(this.#stateDir)}`);
+      this.#process.take(() => this.dispatch(event));
+    });
   }
 
   #beat(incarnation: number): void {
@@ -383,6 +452,15 @@ export class AgentShell {
       case 'transfer':
         this.dispatch({ type: 'transfer', from, ballot: body.ballot, to: body.to });
         return;
+      case 'depart':
+        this.dispatch({ type: 'peer-departs', from, departure: body.departure });
+        return;
+      case 'departed':
+        this.dispatch({ type: 'departure-noted', from, departure: body.departure });
+        return;
+      case 'join':
+        this.dispatch({ type: 'join', from, departure: body.departure });
+        return;
     }
   }
 
@@ -408,6 +486,12 @@ export class AgentShell {
     const { schedule, timeline } = this.#options.around;
     timeline.note(schedule.nowUs, this.node, what);
   }
+}
+
+function careOf(kind: FenceAct, fence: Tampering['fence']): FenceCare {
+  if (fence === 'no_sentinel' && kind === 'open') return 'nothing';
+  if (fence === 'plain_set' && kind === 'refresh') return 'nothing';
+  return fence === 'full_lifetime' && kind === 'refresh' ? 'element' : 'all';
 }
 
 export const FENCE_GUARD_US = guardUs(KERNEL_TICK_US);

@@ -1,15 +1,13 @@
 import { type AgentShell, NO_TROUBLES } from './agent-shell.ts';
 import { GOOD_LINK, type LinkQuality } from './network.ts';
 import type { Random } from './random.ts';
-import type { NodeName, Place, World } from './world.ts';
+import type { Place, World } from './world.ts';
 
 type Fault = (world: World, random: Random) => void;
 
 const SECOND_US = 1_000_000;
 const OUTAGE_MAX_US = 12 * SECOND_US;
 const FREEZE_MAX_US = 7 * SECOND_US;
-
-const NODES: readonly NodeName[] = ['a', 'b'];
 
 function durationUs(world: World, random: Random, maxUs: number): number {
   const lengthUs = random.logBetween(world.intervalUs / 5, maxUs);
@@ -28,12 +26,34 @@ function cutFor(world: World, random: Random, from: Place, to: Place): void {
   });
 }
 
-const cutPeers: Fault = (world, random) => cutFor(world, random, 'a', 'b');
-const cutWitness: Fault = (world, random) => cutFor(world, random, random.pick(NODES), 'w');
+const cutPeers: Fault = (world, random) => {
+  const from = random.pick(world.nodes);
+  cutFor(world, random, from, random.pick(world.nodes.filter((node) => node !== from)));
+};
+
+/** The nodes fall into two parts that do not hear each other; each may reach the witness still. */
+const partition: Fault = (world, random) => {
+  const left = world.nodes.filter(() => random.chance(0.5));
+  const right = world.nodes.filter((node) => !left.includes(node));
+  for (const from of left) for (const to of right) world.cutBoth(from, to);
+  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
+    for (const from of left) for (const to of right) world.mendBoth(from, to);
+  });
+};
+
+const cutWitness: Fault = (world, random) => cutFor(world, random, random.pick(world.nodes), 'w');
+
+/** Hours at a provider, in short. */
+const loseWitness: Fault = (world, random) => {
+  for (const node of world.nodes) world.cutBoth(node, 'w');
+  world.schedule.after(durationUs(world, random, 3 * OUTAGE_MAX_US), () => {
+    for (const node of world.nodes) world.mendBoth(node, 'w');
+  });
+};
 
 const isolate: Fault = (world, random) => {
-  const node = random.pick(NODES);
-  const others: Place[] = [node === 'a' ? 'b' : 'a', 'w'];
+  const node = random.pick(world.nodes);
+  const others: Place[] = [...world.nodes.filter((other) => other !== node), 'w'];
   for (const other of others) world.cutBoth(node, other);
   world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
     for (const other of others) world.mendBoth(node, other);
@@ -41,7 +61,7 @@ const isolate: Fault = (world, random) => {
 };
 
 const freeze: Fault = (world, random) => {
-  world.agent(random.pick(NODES)).pause(durationUs(world, random, FREEZE_MAX_US));
+  world.agent(random.pick(world.nodes)).pause(durationUs(world, random, FREEZE_MAX_US));
 };
 
 /** As systemd does: a process that is still on its way out is waited for. */
@@ -54,30 +74,37 @@ function startOnceGone(world: World, agent: AgentShell): void {
 }
 
 const crash: Fault = (world, random) => {
-  const agent = world.agent(random.pick(NODES));
+  const agent = world.agent(random.pick(world.nodes));
   agent.crash();
   world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
 };
 
 const reboot: Fault = (world, random) => {
-  const agent = world.agent(random.pick(NODES));
+  const agent = world.agent(random.pick(world.nodes));
   agent.reboot();
   world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
 };
 
 /** Without `RuntimeDirectoryPreserve=yes`, or by hand: `run_dir` is empty at the next start in the same boot. */
 const crashWithoutRunDir: Fault = (world, random) => {
-  const agent = world.agent(random.pick(NODES));
+  const agent = world.agent(random.pick(world.nodes));
   agent.crash();
   agent.loseRunDir();
   world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
 };
 
 const stop: Fault = (world, random) => {
-  const agent = world.agent(random.pick(NODES));
+  const agent = world.agent(random.pick(world.nodes));
   world.note(() => `${agent.node} is asked to stop`);
   agent.stop();
   world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
+};
+
+const depart: Fault = (world, random) => {
+  const agent = world.agent(random.pick(world.nodes));
+  world.note(() => `${agent.node} is asked to depart`);
+  agent.stop('depart');
+  world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
 };
 
 const restartWitness: Fault = (world, random) => {
@@ -86,14 +113,9 @@ const restartWitness: Fault = (world, random) => {
 };
 
 const degrade: Fault = (world, random) => {
-  const [from, to] = random.pick<[Place, Place]>([
-    ['a', 'b'],
-    ['b', 'a'],
-    ['a', 'w'],
-    ['b', 'w'],
-    ['w', 'a'],
-    ['w', 'b'],
-  ]);
+  const places: readonly Place[] = [...world.nodes, 'w'];
+  const from = random.pick(places);
+  const to = random.pick(places.filter((place) => place !== from));
   const delayMaxUs = random.logBetween(500, 2 * world.intervalUs);
   const quality: LinkQuality = {
     ...GOOD_LINK,
@@ -114,9 +136,14 @@ const spoof: Fault = (world, random) => {
   for (let sent = 0; sent < count; sent++) {
     const priority = random.pick([0, 0, 0, 1, 255]);
     world.schedule.after(sent * random.between(0, world.intervalUs), () => {
-      world.agent(random.pick(NODES)).hearAdvertisement(priority);
+      world.agent(random.pick(world.nodes)).hearAdvertisement(priority);
     });
   }
+};
+
+/** The object's storage goes back to an earlier state: a restore, a deletion, a class migration (L14). */
+const rollBackWitness: Fault = (world, random) => {
+  world.rollBackWitness(random.chance(0.5));
 };
 
 const replay: Fault = (world) => world.replay();
@@ -124,6 +151,7 @@ const replay: Fault = (world) => world.replay();
 export const SINGLE_FAULTS: readonly Fault[] = [
   cutPeers,
   cutWitness,
+  loseWitness,
   isolate,
   freeze,
   crash,
@@ -131,11 +159,12 @@ export const SINGLE_FAULTS: readonly Fault[] = [
   restartWitness,
   spoof,
 ];
-export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, restartWitness];
+export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, loseWitness, restartWitness];
 
 const ALL: readonly Fault[] = [
   cutPeers,
   cutPeers,
+  partition,
   cutWitness,
   isolate,
   freeze,
@@ -145,7 +174,10 @@ const ALL: readonly Fault[] = [
   crashWithoutRunDir,
   reboot,
   stop,
+  depart,
+  depart,
   restartWitness,
+  rollBackWitness,
   degrade,
   degrade,
   spoof,

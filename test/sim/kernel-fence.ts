@@ -1,6 +1,9 @@
 /** What one lease packet asks of the kernel. */
 export type FenceAct = 'open' | 'refresh';
 
+/** What an act demands to be alive: sentinel and element; for the defect gate also the element alone, or nothing. */
+export type FenceCare = 'all' | 'element' | 'nothing';
+
 /** Elements of an nftables set run out at a tick of this length, in µs (HZ 250). */
 const TICK_US = 4000;
 
@@ -24,7 +27,11 @@ export class KernelFence {
   }
 
   /** One atomic act: uses the sentinel up, and takes effect only if that, and for a refresh the element, still lives. */
-  act(kind: FenceAct, nowUs: number, lifetimeUs: number): boolean {
+  act(kind: FenceAct, nowUs: number, lifetimeUs: number, asks: FenceCare = 'all'): boolean {
+    if (asks === 'nothing' || (asks === 'element' && nowUs < this.openUntilUs)) {
+      this.openUntilUs = this.endUs(nowUs, lifetimeUs);
+      return true;
+    }
     if (nowUs >= this.sentinelUntilUs) return false;
     if (kind === 'refresh' && nowUs >= this.openUntilUs) return false;
     this.sentinelUntilUs = Number.NEGATIVE_INFINITY;

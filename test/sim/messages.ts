@@ -6,7 +6,8 @@ export type SidebandBody =
   /** `sequence`, `incarnation`: of the heartbeat that it answers (L3) */
   | { readonly kind: 'ack'; readonly incarnation: number; readonly sequence: number; readonly verdict: Verdict }
   | { readonly kind: 'release'; readonly ballot: Ballot }
-  | { readonly kind: 'transfer'; readonly ballot: Ballot; readonly to: string };
+  | { readonly kind: 'transfer'; readonly ballot: Ballot; readonly to: string }
+  | { readonly kind: 'depart' | 'departed' | 'join'; readonly departure: Ballot };
 
 export type SidebandDatagram = {
   readonly from: string;

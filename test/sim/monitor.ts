@@ -1,5 +1,15 @@
 /** Watches every step of a run: the invariants of reference/leases.md 7.1, checked in real time. */
-import { type Ballot, boundTo, type MemberEffect, type MemberEvent, type MemberState } from '@tiebreak/shared/lease';
+import {
+  type Ballot,
+  boundTo,
+  leaseEndUs,
+  type MemberEffect,
+  type MemberEvent,
+  type MemberState,
+  peerVoteUntilUs,
+  votesNeeded,
+  witnessVotes,
+} from '@tiebreak/shared/lease';
 import type { AgentShell } from './agent-shell.ts';
 import { checkRegister } from './register-rules.ts';
 import type { Schedule } from './schedule.ts';
@@ -22,6 +32,7 @@ export class Monitor {
   readonly #group: string;
   #agents: readonly AgentShell[] = [];
   #witness: WitnessHost | undefined;
+  #needed = 2;
 
   constructor(schedule: Schedule, timeline: Timeline, group: string) {
     this.#schedule = schedule;
@@ -29,9 +40,10 @@ export class Monitor {
     this.#group = group;
   }
 
-  watch(agents: readonly AgentShell[], witness: WitnessHost): void {
+  watch(agents: readonly AgentShell[], witness: WitnessHost, hasWitness: boolean): void {
     this.#agents = agents;
-    this.#witness = witness;
+    this.#needed = votesNeeded(agents.length, hasWitness);
+    if (witnessVotes(agents.length, hasWitness)) this.#witness = witness;
   }
 
   get moves(): number {
@@ -49,7 +61,7 @@ export class Monitor {
     const complaint = checkRegister(before, state, event, agent.localUs());
     if (complaint !== undefined) this.violated('register changed its holder', `${agent.node}: ${complaint}`);
     for (const effect of effects) {
-      if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, state);
+      if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, before, event);
     }
     this.voterChanged();
   }
@@ -76,8 +88,7 @@ export class Monitor {
 
   /** The fence must rest on what is left. */
   witnessReleased(agent: AgentShell): void {
-    const peers = this.#agents.filter((other) => other !== agent);
-    const heldUntilUs = Math.max(...peers.map((peer) => this.#registerUntilUs(peer, agent.node)));
+    const heldUntilUs = leaseEndUs(this.#peerRegistersUntilUs(agent), this.#needed);
     if (!agent.fence.isOpen(this.#schedule.nowUs) || heldUntilUs + TOLERANCE_US >= agent.fence.openUntilUs) return;
     this.violated('released before the fence was closed', `${agent.node} gave W's vote back, but rests on it`);
   }
@@ -95,11 +106,13 @@ export class Monitor {
     if (!this.ignored.has(rule)) throw new Violation(rule, detail, this.#schedule.nowUs);
   }
 
-  #granted(agent: AgentShell, state: MemberState): void {
-    const { name } = state.role;
+  #granted(agent: AgentShell, before: MemberState, event: MemberEvent): void {
+    const name = agent.state?.role.name;
     if (name === 'active' || name === 'closing' || name === 'candidate')
       this.violated('an owner granted', `${agent.node} as ${name}`);
-    if (name === 'initialize') this.violated('voted in quarantine', agent.node);
+    const from = event.type === 'claim' ? event.from : '';
+    if (name === 'initialize' && boundTo(before.register, agent.localUs())?.holder !== from)
+      this.violated('voted in quarantine', agent.node);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
@@ -124,8 +137,9 @@ export class Monitor {
     const { state, node } = agent;
     if (state === undefined || (state.role.name !== 'candidate' && state.role.name !== 'active')) return;
     for (const voter of this.#agents) {
-      const belief = state.peers[voter.node]?.voteUntilUs;
-      if (belief !== undefined) this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
+      if (voter === agent) continue;
+      const belief = peerVoteUntilUs(state, voter.node);
+      this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
     }
     if (state.witness.returning || this.#witness === undefined) return;
     const heldUntilUs = this.#witness.boundUntilUs(this.#group, node);
@@ -139,17 +153,21 @@ export class Monitor {
     this.violated('belief exceeds the register', `${agent.node} believes in ${voter} for ${excess} ms too long`);
   }
 
-  /** An open fence is covered to its end by a majority of registers: the node's own, and one other. */
+  /** An open fence is covered to its end by a majority of registers: the node's own, and enough others. */
   #checkContainment(agent: AgentShell): void {
     const { openUntilUs } = agent.fence;
     if (openUntilUs <= this.#schedule.nowUs) return;
-    let heldUntilUs = this.#witness?.boundUntilUs(this.#group, agent.node) ?? Number.NEGATIVE_INFINITY;
-    for (const voter of this.#agents) {
-      if (voter !== agent) heldUntilUs = Math.max(heldUntilUs, this.#registerUntilUs(voter, agent.node));
-    }
+    const others = this.#peerRegistersUntilUs(agent);
+    if (this.#witness !== undefined) others.push(this.#witness.boundUntilUs(this.#group, agent.node));
+    const heldUntilUs = leaseEndUs(others, this.#needed);
     if (heldUntilUs + TOLERANCE_US >= openUntilUs) return;
     const excess = ((openUntilUs - heldUntilUs) / 1000).toFixed(1);
     this.violated('lease containment', `${agent.node}'s fence outlives its last other vote by ${excess} ms`);
+  }
+
+  #peerRegistersUntilUs(holder: AgentShell): number[] {
+    const peers = this.#agents.filter((other) => other !== holder);
+    return peers.map((peer) => this.#registerUntilUs(peer, holder.node));
   }
 
   /** Until when `voter` gives its vote to nobody but `holder`, in real time. */

@@ -14,7 +14,9 @@ export function checkRegister(
   if (compareBallots(after.register.released, before.register.released) < 0) return 'released ballot sank';
   const old = boundTo(before.register, nowUs);
   if (old === undefined || old.holder === before.config.node) return undefined;
-  const freed = (event.type === 'release' || event.type === 'transfer') && event.from === old.holder;
+  const released = (event.type === 'release' || event.type === 'transfer') && event.from === old.holder;
+  const forced = event.type === 'force-takeover' || event.type === 'force-join';
+  const freed = released || forced || (event.type === 'join' && event.from === old.holder);
   if (freed) return undefined;
   const { bound } = after.register;
   if (bound?.holder !== old.holder) return `${old.holder} lost it to ${bound?.holder ?? 'nobody'} by ${event.type}`;

@@ -1,6 +1,9 @@
+import type { Policy } from '@tiebreak/shared/lease';
+import { NO_TROUBLES } from './agent-shell.ts';
 import { endFaults, SINGLE_FAULTS, sow, sowChaos, WITNESS_FAULTS } from './faults.ts';
 import { GOOD_LINK, type LinkQuality } from './network.ts';
 import { Random } from './random.ts';
+import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { type Rule, Violation } from './violation.ts';
 import { GROUP, World } from './world.ts';
 
@@ -27,6 +30,11 @@ export type SeedOptions = {
   readonly recorded?: boolean;
   readonly intervalUs?: number | undefined;
   readonly kind?: Kind | undefined;
+  readonly tampering?: Tampering;
+  /** more of what exposes one defect: pauses between clock and kernel, unequal intervals, policy bias */
+  readonly pauses?: boolean;
+  readonly uneven?: boolean;
+  readonly bias?: boolean;
   /** rules to look away from */
   readonly ignored?: readonly Rule[];
 };
@@ -34,6 +42,7 @@ export type SeedOptions = {
 const SECOND_US = 1_000_000;
 const PROMISE_MAX_US = 10 * SECOND_US;
 const SLOWEST = 0.92;
+const BIAS_PROMISE_MS = 20_000;
 
 /** One run: everything in it follows from the seed. */
 export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
@@ -43,12 +52,12 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   const drawnKind = random.pick(KINDS);
   const intervalUs = options.intervalUs ?? drawnIntervalUs;
   const kind = options.kind ?? drawnKind;
-  const world = makeWorld(seed, kind, intervalUs, random, options.recorded ?? false);
+  const world = makeWorld(seed, kind, intervalUs, random, options);
   for (const rule of options.ignored ?? []) world.monitor.ignored.add(rule);
   let settledAfterUs: number | undefined;
   let violation: Violation | undefined;
   try {
-    settledAfterUs = play(world, kind, random);
+    settledAfterUs = play(world, kind, random, options);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     violation = error;
@@ -66,8 +75,20 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   };
 }
 
-function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random, recorded: boolean): World {
+function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random, options: SeedOptions): World {
   const rate = (): number => random.pick([SLOWEST, 1, 2 - SLOWEST, random.between(SLOWEST, 2 - SLOWEST)]);
+  const agents = kind === 'chaos' && random.chance(0.4) ? 3 + random.integer(3) : 2;
+  const hasWitness = agents === 2 || random.chance(0.7);
+  // Drawn for every seed alike, so that a policy changes nothing else of it.
+  const policy: Policy =
+    agents === 2 && (random.chance(0.3) || options.bias)
+      ? { name: 'bias', promiseMs: BIAS_PROMISE_MS }
+      : { name: 'safe' };
+  // M9: nothing forces two nodes to be configured alike, and the longer promise counts (L16).
+  const pace = (): number => random.pick([1, 1, 0.25, 2]);
+  const uneven =
+    kind === 'chaos' && (random.chance(0.2) || options.uneven) && intervalUs >= 250_000 && intervalUs <= 1_000_000;
+  const paces = uneven ? { a: pace(), b: pace(), c: pace(), d: pace(), e: pace() } : {};
   const lossy = kind === 'chaos' && random.chance(0.7);
   const sideband: LinkQuality = lossy
     ? {
@@ -87,19 +108,27 @@ function makeWorld(seed: number, kind: Kind, intervalUs: number, random: Random,
   return new World({
     seed,
     intervalUs,
-    rates: { a: rate(), b: rate(), w: rate() },
+    rates: { a: rate(), b: rate(), c: rate(), d: rate(), e: rate(), w: rate() },
+    agents,
+    hasWitness,
+    paces,
+    policy,
     unslewedTicks: random.chance(0.25),
     sessions: random.chance(0.7),
     sideband,
     uplink,
-    recorded,
+    recorded: options.recorded ?? false,
+    tampering: options.tampering ?? NO_TAMPERING,
   });
 }
 
-function play(world: World, kind: Kind, random: Random): number | undefined {
+function play(world: World, kind: Kind, random: Random, options: SeedOptions): number | undefined {
   const { intervalUs, monitor } = world;
   world.a.start();
-  world.schedule.after(random.between(0, 2 * intervalUs), () => world.b.start());
+  for (const agent of world.agents.slice(1)) {
+    world.schedule.after(random.between(0, 2 * intervalUs), () => agent.start());
+  }
+  world.schedule.after(random.between(0, 20 * SECOND_US), () => world.witness.keepCopy());
   if (kind !== 'chaos' || random.chance(0.5)) world.runFor(13 * SECOND_US + 10 * intervalUs);
   const first = world.owner;
   const interruptions = countInterruptions(world);
@@ -116,6 +145,7 @@ function play(world: World, kind: Kind, random: Random): number | undefined {
       break;
     case 'chaos':
       sowChaos(world, faultsUntilUs);
+      if (options.pauses) world.setTroubles({ ...NO_TROUBLES, fencePauseChance: 0.3, pauseMaxUs: 5 * SECOND_US });
       break;
   }
   world.schedule.runUntil(faultsUntilUs);
@@ -154,10 +184,12 @@ function settleAtLast(world: World): number {
   const { intervalUs, monitor } = world;
   endFaults(world);
   while (world.nowUs < world.troubledUntilUs) world.schedule.runUntil(world.troubledUntilUs);
-  const limitUs = (2 * PROMISE_MAX_US) / SLOWEST + 15 * intervalUs;
+  const { policy } = world;
+  const longestUs = PROMISE_MAX_US + (policy.name === 'bias' ? policy.promiseMs * 1000 : PROMISE_MAX_US);
+  const limitUs = longestUs / SLOWEST + 15 * intervalUs;
   const neededUs = world.runUntil(() => isIdle(world), limitUs, intervalUs);
   if (neededUs === undefined) {
-    const roles = `a is ${world.role('a')}, b is ${world.role('b')}, owner ${world.owner ?? 'nobody'}`;
+    const roles = `${world.nodes.map((node) => `${node} is ${world.role(node)}`).join(', ')}, owner ${world.owner ?? 'nobody'}`;
     monitor.violated('no owner after the faults', `${roles}, W holds ${world.witness.holder(GROUP) ?? 'nothing'}`);
     return limitUs;
   }
@@ -165,26 +197,30 @@ function settleAtLast(world: World): number {
   world.runFor(7 * SECOND_US + 5 * intervalUs);
   const { moves } = monitor;
   const owner = world.owner;
-  const asks = world.a.asks + world.b.asks;
+  const asks = asksOf(world);
   const ballot = ballotText(world);
   world.runFor(6 * SECOND_US + 10 * intervalUs);
   if (world.owner !== owner || monitor.moves !== moves) monitor.violated('moved without need', 'in steady state');
-  const asked = world.a.asks + world.b.asks - asks;
+  const asked = asksOf(world) - asks;
   if (asked > 0) monitor.violated('not idle in steady state', `${asked} requests to the witness`);
   if (ballotText(world) !== ballot) monitor.violated('not idle in steady state', `${ballot} -> ${ballotText(world)}`);
   return neededUs;
 }
 
-/** One owner, on its peer's vote alone. */
+/** One owner, on its peers' votes alone. */
 function isIdle(world: World): boolean {
   const { owner } = world;
   if (owner === undefined || world.witness.holder(GROUP) !== undefined) return false;
-  const roles = [world.role('a'), world.role('b')].sort().join();
-  return roles === 'active,backup';
+  const roles = world.nodes.map((node) => world.role(node));
+  return roles.every((role) => role === 'active' || role === 'backup') && roles.includes('active');
 }
 
-function ballotText({ a, b }: World): string {
-  return [a, b]
+function asksOf({ agents }: World): number {
+  return agents.reduce((sum, { asks }) => sum + asks, 0);
+}
+
+function ballotText({ agents }: World): string {
+  return agents
     .map(({ state }) => state?.role)
     .map((role) => (role?.name === 'active' ? `${role.ballot.counter}.${role.ballot.node}` : ''))
     .join('');

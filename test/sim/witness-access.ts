@@ -6,6 +6,8 @@ import type { Surroundings } from './surroundings.ts';
 import { REPLY_KEY, WITNESS, WITNESS_ID, type WitnessHost } from './witness-host.ts';
 
 const RECONNECT_US = 10_000_000;
+const PING_US = 1_000_000;
+const PONG_DEADLINE_US = 2_500_000;
 
 /** One agent's way to the witness: the real session; socket and HTTPS alike are datagrams here, and so even worse. */
 export class WitnessAccess {
@@ -16,6 +18,8 @@ export class WitnessAccess {
   readonly #configHash: () => string;
   #session: WitnessSession | undefined;
   #serial = 0;
+  #pongAtUs = Number.NEGATIVE_INFINITY;
+  #reachable = false;
   #tickAtUs = Number.POSITIVE_INFINITY;
 
   constructor(options: {
@@ -42,7 +46,10 @@ export class WitnessAccess {
       groups: () => [{ group: this.#group, configHash: this.#configHash() }],
     });
     this.#tickAtUs = Number.POSITIVE_INFINITY;
+    this.#pongAtUs = Number.NEGATIVE_INFINITY;
+    this.#reachable = false;
     this.#connect(this.#session);
+    if (this.#agent.state?.config.policy.name === 'bias') this.#ping(this.#session);
   }
 
   end(): void {
@@ -60,11 +67,46 @@ export class WitnessAccess {
     this.#perform(this.#session.release(this.#group, ballot, this.#agent.localUs()).effects);
   }
 
+  /** The object was reset, which closes the link: the agent opens it again, and says hello with its serial (L14). */
+  reopen(): void {
+    const effects = this.#session?.socketOpened(this.#agent.localUs()) ?? [];
+    for (const effect of effects) {
+      if (effect.kind !== 'send') continue;
+      const { tampering } = this.#around;
+      const forgetful = tampering.witness === 'no_serial' ? { ...effect.request, serial: 0 } : effect.request;
+      this.#host.decide(this.#agent.node, forgetful);
+    }
+  }
+
   /** The keeper's part: a link that is opened again and again, and so keeps its stamp fresh. */
   #connect(session: WitnessSession): void {
     if (this.#session !== session) return;
     this.#agent.take(() => this.#perform(session.socketOpened(this.#agent.localUs())));
     this.#around.schedule.after(RECONNECT_US, () => this.#connect(session));
+  }
+
+  /** The ping each second whose answer comes from the runtime, and is no vote. */
+  #ping(session: WitnessSession): void {
+    if (this.#session !== session) return;
+    const { schedule, network } = this.#around;
+    const { node } = this.#agent;
+    network.send(node, WITNESS, () =>
+      network.send(WITNESS, node, () => {
+        this.#pongAtUs = schedule.nowUs;
+        this.#noteReachable(session);
+      }),
+    );
+    this.#noteReachable(session);
+    schedule.after(PING_US, () => this.#ping(session));
+  }
+
+  #noteReachable(session: WitnessSession): void {
+    const reachable = this.#around.schedule.nowUs - this.#pongAtUs < PONG_DEADLINE_US;
+    if (reachable === this.#reachable) return;
+    this.#reachable = reachable;
+    this.#agent.take(() => {
+      if (this.#session === session) this.#agent.dispatch({ type: 'witness-reachable', reachable });
+    });
   }
 
   #send(request: WitnessRequest): void {

@@ -18,6 +18,13 @@ export const WITNESS = 'w';
 export const WITNESS_ID = '0'.repeat(32);
 export const REPLY_KEY = Buffer.alloc(32, 7);
 
+const EMPTY_STORAGE: WitnessMemory = { serial: 0, recovering: false, registers: new Map(), answers: new Map() };
+
+function replace<Key, Value>(map: Map<Key, Value>, content: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of content) map.set(key, value);
+}
+
 type Instance = {
   voter: WitnessVoter;
   /** when each timer that is still out ends, in real time */
@@ -38,6 +45,7 @@ export class WitnessHost {
   readonly #hear: (node: string, frame: string) => void;
   readonly #registers = new Map<string, WitnessRegister>();
   readonly #answers = new Map<string, WitnessAnswer>();
+  #kept: WitnessMemory = EMPTY_STORAGE;
   #serial = 0;
   #recovering = false;
   #current: Instance;
@@ -64,10 +72,41 @@ export class WitnessHost {
       untilUs: this.#around.schedule.nowUs + supersededForUs,
     };
     this.#current = this.#wake(wallOffsetMs);
+    this.#around.monitor.voterChanged();
+  }
+
+  /** Storage loses what it has learned since it was last kept, or everything; the instance starts anew from it. */
+  rollBack(everything: boolean): void {
+    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => 'storage is rolled back');
+    const kept = everything ? EMPTY_STORAGE : this.#kept;
+    this.#serial = kept.serial;
+    this.#recovering = kept.recovering;
+    replace(this.#registers, kept.registers);
+    replace(this.#answers, kept.answers);
+    this.#superseded = undefined;
+    this.#current = this.#wake(this.#current.wallOffsetMs);
+    this.keepCopy();
+  }
+
+  /** The state that a rollback leads back to. */
+  keepCopy(): void {
+    this.#kept = {
+      serial: this.#serial,
+      recovering: this.#recovering,
+      registers: new Map(this.#registers),
+      answers: new Map(this.#answers),
+    };
   }
 
   /** The signed answer; undefined when it could not be written down first, and so must not leave. */
   answer(node: string, request: WitnessRequest): string | undefined {
+    const frame = this.decide(node, request);
+    if (frame !== undefined) this.#around.monitor.voterChanged();
+    return frame;
+  }
+
+  /** As `answer`, but nobody looks yet: for what happens at one moment in several steps. */
+  decide(node: string, request: WitnessRequest): string | undefined {
     const instance = this.#instanceThatHears();
     const nowMs = this.#wallMs(instance);
     const { result, ...step } = decideWitness(instance.voter, { node, request, rivalHashes: [] }, nowMs);
@@ -76,7 +115,6 @@ export class WitnessHost {
       const ballot = 'ballot' in request ? ` for ${request.ballot.counter}.${request.ballot.node}` : '';
       return `${request.type}${ballot}: ${result.kind === 'refused' ? result.reason : result.kind}`;
     });
-    this.#around.monitor.voterChanged();
     const { incarnation, sequence } = request;
     const order = { witness_id: WITNESS_ID, node, sequence, incarnation, stamp_ms: nowMs };
     return sign({ type: 'reply', ...order, serial: instance.voter.serial, result });
@@ -89,11 +127,18 @@ export class WitnessHost {
 
   /** Until when, in real time, the witness gives its vote to nobody but `node`; -Infinity when it is free for others. */
   boundUntilUs(group: string, node: string): number {
-    const { voter, timers, wallOffsetMs } = this.#current;
+    const { voter } = this.#current;
     const vote = voter.votes.get(group);
-    if (vote?.kind !== 'held' || vote.ballot.node !== node) return Number.NEGATIVE_INFINITY;
-    const wallUs = this.#clock.realUs((vote.binding.untilMs - wallOffsetMs) * 1000);
-    const timersUs = vote.binding.waits.map(({ timer }) => timers.get(timer) ?? Number.NEGATIVE_INFINITY);
+    // One that knows that it has forgotten gives its vote to nobody (L14).
+    const recoveredUs = voter.recovery === null ? Number.NEGATIVE_INFINITY : this.#endUs(voter.recovery);
+    if (vote?.kind !== 'held' || vote.ballot.node !== node) return recoveredUs;
+    return Math.max(recoveredUs, this.#endUs(vote.binding));
+  }
+
+  #endUs(binding: NonNullable<WitnessVoter['recovery']>): number {
+    const { timers, wallOffsetMs } = this.#current;
+    const wallUs = this.#clock.realUs((binding.untilMs - wallOffsetMs) * 1000);
+    const timersUs = binding.waits.map(({ timer }) => timers.get(timer) ?? Number.NEGATIVE_INFINITY);
     return Math.max(wallUs, ...timersUs);
   }
 
@@ -108,7 +153,7 @@ export class WitnessHost {
     const memory: WitnessMemory = {
       serial: this.#serial,
       recovering: this.#recovering,
-      registers: new Map(this.#registers),
+      registers: this.#around.tampering.witness === 'no_wait' ? new Map() : new Map(this.#registers),
       answers: new Map(this.#answers),
     };
     const startedAtUs = this.#around.schedule.nowUs;
@@ -122,7 +167,11 @@ export class WitnessHost {
   /** All or nothing, as the output gate has it: false if a superseded instance would have had to write. */
   #perform(instance: Instance, step: WitnessStep): boolean {
     const writes = step.effects.some(({ kind }) => kind.startsWith('store'));
-    if (writes && instance !== this.#current) return false;
+    if (writes && instance !== this.#current) {
+      if (this.#around.tampering.witness !== 'from_memory') return false;
+      instance.voter = step.voter;
+      return true;
+    }
     instance.voter = step.voter;
     for (const effect of step.effects) this.#performOne(instance, effect);
     return true;

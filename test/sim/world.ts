@@ -1,3 +1,4 @@
+import type { Policy } from '@tiebreak/shared/lease';
 import { AgentShell, type AgentTroubles, FENCE_GUARD_US } from './agent-shell.ts';
 import { Clock } from './clock.ts';
 import { KernelFence } from './kernel-fence.ts';
@@ -6,6 +7,7 @@ import { Monitor } from './monitor.ts';
 import { GOOD_LINK, type LinkQuality, Network } from './network.ts';
 import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
+import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { Timeline } from './timeline.ts';
 import { WitnessAccess } from './witness-access.ts';
 import { WITNESS, WitnessHost } from './witness-host.ts';
@@ -16,23 +18,32 @@ export type WorldOptions = {
   readonly seed: number;
   readonly intervalUs: number;
   /** each node's clock against real time */
-  readonly rates?: { readonly a: number; readonly b: number; readonly w: number };
+  readonly rates?: Readonly<Partial<Record<Place, number>>>;
+  /** two to five; two without */
+  readonly agents?: number;
+  /** whether there is a witness; it votes if the number of agents is even */
+  readonly hasWitness?: boolean;
+  /** each node's interval in parts of the common one; 1 without */
+  readonly paces?: Readonly<Partial<Record<NodeName, number>>>;
   /** kernel ticks run at real time's rate even while the clocks are slewed */
   readonly unslewedTicks?: boolean;
   readonly sessions?: boolean;
   readonly sideband?: LinkQuality;
   readonly uplink?: LinkQuality;
-  readonly configHashes?: { readonly a: string; readonly b: string };
+  readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
+  readonly policy?: Policy;
+  readonly tampering?: Tampering;
   readonly recorded?: boolean;
 };
 
-const PRIORITIES = { a: 200, b: 100 } as const;
+const PRIORITIES = { a: 200, b: 100, c: 150, d: 150, e: 50 } as const;
 const HASH = '0123456789abcdef';
 
 export type NodeName = keyof typeof PRIORITIES;
+export const NODE_NAMES: readonly NodeName[] = ['a', 'b', 'c', 'd', 'e'];
 export type Place = NodeName | typeof WITNESS;
 
-/** Two agents and a witness, and everything that can happen to them. */
+/** Two to five agents and a witness, and everything that can happen to them. */
 export class World {
   readonly schedule = new Schedule();
   readonly random: Random;
@@ -41,15 +52,23 @@ export class World {
   readonly monitor: Monitor;
   readonly a: AgentShell;
   readonly b: AgentShell;
+  readonly nodes: readonly NodeName[];
+  readonly agents: readonly AgentShell[];
+  readonly hasWitness: boolean;
   readonly witness: WitnessHost;
   readonly intervalUs: number;
+  readonly policy: Policy;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
-  readonly #lateCopies: SidebandDatagram[] = [];
+  readonly #accesses = new Map<string, WitnessAccess>();
+  readonly #lateCopies: { to: string; datagram: SidebandDatagram }[] = [];
 
   constructor(options: WorldOptions) {
-    const { seed, intervalUs, rates = { a: 1, b: 1, w: 1 } } = options;
+    const { seed, intervalUs, rates = {} } = options;
+    this.nodes = NODE_NAMES.slice(0, options.agents ?? 2);
+    this.hasWitness = options.hasWitness ?? true;
     this.intervalUs = intervalUs;
+    this.policy = options.policy ?? { name: 'safe' };
     this.random = new Random(seed);
     this.timeline = new Timeline(options.recorded ?? false);
     this.monitor = new Monitor(this.schedule, this.timeline, GROUP);
@@ -58,32 +77,36 @@ export class World {
     this.network = new Network(this.schedule, this.random, usual);
     const clockOf = (rate: number): Clock => new Clock(this.random.integer(1e12), rate);
     const { schedule, network, random, monitor, timeline } = this;
-    const around = { schedule, network, random, monitor, timeline, intervalUs };
-    const accesses = new Map<string, WitnessAccess>();
+    const tampering = options.tampering ?? NO_TAMPERING;
+    const around = { schedule, network, random, monitor, timeline, intervalUs, tampering };
+    const accesses = this.#accesses;
     this.witness = new WitnessHost({
       around,
-      clock: clockOf(rates.w),
-      agents: ['a', 'b'],
+      clock: clockOf(rates.w ?? 1),
+      agents: this.nodes,
       hear: (node, frame) => accesses.get(node)?.hear(frame),
     });
-    const makeAgent = (node: NodeName, peer: NodeName): AgentShell => {
+    const makeAgent = (node: NodeName): AgentShell => {
       const configHash = options.configHashes?.[node] ?? HASH;
+      const peers = this.nodes.filter((other) => other !== node);
+      const paceUs = intervalUs * (options.paces?.[node] ?? 1);
       return new AgentShell({
         around,
         config: {
           node,
           group: GROUP,
-          peers: [peer],
-          witness: true,
-          intervalUs,
-          skewUs: ((256 - PRIORITIES[node]) * intervalUs) / 256,
+          peers,
+          witness: this.hasWitness,
+          policy: this.policy,
+          intervalUs: paceUs,
+          skewUs: ((256 - PRIORITIES[node]) * paceUs) / 256,
           configHash,
           guardUs: FENCE_GUARD_US,
           usedCounter: 0,
           seed,
         },
-        clock: clockOf(rates[node]),
-        fence: new KernelFence(options.unslewedTicks ? 1 : rates[node]),
+        clock: clockOf(rates[node] ?? 1),
+        fence: new KernelFence(options.unslewedTicks ? 1 : (rates[node] ?? 1)),
         witness: (agent) => {
           const hash = (): string => agent.state?.config.configHash ?? configHash;
           const access = new WitnessAccess({ around, agent, host: this.witness, group: GROUP, configHash: hash });
@@ -92,14 +115,16 @@ export class World {
         },
         deliver: (to, datagram) => this.#deliver(to, datagram),
         advertise: (from, priority) => {
-          network.send(from, peer, () => this.agent(peer).hearAdvertisement(priority));
+          for (const peer of peers) network.send(from, peer, () => this.agent(peer).hearAdvertisement(priority));
         },
         sessions: options.sessions ?? true,
       });
     };
-    this.a = makeAgent('a', 'b');
-    this.b = makeAgent('b', 'a');
-    monitor.watch([this.a, this.b], this.witness);
+    const [a, b] = [makeAgent('a'), makeAgent('b')];
+    this.a = a;
+    this.b = b;
+    this.agents = [a, b, ...this.nodes.slice(2).map(makeAgent)];
+    monitor.watch(this.agents, this.witness, this.hasWitness);
   }
 
   get nowUs(): number {
@@ -111,7 +136,9 @@ export class World {
   }
 
   agent(node: NodeName): AgentShell {
-    return node === 'a' ? this.a : this.b;
+    const agent = this.agents[this.nodes.indexOf(node)];
+    if (agent === undefined) throw new RangeError(`there is no node ${node}`);
+    return agent;
   }
 
   role(node: NodeName): string {
@@ -134,8 +161,7 @@ export class World {
 
   /** Both agents started, past their quarantine, and one of them owner on the other's vote alone. */
   settle(): void {
-    this.a.start();
-    this.b.start();
+    for (const agent of this.agents) agent.start();
     this.runFor(12_000_000 + 8 * this.intervalUs);
   }
 
@@ -160,26 +186,38 @@ export class World {
   }
 
   setTroubles(troubles: AgentTroubles): void {
-    this.a.setTroubles(troubles);
-    this.b.setTroubles(troubles);
+    for (const agent of this.agents) agent.setTroubles(troubles);
+  }
+
+  /**
+   * The witness forgets. Whoever remembers a later serial says so as its link comes back, before anyone asks for a vote:
+   * without that a witness that has forgotten everything cannot know it, and L14 promises nothing.
+   */
+  rollBackWitness(everything: boolean): void {
+    this.witness.rollBack(everything);
+    for (const access of this.#accesses.values()) access.reopen();
+    this.monitor.voterChanged();
   }
 
   /** Plays datagrams again that were sent long ago, as someone with a recording could. */
   replay(): void {
-    for (const datagram of this.#lateCopies.splice(0)) {
-      this.agent(datagram.from === 'a' ? 'b' : 'a').receive(datagram);
-    }
+    for (const { to, datagram } of this.#lateCopies.splice(0)) this.receiver(to)?.receive(datagram);
   }
 
   note(what: () => string): void {
     this.timeline.note(this.nowUs, '--', what);
   }
 
+  receiver(node: string): AgentShell | undefined {
+    return this.agents.find((agent) => agent.node === node);
+  }
+
   #deliver(to: string, datagram: SidebandDatagram): void {
-    const receiver = this.agent(to === 'a' ? 'a' : 'b');
-    if (this.random.chance(0.01) && this.#lateCopies.length < 16) this.#lateCopies.push(datagram);
+    const receiver = this.receiver(to);
+    if (receiver === undefined) return;
+    if (this.random.chance(0.01) && this.#lateCopies.length < 16) this.#lateCopies.push({ to, datagram });
     this.network.send(datagram.from, to, () => {
-      if (datagram.body.kind === 'release' || datagram.body.kind === 'transfer') {
+      if (datagram.body.kind !== 'heartbeat' && datagram.body.kind !== 'ack') {
         this.timeline.note(this.nowUs, to, () => `hears ${datagram.body.kind} of ${datagram.from}`);
       }
       receiver.receive(datagram);

@@ -7,6 +7,7 @@ const CONFIG: MemberConfig = {
   group: 'edge',
   peers: ['a'],
   witness: true,
+  policy: { name: 'safe' },
   intervalUs: 100_000,
   skewUs: 50_000,
   configHash: '00000000000000aa',
@@ -16,7 +17,15 @@ const CONFIG: MemberConfig = {
 };
 const BALLOT = { counter: 5, node: 'b' };
 const BACKUP: Role = { name: 'backup', standAtUs: 0, heardAtUs: undefined, standBecause: 'down_timer' };
-const CANDIDATE: Role = { name: 'candidate', ballot: BALLOT, sinceUs: 0, untilUs: 250_000, opening: false };
+const CANDIDATE: Role = {
+  name: 'candidate',
+  ballot: BALLOT,
+  sinceUs: 0,
+  untilUs: 250_000,
+  opening: false,
+  aloneAtUs: 0,
+  alone: false,
+};
 
 function told(from: Role['name'], role: Role, cause: Cause) {
   const state = { ...startMember(CONFIG, 0), role };
@@ -35,7 +44,7 @@ const SENTENCES: readonly [Role['name'], Role, Cause, string][] = [
   ['closing', BACKUP, 'fence_lost', 'the kernel did not confirm the fence'],
   ['closing', BACKUP, 'lease_ended', 'the votes ran out and the kernel has closed the fence'],
   ['closing', BACKUP, 'higher_ballot', 'another node owns the group with a higher ballot'],
-  ['closing', { name: 'leaving', untilUs: 0 }, 'stop', 'the agent is stopping'],
+  ['closing', { name: 'leaving', untilUs: 0, departs: false }, 'stop', 'the agent is stopping'],
   ['leaving', { name: 'stopped' }, 'left', 'the agent has left'],
 ];
 
@@ -59,6 +68,7 @@ describe('what the log says at 03:12', () => {
       standingSinceUs: 0,
       sinceUs: 0,
       fenceExpiresAtUs: 100_000,
+      fenceOpenUntilUs: 100_000,
       restsOnWitness: false,
       refreshNotBeforeUs: 0,
       advertiseAtUs: 100_000,

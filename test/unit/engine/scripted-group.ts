@@ -126,6 +126,7 @@ export class ScriptedMember {
         group: 'edge',
         peers: ['a'],
         witness: true,
+        policy: { name: 'safe' },
         intervalUs: INTERVAL_US,
         skewUs: INTERVAL_US / 2,
         configHash: HASH,

@@ -111,4 +111,20 @@ describe('holder', () => {
     expect(machine.role).toBe('backup');
     expect(machine.told('announce')).toHaveLength(0);
   });
+
+  test('a refresh that the kernel confirms after the former end has kept the fence open: the owner stays', () => {
+    const machine = owner();
+    machine.nowUs = fenceEndUs(machine) + 1;
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_000_000 });
+    expect(machine.role).toBe('active');
+    expect(fenceEndUs(machine)).toBe(machine.nowUs + 1_000_000);
+  });
+
+  test('a lease that shrinks to normal promises is followed before fast kernel ticks could close the fence', () => {
+    const machine = owner();
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_500_000 });
+    const { role } = machine.state;
+    if (role.name !== 'active') throw new Error('not the owner');
+    expect(role.fenceOpenUntilUs).toBeLessThan(machine.nowUs + 0.91 * 1_500_000);
+  });
 });

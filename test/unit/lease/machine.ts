@@ -21,6 +21,7 @@ export const CONFIG: MemberConfig = {
   group: 'edge',
   peers: ['a'],
   witness: true,
+  policy: { name: 'safe' },
   intervalUs: INTERVAL_US,
   skewUs: 0.5 * INTERVAL_US,
   configHash: HASH,

@@ -113,6 +113,8 @@ describe('the record (L9)', () => {
     const machine = new Machine();
     machine.hear('owns', A5);
     machine.pass(9 * SECOND_US);
+    machine.step({ type: 'stop' });
+    expect(machine.role).toBe('stopped');
     expect(machine.told('record-register')).toHaveLength(0);
   });
 

@@ -17,12 +17,12 @@ function failuresOf(first: number, count: number): string[] {
 }
 
 describe('simulation', () => {
-  test(`${FIXED} seeds: never two owners, always one in the end`, { timeout: 120_000 }, () => {
+  test(`${FIXED} seeds: never two owners, always one in the end`, { timeout: 240_000 }, () => {
     expect(failuresOf(1, FIXED)).toEqual([]);
   });
 
   const base = Math.floor(Math.random() * 1e9);
-  test(`${FRESH} fresh seeds from ${base} on`, { timeout: 60_000 }, () => {
+  test(`${FRESH} fresh seeds from ${base} on`, { timeout: 120_000 }, () => {
     expect(failuresOf(base, FRESH)).toEqual([]);
   });
 

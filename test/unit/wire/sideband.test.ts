@@ -31,15 +31,28 @@ function pair() {
 const name = fc.stringMatching(/^[a-z0-9]{1,20}$/);
 const ballot = fc.record({ counter: fc.nat(), node: name });
 const milliseconds = fc.integer({ min: 0, max: 10_000 });
-const claim: fc.Arbitrary<Claim> = fc.record({
+const plainClaim: fc.Arbitrary<Claim> = fc.record({
   group: name,
   kind: fc.constantFrom('none', 'owns', 'requests'),
   ballot,
   configHash: fc.stringMatching(/^[0-9a-f]{16}$/),
   promiseMs: milliseconds,
 });
+const claim = fc.oneof(
+  plainClaim,
+  plainClaim.map((said): Claim => ({ ...said, witnessLost: true })),
+);
 const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   fc.record({ kind: fc.constant('granted' as const), group: name, ballot, promiseMs: milliseconds }),
+  // A long promise of policy bias travels in whole seconds.
+  fc
+    .record({
+      kind: fc.constant('granted' as const),
+      group: name,
+      ballot,
+      promiseMs: fc.integer({ min: 66, max: 3600 }),
+    })
+    .map((given) => ({ ...given, promiseMs: given.promiseMs * 1000 })),
   fc.record({
     kind: fc.constant('refused' as const),
     group: name,
@@ -58,6 +71,8 @@ const message: fc.Arbitrary<SidebandMessage> = fc.oneof(
     verdicts: fc.array(verdict, { maxLength: 20 }),
   }),
   fc.record({ kind: fc.constant('release' as const), group: name, ballot }),
+  fc.record({ kind: fc.constant('depart' as const), group: name, ballot, departure: ballot }),
+  fc.record({ kind: fc.constantFrom('departed' as const, 'join' as const), group: name, departure: ballot }),
   fc.record({ kind: fc.constant('transfer' as const), group: name, ballot, to: name }),
 );
 

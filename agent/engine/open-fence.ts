@@ -1,13 +1,18 @@
 import type { GroupConfig, LeaseGroupConfig } from '../config/index.ts';
-import { type Fence, installFence } from '../kernel/fence/index.ts';
+import { type Fence, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import type { Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { bytesOf } from './virtual-router.ts';
 
 /** Puts the fence up, closed, in place of what a former run left. Throws StartFailure: without a fence there is no lease. */
-export function openFence(groups: readonly LeaseGroupConfig[], links: readonly Link[], log: Logger): Fence {
-  const installed = installFence({
+export function openFence(
+  groups: readonly LeaseGroupConfig[],
+  links: readonly Link[],
+  log: Logger,
+  onInstalled: (secret: Uint8Array, options: FenceOptions) => void,
+): Fence {
+  const options: FenceOptions = {
     groups: groups.map((group) => ({
       id: group.id,
       addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
@@ -20,7 +25,8 @@ export function openFence(groups: readonly LeaseGroupConfig[], links: readonly L
       port: group.sidebandPort,
       peers: group.peers.flatMap(({ addresses }) => addresses),
     })),
-  });
+  };
+  const installed = installFence(options, (secret) => onInstalled(secret, options));
   if (!installed.ok) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
   const { fence } = installed;
   if (fence.level !== 'full') {

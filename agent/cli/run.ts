@@ -1,54 +1,40 @@
 import { type Command, Option } from 'commander';
-import { type Config, formatProblem, formatSecretProblem, loadSecrets, type Secrets } from '../config/index.ts';
-import { createLogger, isLogLevel, LOG_LEVELS, type Logger } from '../log/index.ts';
-import { readConfigFile } from './config-file.ts';
+import { LOG_LEVELS } from '../log/levels.ts';
 import { EXIT } from './exit-code.ts';
-import { catchSignals } from './signals.ts';
+import { guardianReport } from './guardian-report.ts';
 
+type RunOptions = { readonly config: string; readonly logLevel: string };
+
+/** `run` is the guardian, a small process; its child, the engine, is the agent proper. Each loads what it needs itself. */
 export function registerRun(program: Command): void {
-  program
-    .command('run')
+  withOptions(program.command('run'))
     .description('run the agent in the foreground; it logs to stderr')
+    .action(async ({ config, logLevel }: RunOptions) => {
+      process.title = 'tiebreak-guardian';
+      const { guard } = await import('../guardian/index.ts');
+      const code = await guard({
+        script: process.argv[1] ?? '',
+        args: ['engine', '--config', config, '--log-level', logLevel],
+        report: guardianReport(logLevel),
+      });
+      process.exit(code);
+    });
+  withOptions(program.command('engine', { hidden: true })).action(async ({ config, logLevel }: RunOptions) => {
+    process.title = 'tiebreak-engine';
+    const { runEngine } = await import('./engine.ts');
+    const code = await runEngine(config, logLevel);
+    // The agent has stopped: nothing that it may have left open keeps the process. The log is written synchronously.
+    process.exit(code ?? EXIT.failed);
+  });
+}
+
+function withOptions(command: Command): Command {
+  return command
     .requiredOption('-c, --config <file>', 'the configuration')
     .addOption(
       new Option('--log-level <level>', 'how much to log')
         .choices(LOG_LEVELS)
         .default('info')
         .env('TIEBREAK_LOG_LEVEL'),
-    )
-    .action(async ({ config, logLevel }: { config: string; logLevel: string }) => {
-      const code = await run(config, logLevel);
-      // The agent has stopped: nothing that it may have left open keeps the process. The log is written synchronously.
-      process.exit(code);
-    });
-}
-
-async function run(file: string, level: string): Promise<number> {
-  const read = readConfigFile(file);
-  if (read === undefined) return EXIT.usage;
-  const loaded = loadSecrets(read.config);
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) process.stderr.write(`${formatSecretProblem(problem)}\n`);
-    return EXIT.usage;
-  }
-  const log = createLogger(isLogLevel(level) ? level : 'info');
-  for (const warning of read.warnings) log.warn(formatProblem(warning));
-  return runUntilStopped(read.config, loaded.secrets, log);
-}
-
-async function runUntilStopped(config: Config, secrets: Secrets, log: Logger): Promise<number> {
-  // Only here: the engine brings native modules along, which `check` and `status` can do without.
-  const { runAgent } = await import('../engine/index.ts');
-  process.once('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a bug: ending at once; the fence closes by itself');
-    process.exit(EXIT.failed);
-  });
-  const signals = catchSignals(log);
-  const agent = await runAgent({ config, secrets, log });
-  if ('error' in agent) {
-    log.fatal(agent.error);
-    return EXIT.failed;
-  }
-  signals.onFirst((signal) => agent.stop(signal));
-  return await agent.stopped;
+    );
 }

@@ -1,3 +1,4 @@
+import { isStopOrder } from '../guardian/handover.ts';
 import type { Logger } from '../log/index.ts';
 import { EXIT } from './exit-code.ts';
 
@@ -5,7 +6,8 @@ type StopHandler = (signal: string) => Promise<void>;
 
 /**
  * From now on the first SIGTERM or SIGINT stops the agent in order, also if it comes while the agent still starts; the
- * second ends the process at once, and leaves the addresses to the fence.
+ * second ends the process at once, and leaves the addresses to the fence. While a guardian lives the signals are its own:
+ * a terminal or a service manager sends them to every process, and the guardian passes each on once.
  */
 export function catchSignals(log: Logger): { onFirst: (handler: StopHandler) => void } {
   let received: string | undefined;
@@ -16,15 +18,23 @@ export function catchSignals(log: Logger): { onFirst: (handler: StopHandler) => 
       process.exit(EXIT.failed);
     });
   };
+  const take = (signal: string): void => {
+    if (received !== undefined) {
+      log.warn(`${signal} again: ending at once; the fence closes by itself`);
+      process.exit(EXIT.failed);
+    }
+    received = signal;
+    log.info(`${signal}: stopping`);
+    stop(signal);
+  };
   for (const signal of ['SIGTERM', 'SIGINT']) {
     process.on(signal, () => {
-      if (received !== undefined) {
-        log.warn(`${signal} again: ending at once; the fence closes by itself`);
-        process.exit(EXIT.failed);
-      }
-      received = signal;
-      log.info(`${signal}: stopping`);
-      stop(signal);
+      if (!process.connected) take(signal);
+    });
+  }
+  if (process.connected) {
+    process.on('message', (message) => {
+      if (isStopOrder(message)) take(message.signal);
     });
   }
   return {

@@ -9,6 +9,8 @@ import {
   type Secrets,
   type VirtualRouterConfig,
 } from '../config/index.ts';
+import type { Handover } from '../guardian/index.ts';
+import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { readBootId } from '../state/boot-id.ts';
@@ -17,6 +19,7 @@ import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
@@ -38,7 +41,19 @@ const REHEARSALS = 10;
 /** The slowest interval of a lease group is 4 s; its loop steps at least twice in each. */
 const STUCK_AFTER_US = 8_000_000;
 
-export type AgentOptions = { readonly config: Config; readonly secrets: Secrets; readonly log: Logger };
+export type AgentOptions = {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly log: Logger;
+  /** Who looks after what this process leaves behind should it die; undefined: nobody. */
+  readonly guardian?: Guardian | undefined;
+};
+
+export interface Guardian {
+  /** null: it has gone. */
+  readonly pid: () => number | null;
+  readonly prepare: (handover: Handover) => void;
+}
 
 /** Everything that one agent process runs: built in order, taken down in reverse. */
 export class Agent {
@@ -50,13 +65,17 @@ export class Agent {
   readonly #routers: VirtualRouter[] = [];
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
+  readonly #guardian: Guardian | undefined;
   #fence: OpenedFence | undefined;
+  #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   #state: StateFile | undefined;
   #rtnetlink: Rtnetlink | undefined;
+  #started = false;
   readonly #bootId = readBootId();
   #closeApi: () => Promise<void> = async () => {};
 
-  constructor({ config, secrets, log }: AgentOptions) {
+  constructor({ config, secrets, log, guardian }: AgentOptions) {
+    this.#guardian = guardian;
     this.#config = config;
     this.#secrets = secrets;
     this.#log = log;
@@ -71,7 +90,10 @@ export class Agent {
     requireInterfaces(groups, links);
     const state = this.#openState(leases);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    this.#fence = openFence(groups, links, this.#log);
+    this.#fence = openFence(groups, links, this.#log, (secret, options) => {
+      this.#installed = { secret, options };
+      this.#prepareGuardian();
+    });
     clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
     for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
     this.#sideband = await openSideband({
@@ -80,10 +102,13 @@ export class Agent {
       secrets: this.#secrets,
       incarnation: state.incarnation,
       log: this.#log,
+      onMet: () => this.#prepareGuardian(),
     });
     this.#openWitness(state);
     await this.#openApi();
 
+    this.#started = true;
+    this.#prepareGuardian();
     for (const link of this.#sideband.links) link.start();
     for (const group of this.#leaseGroups) {
       const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
@@ -129,6 +154,23 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     await this.#closeApi();
+  }
+
+  /** Before the start has succeeded there is nothing to look after: a start that fails cleans up by itself. */
+  #prepareGuardian(): void {
+    const sideband = this.#sideband;
+    const incarnation = this.#state?.incarnation;
+    if (!this.#started || incarnation === undefined || sideband === undefined) return;
+    this.#guardian?.prepare(
+      handoverOf({
+        config: this.#config,
+        incarnation,
+        bootId: this.#bootId,
+        fence: this.#installed,
+        groups: this.#leaseGroups,
+        sideband,
+      }),
+    );
   }
 
   #openState(leases: readonly LeaseGroupConfig[]): StateFile {
@@ -258,7 +300,7 @@ export class Agent {
     return {
       node: this.#config.node,
       version: agentVersion(),
-      process: { engine_pid: process.pid, guardian_pid: null },
+      process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
       groups: this.#config.groups.flatMap((config) => {
         const lease = this.#leaseGroups.find((group) => group.config === config);
         if (lease !== undefined) {

@@ -1,6 +1,8 @@
 import { Agent, type AgentOptions } from './agent.ts';
 import { StartFailure } from './start-failure.ts';
 
+export type { Guardian } from './agent.ts';
+
 export type RunningAgent = {
   /** Hands over, then leaves nothing behind. */
   readonly stop: (signal: string) => Promise<void>;

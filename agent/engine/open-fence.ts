@@ -1,5 +1,5 @@
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
-import { type Fence, type FencedGroup, installFence } from '../kernel/fence/index.ts';
+import { type Fence, type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { KeptFence } from './kept-fence.ts';
@@ -21,20 +21,23 @@ export function openFence(
   groups: readonly GroupConfig[],
   links: readonly Link[],
   log: Logger,
+  /** Hears the secret of each installation of the tables, and from what they were made. */
+  onInstalled: (secret: Uint8Array, options: FenceOptions) => void,
 ): OpenedFence | undefined {
   const leases = groups.filter((group) => group.mode === 'lease');
   const leased = leases.map(leasedGroup);
   const interfaces = fencedInterfaces(links);
   const plain = plainGroups(groups, leased, interfaces);
   const fenced = [...leased, ...plain.values()];
-  const installed = installFence({
+  const options: FenceOptions = {
     groups: fenced,
     interfaces,
     sideband: leases.map((group) => ({
       port: group.sidebandPort,
       peers: group.peers.flatMap(({ addresses }) => addresses),
     })),
-  });
+  };
+  const installed = installFence(options, (secret) => onInstalled(secret, options));
   if (!installed.ok) {
     if (leases.length > 0) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
     log.warn(`no fence, so a frozen or dead agent goes on answering: ${installed.text}`);

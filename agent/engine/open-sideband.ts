@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { PeerConfig, Secrets, SidebandKey } from '../config/index.ts';
+import type { GuardedLink } from '../guardian/index.ts';
 import type { Logger } from '../log/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import type { LeaseGroup } from './lease-group.ts';
@@ -13,6 +14,8 @@ import { StartFailure } from './start-failure.ts';
 export interface Sideband {
   readonly links: readonly SidebandLink[];
   linksOf(group: LeaseGroup): readonly SidebandLink[];
+  /** The links as someone needs them who speaks in this process's place. */
+  guarded(): GuardedLink[];
   close(): void;
 }
 
@@ -32,6 +35,8 @@ export async function openSideband(options: {
   secrets: Secrets;
   incarnation: number;
   log: Logger;
+  /** Any peer. */
+  onMet: () => void;
 }): Promise<Sideband> {
   const { node, groups, secrets, incarnation, log } = options;
   const plans = planLinks(groups, secrets);
@@ -40,6 +45,7 @@ export async function openSideband(options: {
   const ports = new Map<number, SidebandPort>();
   const inboxes = new Map<number, SidebandInbox>();
   const links: SidebandLink[] = [];
+  const linkOf = new Map<Plan, SidebandLink>();
   const linksByGroup = new Map<LeaseGroup, SidebandLink[]>();
   const close = (): void => {
     for (const port of ports.values()) port.close();
@@ -72,12 +78,27 @@ export async function openSideband(options: {
       send: (datagram, address) => ports.get(plan.port)?.send(datagram, address),
       clock: SYSTEM_CLOCK,
       log,
+      onMet: options.onMet,
     });
     inbox.add(link);
     links.push(link);
+    linkOf.set(plan, link);
     for (const group of plan.groups) linksByGroup.set(group, [...(linksByGroup.get(group) ?? []), link]);
   }
-  return { links, linksOf: (group) => linksByGroup.get(group) ?? [], close };
+  return {
+    links,
+    linksOf: (group) => linksByGroup.get(group) ?? [],
+    guarded: () =>
+      Array.from(linkOf, ([{ peer, port, keys, groups: own }, { met }]) => ({
+        peer: peer.node,
+        addresses: peer.addresses,
+        port,
+        keys,
+        groups: own.map(({ name }) => name),
+        met,
+      })),
+    close,
+  };
 }
 
 function planLinks(groups: readonly LeaseGroup[], secrets: Secrets): Plan[] {

@@ -1,5 +1,11 @@
 import type { Ballot, Claim, Verdict } from '@tiebreak/shared/lease';
-import { type OpenFailure, type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
+import {
+  type MetPeer,
+  type OpenFailure,
+  type SessionKey,
+  type SidebandMessage,
+  SidebandSession,
+} from '@tiebreak/shared/wire';
 import type { Logger } from '../log/index.ts';
 import type { Alarm, Clock } from './clock.ts';
 import { hmacSha256 } from './hmac.ts';
@@ -38,6 +44,7 @@ export class SidebandLink {
   readonly addresses: readonly string[];
   readonly #groups: readonly LinkedGroup[];
   readonly #session: SidebandSession;
+  readonly #onMet: () => void;
   readonly #send: (datagram: Uint8Array, address: string) => void;
   readonly #complaints: RateLimitedLog;
   readonly #clock: Clock;
@@ -46,6 +53,7 @@ export class SidebandLink {
   readonly #paths = new Map<string, { heardAtUs: number | undefined; rttUs: number | undefined }>();
   readonly #sentAtUs = new Map<number, number>();
   readonly #refused = new Map<OpenFailure, number>();
+  #metIncarnation: number | undefined;
   #nextBeatUs = 0;
   #nextHelloUs = 0;
 
@@ -60,12 +68,15 @@ export class SidebandLink {
     send: (datagram: Uint8Array, address: string) => void;
     clock: Clock;
     log: Logger;
+    /** The peer shows itself for the first time, or has started anew. */
+    onMet?: () => void;
   }) {
     const { node, peer, keys, nonce, incarnation, clock } = options;
     this.peer = peer;
     this.addresses = options.addresses;
     this.#groups = options.groups;
     this.#send = options.send;
+    this.#onMet = options.onMet ?? (() => {});
     this.#clock = clock;
     this.#beat = clock.alarm(() => this.#onBeat());
     this.#complaints = new RateLimitedLog(options.log, clock.nowUs);
@@ -81,6 +92,10 @@ export class SidebandLink {
 
   stop(): void {
     this.#beat.clear();
+  }
+
+  get met(): MetPeer | undefined {
+    return this.#session.peer;
   }
 
   paths(): PathStatus[] {
@@ -104,6 +119,10 @@ export class SidebandLink {
       return undefined;
     }
     this.#heardOn(fromAddress);
+    if (opened.incarnation !== this.#metIncarnation) {
+      this.#metIncarnation = opened.incarnation;
+      this.#onMet();
+    }
     this.#hear(opened.message, opened.sequence, fromAddress);
     return undefined;
   }

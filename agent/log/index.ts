@@ -1,1 +1,2 @@
-export { createLogger, isLogLevel, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
+export { LOG_LEVELS, type LogLevel } from './levels.ts';
+export { createLogger, isLogLevel, type Logger } from './logger.ts';

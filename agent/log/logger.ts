@@ -1,11 +1,8 @@
 import { type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
+import { LOG_LEVELS, type LogLevel } from './levels.ts';
 
 export type { Logger } from 'pino';
-
-/** From the quietest to the most talkative. */
-export const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const SECRET_FIELDS = ['token', 'apiToken', 'key', 'keys', 'secret', 'secrets', 'groupKeys', 'authorization'];
 /** pino matches paths of a fixed depth: the field itself, and inside one and two levels of objects. */

@@ -5,7 +5,7 @@ import { replaceFile, replaceFileInBackground } from './replace-file.ts';
 
 const Content = z.object({
   version: z.literal(1),
-  /** grows with each start of the agent */
+  /** grows with each start of the agent; the one after it is its guardian's */
   incarnation: z.int().min(0),
   /** the boot of the host in which the agent last started (L9) */
   boot_id: z.string().optional(),
@@ -72,7 +72,7 @@ export function openStateFile(options: {
   const before = read.content;
   const content: Content = {
     ...before,
-    incarnation: Math.max(before.incarnation + 1, options.wallClockMs),
+    incarnation: Math.max(before.incarnation + 2, options.wallClockMs),
     boot_id: options.bootId,
     ballot_ceilings: { ...before.ballot_ceilings },
     witness_serials: { ...before.witness_serials },
@@ -85,6 +85,25 @@ export function openStateFile(options: {
     return { ok: false, error: `${path}: cannot be written: ${reasonOf(cause)}. Check state_dir and its owner.` };
   }
   return { ok: true, state: new OpenStateFile(path, before, content, options) };
+}
+
+/**
+ * Whether the ballot may be used (L10), for one who acts in the place of an agent that has died; blocks for a write if it
+ * lies beyond the reserve.
+ */
+export function mayUseInPlaceOfAgent(stateDir: string, group: string, counter: number): boolean {
+  const path = join(stateDir, 'agent.json');
+  const read = readContent(path);
+  if (!read.ok || counter > Number.MAX_SAFE_INTEGER - RESERVE) return false;
+  const { content } = read;
+  if (counter <= (content.ballot_ceilings[group] ?? 0)) return true;
+  try {
+    const ballot_ceilings = { ...content.ballot_ceilings, [group]: above(counter) };
+    replaceFile(path, textOf({ ...content, ballot_ceilings }));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 class OpenStateFile implements StateFile {

@@ -5,5 +5,11 @@ export {
   type SidebandHeader,
   type SidebandMessage,
 } from './sideband.ts';
-export { type HmacSha256, type OpenFailure, type SessionKey, SidebandSession } from './sideband-session.ts';
+export {
+  type HmacSha256,
+  type MetPeer,
+  type OpenFailure,
+  type SessionKey,
+  SidebandSession,
+} from './sideband-session.ts';
 export * from './witness.ts';

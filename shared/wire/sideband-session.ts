@@ -23,7 +23,12 @@ export type SessionOptions = {
   readonly nonce: Uint8Array;
   /** greater than that of every earlier start of this node */
   readonly incarnation: number;
+  /** Someone else of this node has met the peer: what is said here is believed there without an introduction. */
+  readonly met?: MetPeer | undefined;
 };
+
+/** The peer's run that has shown itself to be alive. */
+export type MetPeer = { readonly nonce: Uint8Array; readonly incarnation: number };
 
 export type OpenFailure =
   | DecodeSidebandFailure
@@ -59,6 +64,13 @@ export class SidebandSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    if (options.met === undefined) return;
+    this.#peerNonce = options.met.nonce;
+    this.#peerIncarnation = options.met.incarnation;
+  }
+
+  get peer(): MetPeer | undefined {
+    return this.met ? { nonce: this.#peerNonce, incarnation: this.#peerIncarnation } : undefined;
   }
 
   /** The peer has shown that it is there now, not only in a recording. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
-import type { LabProcess } from './process.ts';
+import { type LabProcess, signalAll } from './process.ts';
 import { NETWORK, Topology } from './topology.ts';
 
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
@@ -198,9 +198,23 @@ describe('the end of an agent', () => {
     await expectNothingLeft();
   });
 
-  test('what a killed agent left is cleared by the next start, with the fence closed first', async () => {
+  test('if the guardian alone dies, the engine carries on and says so', async () => {
     const agent = await runningAgent();
     agent.process.signal('SIGKILL');
+    for (let patience = 0; patience < 50 && !agent.log().includes('the guardian has died'); patience += 1)
+      await sleep(100);
+    expect(agent.log()).toContain('the guardian has died: the engine goes on without it');
+    expect(await traces()).toContain('tiebreak');
+    const [engine, ...others] = await topology.pids('a');
+    expect(others).toEqual([]);
+    signalAll(engine === undefined ? [] : [engine], 'SIGTERM');
+    for (let patience = 0; patience < 50 && (await topology.pids('a')).length > 0; patience += 1) await sleep(100);
+    await expectNothingLeft();
+  });
+
+  test('what a killed agent left is cleared by the next start, with the fence closed first', async () => {
+    const agent = await runningAgent();
+    signalAll(await topology.pids('a'), 'SIGKILL');
     await agent.process.exited;
     await addAsAnAgentWould();
     const next = await runningAgent();

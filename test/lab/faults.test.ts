@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Analysis } from './analysis.ts';
+import { type Analysis, analyse } from './analysis.ts';
 import {
   cutOffFromBoth,
   engineKilled,
@@ -94,12 +94,40 @@ describe('an owner that can no longer renew is replaced once, and never answers 
     );
     expect(expectMovedOnce(analysis, owner, FAULT_MS)).toBeLessThan(1.1 * masterDownAfter(owner));
   });
+});
 
-  test('the engine killed', async () => {
+/** 25 ms at any interval; the machine of the tests is shared, so the median of three, as a share of what others wait. */
+async function medianShareOfKills(): Promise<number> {
+  const shares: number[] = [];
+  for (let run = 0; run < 3; run++) {
     const { owner, analysis } = await lab.trial((current) => engineKilled(lab.system.agents[current]), {
       holdMs: FAULT_MS,
     });
-    expect(expectMovedOnce(analysis, owner, FAULT_MS)).toBeLessThan(1.1 * masterDownAfter(owner));
+    shares.push(expectMovedOnce(analysis, owner, FAULT_MS) / masterDownAfter(owner));
+  }
+  console.info(`the engine killed: ${shares.map((share) => share.toFixed(3)).join(', ')} of the master-down time`);
+  const [, median = Number.NaN] = shares.sort((left, right) => left - right);
+  return median;
+}
+
+describe('an engine that is killed is spoken for by its guardian', () => {
+  test('the group moves in a small part of the master-down time', async () => {
+    expect(await medianShareOfKills()).toBeLessThan(0.1);
+  });
+
+  test('also without the witness', async () => {
+    const owner = await lab.steady();
+    await witness().stop();
+    try {
+      const fromUs = lab.prober.nowUs();
+      await sleep(500);
+      await engineKilled(lab.system.agents[owner]).inject();
+      await sleep(FAULT_MS);
+      const analysis = analyse(lab.prober.between(fromUs, lab.prober.nowUs()));
+      expect(expectMovedOnce(analysis, owner, FAULT_MS)).toBeLessThan(0.1 * masterDownAfter(owner));
+    } finally {
+      await witness().start();
+    }
   });
 });
 

@@ -1,4 +1,4 @@
 export type { FenceConfig, FencedGroup, FencedRouter, SidebandPort } from './config.ts';
 export type { Fence, FenceAct, FenceClose } from './fence.ts';
-export { type FenceOptions, installFence, type NoFence } from './install.ts';
+export { type FenceOptions, installFence, type NoFence, replaceFence } from './install.ts';
 export type { FenceLevel } from './tables.ts';

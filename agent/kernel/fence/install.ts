@@ -3,7 +3,7 @@ import { type FenceConfig, problemIn } from './config.ts';
 import { type Fence, KernelFence } from './fence.ts';
 import { LeaseChannel } from './lease-channel.ts';
 import { LeaseSocket } from './lease-socket.ts';
-import { type Nftables, openNftables } from './nftables.ts';
+import { type Nftables, type NftResult, openNftables } from './nftables.ts';
 import { selfTest } from './self-test.ts';
 import { findLevel, removeArpTable, Tables } from './tables.ts';
 
@@ -24,7 +24,11 @@ export interface NoFence {
  * and proves that it holds. Blocks for about 0.2 s. The guard against a second agent is the lease socket: while another
  * one lives, its tables are not touched.
  */
-export function installFence(options: FenceOptions): { ok: true; fence: Fence } | NoFence {
+export function installFence(
+  options: FenceOptions,
+  /** Hears the secret of each installation of the tables, this first one included. */
+  onInstalled?: (secret: Uint8Array) => void,
+): { ok: true; fence: Fence } | NoFence {
   const problem = problemIn(options);
   if (problem !== undefined) return noFence(problem);
   const opened = LeaseSocket.open();
@@ -34,7 +38,7 @@ export function installFence(options: FenceOptions): { ok: true; fence: Fence } 
     opened.socket.close();
     return noFence(nft.text);
   }
-  const built = build(options, opened.socket, nft.nftables);
+  const built = build(options, opened.socket, nft.nftables, onInstalled);
   if (!built.ok) {
     opened.socket.close();
     nft.nftables.free();
@@ -42,13 +46,28 @@ export function installFence(options: FenceOptions): { ok: true; fence: Fence } 
   return built;
 }
 
-function build(options: FenceOptions, socket: LeaseSocket, nftables: Nftables): { ok: true; fence: Fence } | NoFence {
+/** Makes a dead agent's tables anew, every group closed for good: nobody knows their secret. Blocks for some 10 ms. */
+export function replaceFence({ egress, ...config }: FenceOptions): NftResult {
+  const nft = openNftables();
+  if (!nft.ok) return nft;
+  const found = findLevel(nft.nftables, egress ?? true);
+  const installed = found.ok ? new Tables(nft.nftables, config, kernelTickUs(), found.level).install() : found;
+  nft.nftables.free();
+  return installed.ok ? { ok: true } : { ok: false, text: installed.text };
+}
+
+function build(
+  options: FenceOptions,
+  socket: LeaseSocket,
+  nftables: Nftables,
+  onInstalled?: (secret: Uint8Array) => void,
+): { ok: true; fence: Fence } | NoFence {
   const found = findLevel(nftables, options.egress ?? true);
   if (!found.ok) return noFence(found.text);
   const { level } = found;
   const tickUs = kernelTickUs();
   const { groups, interfaces, sideband } = options;
-  const tables = new Tables(nftables, { groups, interfaces, sideband }, tickUs, level);
+  const tables = new Tables(nftables, { groups, interfaces, sideband }, tickUs, level, onInstalled);
   // Fails on kernels without the arp family, and then there is nothing to remove.
   if (level === 'full') removeArpTable(nftables);
   const installed = tables.install();

@@ -12,9 +12,18 @@ export type FenceLevel = 'full' | 'no_egress';
 export class Tables {
   readonly #nftables: Nftables;
   readonly #level: FenceLevel;
+  readonly #installed: (secret: Uint8Array) => void;
   #config: RulesetConfig;
 
-  constructor(nftables: Nftables, config: FenceConfig, kernelTickUs: number, level: FenceLevel) {
+  /** `installed` hears of each installation's secret. */
+  constructor(
+    nftables: Nftables,
+    config: FenceConfig,
+    kernelTickUs: number,
+    level: FenceLevel,
+    installed: (secret: Uint8Array) => void = () => {},
+  ) {
+    this.#installed = installed;
     this.#nftables = nftables;
     this.#level = level;
     const userId = process.geteuid?.() ?? 0;
@@ -34,6 +43,7 @@ export class Tables {
     const result = this.#nftables.run(fenceRuleset({ ...config, interfaces }));
     if (!result.ok) return { ok: false, text: `the fence's tables cannot be installed: ${result.text}` };
     this.#config = config;
+    this.#installed(secret);
     return { ok: true, secret };
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openStateFile, type StateFile } from '../../../agent/state/state-file.ts';
+import { mayUseInPlaceOfAgent, openStateFile, type StateFile } from '../../../agent/state/state-file.ts';
 
 let folder: string;
 let nowUs: number;
@@ -65,10 +65,10 @@ describe('over starts', () => {
     expect(second.usedCounter('new')).toBe(0);
   });
 
-  test('incarnations grow with each start, also when the clock goes back', () => {
+  test('incarnations grow with each start, also when the clock goes back, and leave one between for the guardian', () => {
     expect(open(5_000_000).incarnation).toBe(5_000_000);
-    expect(open(4_000_000).incarnation).toBe(5_000_001);
-    expect(open(0).incarnation).toBe(5_000_002);
+    expect(open(4_000_000).incarnation).toBe(5_000_002);
+    expect(open(0).incarnation).toBe(5_000_004);
   });
 
   test('each start knows the incarnation and the boot of the one before it (L9)', () => {
@@ -79,6 +79,18 @@ describe('over starts', () => {
     second.state.mayUse('edge', 40_000);
     second.state.close();
     expect(open().previous.bootId).toBe('next boot');
+  });
+
+  test('who acts in the place of a dead agent reserves what it uses, and changes nothing else', () => {
+    const { incarnation } = open();
+    const stateDir = join(folder, 'state');
+    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 1000)).toBe(true);
+    expect(onDisk().ceiling).toBe(1000);
+    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 3002)).toBe(true);
+    expect(onDisk()).toMatchObject({ ceiling: 4002, incarnation });
+    rmSync(path());
+    writeFileSync(path(), '{');
+    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 1)).toBe(false);
   });
 
   test('incarnations grow when the file is lost, also within one second', () => {

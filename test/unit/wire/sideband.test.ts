@@ -1,16 +1,28 @@
 import { createHmac } from 'node:crypto';
 import type { Claim, Verdict } from '@tiebreak/shared/lease';
-import { decodeSideband, type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
+import {
+  decodeSideband,
+  type MetPeer,
+  type SessionKey,
+  type SidebandMessage,
+  SidebandSession,
+} from '@tiebreak/shared/wire';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 const KEY = { id: 1, key: new Uint8Array(32).fill(7) };
 const NEXT_KEY = { id: 2, key: new Uint8Array(32).fill(9) };
 
-function session(node: string, peer: string, start = 1, keys: readonly [SessionKey, ...SessionKey[]] = [KEY]) {
+function session(
+  node: string,
+  peer: string,
+  start = 1,
+  keys: readonly [SessionKey, ...SessionKey[]] = [KEY],
+  met?: MetPeer,
+) {
   const hmac = (key: Uint8Array, data: Uint8Array) => createHmac('sha256', key).update(data).digest();
   const nonce = new Uint8Array(8).fill(start * 16 + node.charCodeAt(0));
-  return new SidebandSession({ node, peer, keys, hmac, nonce, incarnation: start });
+  return new SidebandSession({ node, peer, keys, hmac, nonce, incarnation: start, met });
 }
 
 /** Both have shown each other that they are there now. */
@@ -180,6 +192,21 @@ describe('sideband sessions', () => {
     introduce(restarted, b);
     expect(b.open(recorded)).toMatchObject({ ok: false, reason: 'old_incarnation' });
     expect(b.open(restarted.seal({ kind: 'heartbeat', claims: [] }).datagram).ok).toBe(true);
+  });
+
+  test('who speaks in the place of a dead run, knowing whom that had met, is believed at once and believes no recording', () => {
+    const { a, b } = pair();
+    const recorded = b.seal({ kind: 'heartbeat', claims: [] }).datagram;
+    const successor = session('a', 'b', 2, [KEY], a.peer);
+    expect(
+      b.open(successor.seal({ kind: 'release', group: 'edge', ballot: { counter: 9, node: 'a' } }).datagram).ok,
+    ).toBe(true);
+    expect(successor.open(recorded)).toMatchObject({ ok: false, reason: 'no_session' });
+    expect(successor.open(b.seal({ kind: 'heartbeat', claims: [] }).datagram).ok).toBe(true);
+    expect(b.open(a.seal({ kind: 'heartbeat', claims: [] }).datagram)).toMatchObject({
+      ok: false,
+      reason: 'old_incarnation',
+    });
   });
 
   test('a datagram for or from another node is foreign, also under the same key', () => {

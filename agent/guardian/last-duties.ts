@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { openRegisterFile } from '../state/register-file.ts';
+import { mayUseInPlaceOfAgent } from '../state/state-file.ts';
+import { closeByPacket } from './close-fence.ts';
+import { sayFarewell } from './farewell.ts';
+import type { Handover } from './handover.ts';
+import { LastVote } from './last-vote.ts';
+
+type Report = (text: string) => void;
+
+/** For whom the node voted in its engine's place; nothing for a group that was not its own. */
+export type Released = { readonly group: string; readonly votedFor: string | undefined };
+
+/**
+ * What the engine would have done had it not died (DESIGN section 4, Guardian). First the fence; only once the kernel has
+ * confirmed that it is closed is anything released (L5). The addresses go last: behind a closed fence they answer for
+ * nothing, and what removes them takes longer to load than the whole takeover. Never throws.
+ */
+export async function doLastDuties(handover: Handover, report: Report): Promise<Released[]> {
+  const votes: LastVote[] = [];
+  try {
+    if (await isFenceClosed(handover, report)) {
+      votes.push(...lastVotes(handover, report));
+      await sayFarewell(handover, votes, report);
+    }
+    await removeAddresses(handover, report);
+  } catch (cause) {
+    report(`a bug: ${cause instanceof Error ? cause.stack : cause}`);
+  }
+  return votes.map(({ group, givenTo }) => ({ group: group.name, votedFor: givenTo }));
+}
+
+async function isFenceClosed({ fence, groups }: Handover, report: Report): Promise<boolean> {
+  if (fence === null) return false;
+  const ids = groups.map(({ id }) => id);
+  if (await closeByPacket(fence.secret, ids)) return true;
+  // Only now: it brings native modules along, and time and memory that nobody else should pay for.
+  const { replaceFence } = await import('../kernel/fence/index.ts');
+  const replaced = replaceFence(fence.options);
+  if (!replaced.ok) report(`the fence could not be closed and runs out by itself: ${replaced.text}`);
+  return replaced.ok;
+}
+
+function lastVotes({ groups, node, runDir, stateDir, bootId, incarnation }: Handover, report: Report): LastVote[] {
+  return groups.flatMap((group) => {
+    const register = openRegisterFile({
+      runDir,
+      group: group.name,
+      bootId,
+      incarnation,
+      previous: { incarnation, bootId },
+      nowUs: uptimeUs(),
+      onProblem: report,
+    });
+    const mayUse = (counter: number): boolean => mayUseInPlaceOfAgent(stateDir, group.name, counter);
+    return LastVote.of({ group, node, register, mayUse, nowUs: uptimeUs }) ?? [];
+  });
+}
+
+/** CLOCK_BOOTTIME to a hundredth of a second, without a native module. */
+function uptimeUs(): number {
+  return Number(readFileSync('/proc/uptime', 'utf8').split(' ', 1)[0]) * 1_000_000;
+}
+
+async function removeAddresses({ addresses }: Handover, report: Report): Promise<void> {
+  const [{ openRtnetlink, interfaceIndex }, { parseAddress }] = await Promise.all([
+    import('../kernel/index.ts'),
+    import('@tiebreak/shared/vrrp'),
+  ]);
+  const rtnetlink = openRtnetlink();
+  if (!rtnetlink.ok) {
+    report(`the addresses cannot be removed: ${rtnetlink.text}`);
+    return;
+  }
+  for (const { interface: name, family, address, prefixLength } of addresses) {
+    const index = interfaceIndex(name);
+    const bytes = parseAddress(address);
+    if (!index.ok || bytes === undefined) continue;
+    const removed = rtnetlink.value.removeAddress({
+      interfaceIndex: index.value,
+      family,
+      address: bytes,
+      prefixLength,
+    });
+    if (!removed.ok) report(`${address} could not be removed: ${removed.text}`);
+  }
+  rtnetlink.value.close();
+}

@@ -90,7 +90,8 @@ export class KeptFence implements Fence {
     }
     const unanswered = act.reason === 'not_armed' || act.reason === 'not_confirmed';
     if (!unanswered || this.#fence.isIntact() || !this.recreate().ok) return act;
-    const again = this.#fence[kind](groupId, leaseEndUs);
+    // The tables are new, so nothing is there to refresh; the lease of the caller, who asks now, is as good for an opening.
+    const again = this.#fence.open(groupId, leaseEndUs);
     if (again.confirmed) this.#leaseEndUs.set(groupId, leaseEndUs);
     return again;
   }

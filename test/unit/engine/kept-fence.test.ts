@@ -92,7 +92,7 @@ describe('another program has flushed the ruleset', () => {
       'recreate',
       `open ${OWNED} ${LEASE_END_US}`,
       `open ${OTHER} ${LEASE_END_US + 1}`,
-      `refresh ${OWNED} ${LEASE_END_US + 2}`,
+      `open ${OWNED} ${LEASE_END_US + 2}`,
     ]);
     expect(kept.recreations).toBe(1);
   });

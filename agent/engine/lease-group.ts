@@ -185,6 +185,11 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch({ type: 'fence-refused', reason: 'expired' });
   }
 
+  /** The host was suspended: what happens next must not rest on what was known before. */
+  clockGap(): void {
+    this.#dispatch({ type: 'clock-gap' });
+  }
+
   /** The owner closes its fence and invites `to`, or the fittest peer; or says why it can invite nobody. */
   handOver(to: string | undefined): Successor {
     const successor = successorOf({ ...this.#state, nowUs: this.#around.clock.nowUs() }, to);

@@ -27,7 +27,7 @@ export function registerOperations(program: Command): void {
       process.exitCode = await withAgent(options, (target) => tell(target, '/v1/maintenance', { on }));
     });
   registerForced(program, 'takeover', {
-    description: 'own a group although the other votes cannot be had',
+    description: 'stand for a group although this node has promised its vote to another',
     warning: (group) =>
       `If another node still answers for the addresses of ${group}, there will be two owners. Go on only if you know that it does not (its power is off, say).`,
   });

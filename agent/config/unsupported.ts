@@ -12,19 +12,11 @@ type Unsupported = {
   readonly hint: string;
 };
 
-const present = (): boolean => true;
 const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
 // Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
 
 const IN_GROUP: readonly Unsupported[] = [
-  {
-    key: 'policy',
-    when: (value) => value === 'bias' || value === 'available',
-    what: (value) => `policy "${value}"`,
-    hint: 'use "safe", or leave it out',
-  },
-  { key: 'bias_promise', when: present, what: () => 'bias_promise', hint: 'leave it out' },
   {
     key: 'preempt',
     when: (value, mode) => value === true && mode === 'lease',
@@ -55,7 +47,6 @@ export function unsupportedFindings(source: Source): Finding[] {
     const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
     return [
       ...tableFindings(IN_GROUP, group, path, mode, source),
-      ...(mode === 'lease' ? largerGroup(group, path, source) : []),
       ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
         const routerPath: Path = [...path, 'virtual_router', routerIndex];
         return tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source);
@@ -70,12 +61,6 @@ function tableFindings(list: readonly Unsupported[], table: Fields, path: Path, 
     if (value === undefined || !when(value, mode)) return [];
     return [at(source.keyAt([...path, key]), [...path, key], `${what(value)} is not supported yet`, hint)];
   });
-}
-
-function largerGroup(group: Fields, path: Path, source: Source): Finding[] {
-  if (!Array.isArray(group.peers) || group.peers.length < 2) return [];
-  const peer = [...path, 'peers', 1];
-  return [at(source.valueAt(peer), peer, 'a group of more than two nodes is not supported yet', 'name one peer')];
 }
 
 type Fields = { readonly [key: string]: unknown };

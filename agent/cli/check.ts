@@ -1,3 +1,4 @@
+import { KAPPA, votesNeeded, witnessVotes } from '@tiebreak/shared/lease';
 import type { Command } from 'commander';
 import {
   type Config,
@@ -5,6 +6,7 @@ import {
   formatProblem,
   formatSecretProblem,
   type GroupConfig,
+  type LeaseGroupConfig,
   loadSecrets,
   type VirtualRouterConfig,
 } from '../config/index.ts';
@@ -52,14 +54,16 @@ export function summarize(config: Config): string {
     ['witness', witness],
     ['api', `${host.includes(':') ? `[${host}]` : host}:${port}, ${config.runDir}/api.sock`],
   ];
-  return `${alignColumns(head)}\n${config.groups.map((group) => `\n${summarizeGroup(group)}\n`).join('')}`;
+  return `${alignColumns(head)}\n${config.groups.map((group) => `\n${summarizeGroup(group, config)}\n`).join('')}`;
 }
 
-function summarizeGroup(group: GroupConfig): string {
+function summarizeGroup(group: GroupConfig, config: Config): string {
   const rows = [
     ...(group.mode === 'lease'
       ? [
-          ['  mode', `lease, policy ${group.policy}`],
+          ['  mode', 'lease'],
+          ['  policy', describePolicy(group.policy)],
+          ['  votes', describeVotes(group, config)],
           ...group.peers.map((peer) => [`  peer ${peer.node}`, peer.addresses.join(', ')]),
         ]
       : [['  mode', 'vrrp: unprotected, may go to two owners']]),
@@ -69,6 +73,28 @@ function summarizeGroup(group: GroupConfig): string {
     ]),
   ];
   return `group ${group.name}\n${alignColumns(rows)}`;
+}
+
+function describePolicy(policy: LeaseGroupConfig['policy']): string {
+  switch (policy.name) {
+    case 'safe':
+      return 'safe: without a majority nobody owns';
+    case 'bias': {
+      const keptUs = KAPPA * policy.promiseMs * 1000;
+      return `bias: as safe, but if the link is cut while the witness is away, the owner stays for up to ${formatDuration(keptUs)}`;
+    }
+    case 'available':
+      return 'available: an owner stays without a majority too, so there may be two';
+  }
+}
+
+function describeVotes({ peers }: LeaseGroupConfig, { node, witness }: Config): string {
+  const agents = [node, ...peers.map((peer) => peer.node)];
+  const votes = witnessVotes(agents.length, witness !== null);
+  const needed = votesNeeded(agents.length, witness !== null);
+  const all = votes ? [...agents, 'the witness'] : agents;
+  const idle = witness !== null && !votes ? '; the witness has none, for an odd number of agents has no ties' : '';
+  return `${needed} of ${all.length} needed: ${all.join(', ')}${idle}`;
 }
 
 function describeRouter(router: VirtualRouterConfig): string {

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
 
@@ -17,11 +18,11 @@ export function build(file: File): Config {
       file.witness === undefined
         ? null
         : { url: file.witness.url, cluster: file.witness.cluster, tokenFile: file.witness.token_file },
-    groups: file.group.map((group, index) => buildGroup(group, index + 1)),
+    groups: file.group.map((group, index) => buildGroup(group, index + 1, file.witness !== undefined)),
   };
 }
 
-function buildGroup(table: GroupTable, id: number): GroupConfig {
+function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
   const base = { id, name: table.name, virtualRouters, gateway: table.gateway };
   if (table.mode === 'vrrp') {
@@ -32,7 +33,7 @@ function buildGroup(table: GroupTable, id: number): GroupConfig {
   return {
     ...base,
     mode: 'lease',
-    policy: 'safe',
+    policy: policyOf(table, witness),
     preempt: table.preempt,
     preemptDelayUs: table.preempt_delay,
     keyFile: table.key_file,

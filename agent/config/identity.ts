@@ -16,7 +16,7 @@ export type IdentityContext = {
 export function configIdentity(group: LeaseGroupConfig, { node, witness, protocol }: IdentityContext): string {
   const members = [node, ...group.peers.map((peer) => peer.node)].sort();
   const witnessIdentity = witness === null ? null : [witness.cluster, witness.witnessId];
-  return JSON.stringify(['tiebreak group', protocol, group.mode, group.policy, members, witnessIdentity]);
+  return JSON.stringify(['tiebreak group', protocol, group.mode, group.policy.name, members, witnessIdentity]);
 }
 
 /** 16 hex digits; nodes whose hashes differ refuse each other's votes. */

@@ -172,7 +172,7 @@ export function unityFindings(routers: readonly CheckedRouter[], source: Source)
   );
 }
 
-const LEASE_ONLY = ['policy', 'key_file', 'peers', 'sideband_port'] as const;
+const LEASE_ONLY = ['policy', 'bias_promise', 'key_file', 'peers', 'sideband_port'] as const;
 
 /** Settings that do nothing here. */
 export function groupWarnings(group: GroupAlone, raw: object, path: Path, source: Source): Finding[] {

@@ -128,7 +128,10 @@ export const Group = z.strictObject({
   preempt: z.boolean().default(false),
   preempt_delay: Duration.prefault('0s'),
   gateway: z.boolean().default(false),
-  peers: z.array(Peer).max(14).default([]),
+  peers: z
+    .array(Peer)
+    .refine((peers) => peers.length <= 4, 'a group has five nodes at most: name four peers')
+    .default([]),
   sideband_port: integer(1, 65_535).default(3112),
   virtual_router: z.array(VirtualRouter).min(1, 'at least one is needed').max(255),
   check: z

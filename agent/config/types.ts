@@ -1,3 +1,5 @@
+import type { Policy } from '@tiebreak/shared/lease';
+
 /** The configuration as the engine reads it: checked, complete, every default filled in, units in the names. */
 export type Config = {
   /** This host's node name. */
@@ -43,12 +45,13 @@ type GroupBase = {
 /** One owner, decided by votes. */
 export type LeaseGroupConfig = GroupBase & {
   readonly mode: 'lease';
+  /** What a node does that has only its own vote. */
   readonly policy: Policy;
   /** A node of higher priority asks the owner for the group. */
   readonly preempt: boolean;
   readonly preemptDelayUs: number;
   readonly keyFile: string;
-  /** Every other agent of the group; exactly one for now. */
+  /** Every other agent of the group, 1 to 4; with policy `bias` exactly one. */
   readonly peers: readonly PeerConfig[];
   /** UDP port of the link between the agents, 1 to 65535, here and at the peers. */
   readonly sidebandPort: number;
@@ -65,9 +68,6 @@ export type VrrpGroupConfig = GroupBase & {
   readonly preempt: boolean;
   readonly preemptDelayUs: number;
 };
-
-/** What a node does that has only its own vote. */
-export type Policy = 'safe';
 
 /** A service whose health others report to the local API. */
 export type CheckConfig = {

@@ -18,13 +18,6 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 
 const IN_GROUP: readonly Unsupported[] = [
   {
-    key: 'policy',
-    when: (value) => value === 'bias' || value === 'available',
-    what: (value) => `policy "${value}"`,
-    hint: 'use "safe", or leave it out',
-  },
-  { key: 'bias_promise', when: present, what: () => 'bias_promise', hint: 'leave it out' },
-  {
     key: 'check',
     when: (value, mode) => notEmpty(value) && mode === 'vrrp',
     what: () => '[[group.check]] in mode "vrrp"',
@@ -56,7 +49,6 @@ export function unsupportedFindings(source: Source): Finding[] {
     const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
     return [
       ...tableFindings(IN_GROUP, group, path, mode, source),
-      ...(mode === 'lease' ? largerGroup(group, path, source) : []),
       ...entries(group.check).flatMap(([checkIndex, check]) =>
         tableFindings(IN_CHECK, check, [...path, 'check', checkIndex], mode, source),
       ),
@@ -74,12 +66,6 @@ function tableFindings(list: readonly Unsupported[], table: Fields, path: Path, 
     if (value === undefined || !when(value, mode)) return [];
     return [at(source.keyAt([...path, key]), [...path, key], `${what(value)} is not supported yet`, hint)];
   });
-}
-
-function largerGroup(group: Fields, path: Path, source: Source): Finding[] {
-  if (!Array.isArray(group.peers) || group.peers.length < 2) return [];
-  const peer = [...path, 'peers', 1];
-  return [at(source.valueAt(peer), peer, 'a group of more than two nodes is not supported yet', 'name one peer')];
 }
 
 type Fields = { readonly [key: string]: unknown };

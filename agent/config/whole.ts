@@ -1,5 +1,6 @@
 import { parseAddress } from './address.ts';
 import { at, type Finding } from './finding.ts';
+import { policyFindings, policyWarnings } from './policies.ts';
 import type { Path } from './problem.ts';
 import { familyOf } from './rules.ts';
 import type { CheckedGroup, CheckedRouter, WitnessTable } from './schema.ts';
@@ -18,7 +19,7 @@ export function wholeFindings(
     ...sharedLinkLocals(groups, source),
     ...movingPaths(groups, witness, source),
     ...sharedLinks(groups, source),
-    ...missingWitness(groups, source),
+    ...policyFindings(groups, source),
   ];
 }
 
@@ -27,8 +28,8 @@ export function wholeWarnings(
   witness: WitnessTable | undefined,
   source: Source,
 ): Finding[] {
-  if (witness === undefined) return [];
-  const found: Finding[] = [];
+  const found = policyWarnings(groups, source);
+  if (witness === undefined) return found;
   if (witness.url.startsWith('http:')) {
     const here = ['witness', 'url'];
     const message = 'http:// is neither encrypted nor proof of who answers';
@@ -137,20 +138,6 @@ function sharedLinks(groups: readonly CheckedGroup[], source: Source): Finding[]
     }
   }
   return found;
-}
-
-function missingWitness(groups: readonly CheckedGroup[], source: Source): Finding[] {
-  if (Object.hasOwn(source.tree, 'witness')) return [];
-  return groups
-    .filter((group) => group.table.mode === 'lease' && group.table.peers.length === 1)
-    .map((group) =>
-      at(
-        source.keyAt(group.path),
-        group.path,
-        'two agents without a witness can never survive the loss of one',
-        'add [witness], or set mode = "vrrp" for plain VRRP, which may go to two owners',
-      ),
-    );
 }
 
 /** Every item whose key an earlier item has, with that earlier one. */

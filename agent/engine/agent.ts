@@ -16,6 +16,7 @@ import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { readBootId } from '../state/boot-id.ts';
+import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
 import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
@@ -39,7 +40,8 @@ import { VrrpGroup } from './vrrp-group.ts';
 const LEASE_PROTOCOL = 1;
 /** How long before the lease's end the fence closes, in kernel ticks (DESIGN section 4). */
 const GUARD_TICKS = 5;
-const STOP_PATIENCE_MS = 3_000;
+/** A fence that nobody can close ends within 1.7 s, and a departure takes 3 s at most. systemd waits for 10 s. */
+const STOP_PATIENCE_MS = 5_000;
 /** Enough for V8 to have compiled the path; takes about 0.1 s of the quarantine. */
 const REHEARSALS = 10;
 /** The slowest interval of a lease group is 4 s; its loop steps at least twice in each. */
@@ -73,6 +75,7 @@ export class Agent {
   #fence: OpenedFence | undefined;
   #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   #state: StateFile | undefined;
+  readonly #kept: KeptPromises[] = [];
   #rtnetlink: Rtnetlink | undefined;
   #started = false;
   readonly #bootId = readBootId();
@@ -132,7 +135,7 @@ export class Agent {
     );
   }
 
-  /** Hands over whatever is owned here; gives up waiting for a successor after 3 s. */
+  /** Hands over whatever is owned here, and leaves its votes to the survivors (L17); does not wait for them for ever. */
   async leave(): Promise<void> {
     for (const group of this.#vrrpGroups) group.stop();
     const left = Promise.all(this.#leaseGroups.map((group) => group.stop()));
@@ -163,6 +166,7 @@ export class Agent {
     }
     this.#rtnetlink?.close();
     this.#state?.close();
+    for (const kept of this.#kept) await kept.close();
     await this.#closeApi();
     await this.#flushHistory();
   }
@@ -253,7 +257,7 @@ export class Agent {
         group: config.name,
         peers: config.peers.map((peer) => peer.node),
         witness: witness !== null,
-        policy: { name: 'safe' },
+        policy: config.policy,
         intervalUs: config.intervalUs,
         priority: config.priority,
         skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
@@ -275,6 +279,7 @@ export class Agent {
         mayUse: (counter) => state.mayUse(config.name, counter),
       },
       register: this.#openRegister(config.name, state),
+      kept: this.#openPromises(config.name),
       fenceReplaced: (alsoClosed) => {
         for (const group of this.#leaseGroups) if (alsoClosed.includes(group.config.id)) group.fenceGone();
       },
@@ -293,6 +298,24 @@ export class Agent {
       nowUs: boottimeUs(),
       onProblem: (text) => complaints.warn('run_dir', { group }, text),
     });
+  }
+
+  #openPromises(group: string): KeptPromises {
+    const complaints = new RateLimitedLog(this.#log);
+    const opened = openKeptPromises({
+      stateDir: this.#config.stateDir,
+      group,
+      onFailure: (text) => {
+        complaints.error(
+          'state_dir',
+          { group },
+          `${text}; until it can, this node gives no long promise and does not depart`,
+        );
+      },
+    });
+    if (!opened.ok) throw new StartFailure(opened.error);
+    this.#kept.push(opened.kept);
+    return opened.kept;
   }
 
   #witnessIdentity(): { cluster: string; witnessId: string } | null {

@@ -5,10 +5,11 @@ import {
   type MemberEffect,
   type MemberState,
   votesNeeded,
+  witnessVotes,
 } from '@tiebreak/shared/lease';
 import type { HistoryEntry } from '../api/index.ts';
 
-export type VoteState = 'granted' | 'bound_elsewhere' | 'free' | 'unreachable' | 'quarantined';
+export type VoteState = 'granted' | 'bound_elsewhere' | 'free' | 'unreachable' | 'quarantined' | 'departed';
 export type VoteReport = { readonly voter: string; readonly state: VoteState; readonly remainingMs: number | null };
 
 export const WITNESS_VOTER = 'witness';
@@ -24,12 +25,23 @@ export function isHeard(state: MemberState, peer: string, nowUs: number): boolea
 /** Every voter as this node sees it: its own register first, then the peers, then the witness. */
 export function votesOf(state: MemberState, nowUs: number, witnessReachable: boolean): VoteReport[] {
   const votes = [ownVote(state, nowUs), ...state.config.peers.map((peer) => peerVote(state, peer, nowUs))];
-  if (state.config.witness) votes.push(witnessVote(state, nowUs, witnessReachable));
+  if (hasWitnessVote(state)) votes.push(witnessVote(state, nowUs, witnessReachable));
   return votes;
 }
 
+/** Where the number of agents is odd, the witness has no vote. */
+export function hasWitnessVote({ config }: MemberState): boolean {
+  return witnessVotes(config.peers.length + 1, config.witness);
+}
+
+/** How many of the votes this node may count: those granted to it, and that of a peer that has departed (L17). */
+export function countHeld(votes: readonly VoteReport[], node: string): number {
+  return votes.filter(({ voter, state }) => state === 'granted' || (state === 'departed' && voter !== node)).length;
+}
+
 function ownVote(state: MemberState, nowUs: number): VoteReport {
-  const { config, role, register } = state;
+  const { config, role, register, kept } = state;
+  if (kept.written?.kind === 'departed') return report(config.node, 'departed');
   if (role.name === 'initialize') return report(config.node, 'quarantined', role.untilUs, nowUs);
   const bound = boundTo(register, nowUs);
   if (bound === undefined) return report(config.node, 'free');
@@ -37,6 +49,7 @@ function ownVote(state: MemberState, nowUs: number): VoteReport {
 }
 
 function peerVote(state: MemberState, peer: string, nowUs: number): VoteReport {
+  if (state.departed.vote?.counts === true && state.departed.vote.voter === peer) return report(peer, 'departed');
   const view = state.peers[peer];
   if (view !== undefined && view.voteUntilUs > nowUs) return report(peer, 'granted', view.voteUntilUs, nowUs);
   if (view === undefined || !isHeard(state, peer, nowUs)) return report(peer, 'unreachable');
@@ -104,7 +117,7 @@ function outlook(state: MemberState): string {
     case 'closing':
       return 'the fence is being closed';
     case 'leaving':
-      return 'its successor may take over';
+      return state.role.departs ? 'it leaves its vote to its successor' : 'its successor may take over';
     case 'stopped':
       return 'nothing more';
   }
@@ -125,9 +138,9 @@ export function explainTransition(
   reports: readonly VoteReport[],
   atMs: number,
 ): ToldTransition {
-  const { group, peers, witness } = state.config;
+  const { group, node, peers, witness } = state.config;
   const ballot = 'ballot' in state.role ? state.role.ballot : state.register.highestGranted;
-  const held = reports.filter((vote) => vote.state === 'granted').length;
+  const held = countHeld(reports, node);
   const needed = votesNeeded(peers.length + 1, witness);
   const each = reports.map(({ voter, state: vote, remainingMs }) => `${voter} ${vote}${remaining(remainingMs)}`);
   const votes = reports.map(({ voter, state: vote, remainingMs }) => ({
@@ -147,14 +160,21 @@ export function explainTransition(
 
 /** The log line of a peer that fell silent or is heard again, and what that means for the group. */
 export function explainPeer(state: MemberState, peer: string, heard: boolean): Told {
-  const { group, witness } = state.config;
+  const { group } = state.config;
   const fields = { group, peer, peer_state: heard ? 'heard' : 'silent' };
   if (heard) return { level: 'info', fields, text: `${group}: peer ${peer} is heard` };
-  const owns = state.role.name === 'active';
-  const consequence = owns
-    ? `this node keeps the addresses by ${witness ? "the witness's vote" : 'the other votes'}, as long as it gets it`
-    : 'this node stands when the down timer fires, unless the peer keeps a majority';
-  return { level: 'warn', fields, text: `${group}: peer ${peer} is silent; ${consequence}` };
+  return { level: 'warn', fields, text: `${group}: peer ${peer} is silent; ${withoutPeer(state, peer)}` };
+}
+
+function withoutPeer(state: MemberState, peer: string): string {
+  const { config, departed, role } = state;
+  if (role.name !== 'active') return 'this node stands when the down timer fires, unless the peer keeps a majority';
+  if (departed.vote?.counts === true && departed.vote.voter === peer) {
+    return 'it has left its vote to this node, which keeps the addresses until it is back';
+  }
+  if (config.policy.name === 'available') return 'this node keeps the addresses, with a majority or without';
+  const by = hasWitnessVote(state) ? "by the witness's vote, as long as it gets it" : 'as long as it gets a majority';
+  return `this node keeps the addresses ${by}`;
 }
 
 function remaining(ms: number | null): string {

@@ -7,19 +7,23 @@ import {
   type MemberEvent,
   type MemberState,
   nextDeadlineUs,
+  ownsUnprotected,
   type Successor,
   startMember,
   stepMember,
   successorOf,
   type Verdict,
 } from '@tiebreak/shared/lease';
-import type { HistoryEntry, Outcome } from '../api/index.ts';
+import type { HistoryEntry } from '../api/index.ts';
 import type { LeaseGroupConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { KeptPromises } from '../state/kept-promises.ts';
 import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
-import { explainPeer, explainTransition, isHeard, votesOf } from './explain.ts';
+import { explainPeer, explainTransition, isHeard, type Told, votesOf } from './explain.ts';
+import { explainPromises, explainProtection, promiseReasons } from './explain-promises.ts';
+import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
 import { GroupFence } from './group-fence.ts';
 import { GroupFitness } from './group-fitness.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -57,6 +61,7 @@ export type GroupSurroundings = {
   readonly onHistory: (entry: HistoryEntry) => void;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
+  readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
   /** The fence had to be made anew, which closed these groups too. */
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
@@ -85,6 +90,7 @@ export class LeaseGroup implements LinkedGroup {
   /** By peer: in what its configuration differs from ours (L16). */
   readonly #differences = new Map<string, string>();
   readonly #heardPeers = new Set<string>();
+  #unprotected = false;
   #announceStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
 
@@ -108,7 +114,7 @@ export class LeaseGroup implements LinkedGroup {
       onChange: (fitness) => this.#dispatch({ type: 'fitness', fitness }),
     });
     this.#lastProgressUs = clock.nowUs();
-    this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found });
+    this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found, ...around.kept.found });
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
     });
@@ -163,13 +169,28 @@ export class LeaseGroup implements LinkedGroup {
   start(links: readonly SidebandLink[], routers: readonly VirtualRouter[]): void {
     this.#links = links;
     this.#routers = routers;
-    this.#dispatch({ type: 'tick' });
+    this.#tellOfPromises();
+    this.witnessReachable(this.#around.witness?.reachable() ?? false);
   }
 
-  /** Hands over if it owns; resolves when nothing is left to say. */
+  /** Hands over if it owns, and leaves its vote to the survivor of two (L17); resolves when nothing is left to say. */
   stop(): Promise<void> {
-    this.#dispatch({ type: 'stop' });
+    this.#dispatch({ type: 'depart' });
     return this.#stopped;
+  }
+
+  /** An operator vouches for it that whoever this node's vote is promised to does not own. */
+  forceTakeover(): Forced {
+    const before = this.#state;
+    this.#dispatch({ type: 'force-takeover' });
+    return tellForcedTakeover(before, this.#state, this.#around.clock.nowUs());
+  }
+
+  /** An operator frees this node from its departure (L17). */
+  forceJoin(): Forced {
+    const before = this.#state;
+    this.#dispatch({ type: 'force-join' });
+    return tellForcedJoin(before, this.#state);
   }
 
   /** Nothing that happens later is its business any more; the fence closes by itself. */
@@ -195,28 +216,6 @@ export class LeaseGroup implements LinkedGroup {
     const successor = successorOf({ ...this.#state, nowUs: this.#around.clock.nowUs() }, to);
     if (successor.ok) this.#dispatch({ type: 'hand-over', to: successor.node });
     return successor;
-  }
-
-  /** An operator vouches for it that whoever holds this node's vote does not own the group. */
-  forceTakeover(): Outcome {
-    const before = this.#state;
-    this.#dispatch({ type: 'force-takeover' });
-    if (this.#state.role.name === before.role.name) {
-      const why = this.fitness.reason() ?? `this node is ${before.role.name}`;
-      return { ok: false, reason: 'refused', detail: `${this.name}: nothing to force: ${why}` };
-    }
-    return { ok: true, detail: `${this.name}: its own vote is free, and it stands for the group` };
-  }
-
-  /** An operator frees this node from its departure (L17). */
-  forceJoin(): Outcome {
-    const departed = this.#state.kept.written?.kind === 'departed';
-    this.#dispatch({ type: 'force-join' });
-    if (!departed || this.#state.kept.written?.kind === 'departed') {
-      const detail = `${this.name}: this node's vote is not bound by a departure`;
-      return { ok: false, reason: 'refused', detail };
-    }
-    return { ok: true, detail: `${this.name}: its own vote is free` };
   }
 
   claim(): Claim {
@@ -253,6 +252,23 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch({ type: 'advertisement', priority: advertisement.priority });
   }
 
+  departs(from: string, departure: Ballot): void {
+    this.#dispatch({ type: 'peer-departs', from, departure });
+  }
+
+  departureNoted(from: string, departure: Ballot): void {
+    this.#dispatch({ type: 'departure-noted', from, departure });
+  }
+
+  joins(from: string, departure: Ballot): void {
+    this.#dispatch({ type: 'join', from, departure });
+  }
+
+  /** Whether the way to the witness carries: to be told whenever it changes. */
+  witnessReachable(reachable: boolean): void {
+    this.#dispatch({ type: 'witness-reachable', reachable });
+  }
+
   witnessSaid(event: Extract<MemberEvent, { type: 'witness-granted' | 'witness-refused' | 'witness-freed' }>): void {
     this.#dispatch(event);
   }
@@ -272,13 +288,24 @@ export class LeaseGroup implements LinkedGroup {
       this.#leaveUndone(event, nowUs, 'run_dir');
       return;
     }
+    const before = this.#state;
     this.#state = state;
+    this.#tellSoon(explainPromises(before, state));
     for (const effect of effects) {
       const outcome = this.#perform(effect);
       if (outcome !== undefined) this.#dispatch(outcome);
     }
     this.#alarm.set(nextDeadlineUs(this.#state));
     this.#tellOfPeers(nowUs);
+    this.#tellOfProtection(nowUs);
+  }
+
+  /** A promise of an earlier run is why this one does not stand. */
+  #tellOfPromises(): void {
+    if (this.#state.kept.written === undefined) return;
+    for (const reason of promiseReasons(this.#state, this.#around.clock.nowUs())) {
+      this.#around.log.info({ group: this.name }, `${this.name}: this node ${reason}`);
+    }
   }
 
   /** L16: what differs in its identity costs the votes, what differs in its settings a warning. */
@@ -306,9 +333,24 @@ export class LeaseGroup implements LinkedGroup {
       if (heard === this.#heardPeers.has(peer)) continue;
       if (heard) this.#heardPeers.add(peer);
       else this.#heardPeers.delete(peer);
-      const told = explainPeer(this.#state, peer, heard);
-      setImmediate(() => this.#around.log[told.level](told.fields, told.text));
+      this.#tellSoon([explainPeer(this.#state, peer, heard)]);
     }
+  }
+
+  /** Policy `available`: that there may be two owners is news at the moment when it becomes so. */
+  #tellOfProtection(nowUs: number): void {
+    const unprotected = ownsUnprotected(this.#state, nowUs);
+    if (unprotected === this.#unprotected) return;
+    this.#unprotected = unprotected;
+    this.#tellSoon([explainProtection(this.#state, unprotected)]);
+  }
+
+  /** Not before the effects are done: a log line may cost a millisecond. */
+  #tellSoon(told: readonly Told[]): void {
+    if (told.length === 0) return;
+    setImmediate(() => {
+      for (const { level, fields, text } of told) this.#around.log[level](fields, text);
+    });
   }
 
   /** L9: whether what the register now promises is on record. A record of freedom may lag: what it says too much only binds. */
@@ -369,13 +411,27 @@ export class LeaseGroup implements LinkedGroup {
       case 'record-register':
         // Written before the state was taken over: no effect of a step may come before it.
         return undefined;
-      case 'persist-promise':
+      case 'persist-promise': {
+        const { promise } = effect;
+        this.#around.kept.keep(promise, () => this.#dispatch({ type: 'promise-persisted', promise }));
+        return undefined;
+      }
       case 'forget-promise':
-      case 'persist-departed':
+        this.#around.kept.forget();
+        return undefined;
+      case 'persist-departed': {
+        const { departed } = effect;
+        this.#around.kept.keepDeparted(departed, () => this.#dispatch({ type: 'departed-persisted', departed }));
+        return undefined;
+      }
       case 'send-depart':
+        this.#linkTo(effect.to)?.depart(this.name, effect.ballot, effect.departure);
+        return undefined;
       case 'send-departed':
+        this.#linkTo(effect.to)?.departed(this.name, effect.departure);
+        return undefined;
       case 'send-join':
-        // Policy `bias` and a departure ask for these; this agent starts neither yet, and so hears of neither.
+        this.#linkTo(effect.to)?.join(this.name, effect.departure);
         return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.
@@ -395,6 +451,10 @@ export class LeaseGroup implements LinkedGroup {
         this.#announceStopped();
         return undefined;
     }
+  }
+
+  #linkTo(peer: string): SidebandLink | undefined {
+    return this.#links.find((link) => link.peer === peer);
   }
 
   get #owns(): boolean {

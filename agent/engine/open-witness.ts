@@ -46,8 +46,10 @@ export function openWitness(options: {
       }
     },
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
-    // The link logs its own changes; a group asks for the state when it needs it.
-    onState: () => {},
+    // The link logs its own changes.
+    onState: ({ kind }) => {
+      for (const group of groups) group.witnessReachable(kind === 'connected');
+    },
     onSerial: (serial) => state.noteWitnessSerial(credential.witnessId, serial),
     log: ({ level, message, ...fields }) => log[level](fields, message),
   });

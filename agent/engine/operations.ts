@@ -1,6 +1,7 @@
 import type { Successor } from '@tiebreak/shared/lease';
 import type { Operations, Outcome } from '../api/index.ts';
 import type { MaintenanceFile } from '../state/maintenance-file.ts';
+import type { Forced } from './forced.ts';
 import type { LeaseGroup } from './lease-group.ts';
 
 /** What an operator or a monitor asks of this agent, done to its groups in mode `lease`. */
@@ -35,8 +36,8 @@ export function operationsOn(groups: readonly LeaseGroup[], maintenance: Mainten
         : 'maintenance has ended: this node may own again';
       return { ok: true, detail };
     },
-    forceTakeover: (name) => withGroup(name, (group) => group.forceTakeover()),
-    forceJoin: (name) => withGroup(name, (group) => group.forceJoin()),
+    forceTakeover: (name) => withGroup(name, (group) => told(group.forceTakeover())),
+    forceJoin: (name) => withGroup(name, (group) => told(group.forceJoin())),
   };
 }
 
@@ -54,6 +55,10 @@ function explain({ reason, node }: Extract<Successor, { ok: false }>, { name, st
     case 'not_voting':
       return `${who} does not vote yet: after a start it waits 10 s`;
   }
+}
+
+function told({ forced, text }: Forced): Outcome {
+  return forced ? { ok: true, detail: text } : refused(text);
 }
 
 function refused(detail: string): Outcome {

@@ -22,6 +22,12 @@ export interface LinkedGroup {
   verdict(from: string, sentAtUs: number, verdict: Verdict): void;
   released(from: string, ballot: Ballot): void;
   transferred(from: string, ballot: Ballot, to: string): void;
+  /** L17: the peer has bound its vote to this node without end. */
+  departs(from: string, departure: Ballot): void;
+  /** L17: the peer has noted this node's departure. */
+  departureNoted(from: string, departure: Ballot): void;
+  /** L17: a returned peer asks, or a survivor answers. */
+  joins(from: string, departure: Ballot): void;
 }
 
 export type PathStatus = {
@@ -37,7 +43,7 @@ const HEARTBEATS_PER_INTERVAL = 2;
 
 /**
  * The authenticated link to one peer: heartbeats for all its groups in one datagram at the fastest group's rate, acks,
- * releases and transfers, over every configured path at once (L3).
+ * releases, transfers and departures, over every configured path at once (L3).
  */
 export class SidebandLink {
   readonly peer: string;
@@ -148,6 +154,18 @@ export class SidebandLink {
     this.#dispatch({ kind: 'transfer', group, ballot, to });
   }
 
+  depart(group: string, ballot: Ballot, departure: Ballot): void {
+    this.#dispatch({ kind: 'depart', group, ballot, departure });
+  }
+
+  departed(group: string, departure: Ballot): void {
+    this.#dispatch({ kind: 'departed', group, departure });
+  }
+
+  join(group: string, departure: Ballot): void {
+    this.#dispatch({ kind: 'join', group, departure });
+  }
+
   #onBeat(): void {
     const nowUs = this.#clock.nowUs();
     const missed = Math.floor((nowUs - this.#nextBeatUs) / this.#periodUs);
@@ -180,9 +198,13 @@ export class SidebandLink {
         this.#group(message.group)?.transferred(this.peer, message.ballot, message.to);
         return;
       case 'depart':
+        this.#group(message.group)?.departs(this.peer, message.departure);
+        return;
       case 'departed':
+        this.#group(message.group)?.departureNoted(this.peer, message.departure);
+        return;
       case 'join':
-        // Without a departure of its own this agent confirms none, so that its peer never counts on one.
+        this.#group(message.group)?.joins(this.peer, message.departure);
         return;
     }
   }

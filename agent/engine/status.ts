@@ -1,8 +1,9 @@
-import { type MemberState, PROMISE_INTERVALS, votesNeeded } from '@tiebreak/shared/lease';
+import { type MemberState, ownsUnprotected, PROMISE_INTERVALS, votesNeeded } from '@tiebreak/shared/lease';
 import type { GroupStatus } from '../api/index.ts';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
-import { isHeard, votesOf } from './explain.ts';
+import { countHeld, hasWitnessVote, isHeard, votesOf } from './explain.ts';
+import { promiseReasons } from './explain-promises.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import type { SidebandLink } from './sideband-link.ts';
 import type { VrrpGroup } from './vrrp-group.ts';
@@ -24,16 +25,16 @@ export function leaseGroupStatus(
   return {
     name: config.name,
     mode: 'lease',
-    policy: config.policy,
-    protected: true,
-    reason: reasonOf(group, witness),
+    policy: config.policy.name,
+    protected: !ownsUnprotected(state, nowUs),
+    reason: reasonOf(group, witness, nowUs),
     role: roleOf(state),
     ballot: 'ballot' in role ? role.ballot : state.register.highestGranted,
     owner: ownerOf(group, nowUs),
     since: new Date(group.sinceMs).toISOString(),
     quorum: {
       needed: votesNeeded(config.peers.length + 1, state.config.witness),
-      held: votes.filter((vote) => vote.state === 'granted').length,
+      held: countHeld(votes, state.config.node),
       votes: votes.map(({ voter, state: vote, remainingMs }) => ({ voter, state: vote, remaining_ms: remainingMs })),
     },
     fence: { level: group.fenceLevel, open: openForUs > 0, expires_in_ms: openForUs > 0 ? openForUs / 1000 : null },
@@ -125,8 +126,8 @@ function ownerOf({ state: { config, role }, heardOwner }: LeaseGroup, nowUs: num
   return heardLately ? heardOwner.node : null;
 }
 
-function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined): string | null {
-  const reasons = [...group.faults];
+function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined, nowUs: number): string | null {
+  const reasons = [...group.faults, ...promiseReasons(group.state, nowUs)];
   if (group.state.role.name === 'initialize') {
     reasons.push('has just started: waits until every promise of an earlier run has run out');
   }
@@ -134,7 +135,7 @@ function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined): string |
     reasons.push('gives up the group: waits for the kernel to confirm that the fence is closed');
   }
   const link = witness?.state();
-  if (link !== undefined && link.kind !== 'connected') {
+  if (link !== undefined && link.kind !== 'connected' && hasWitnessVote(group.state)) {
     reasons.push(`the witness cannot break a tie now: ${link.detail}`);
   }
   return reasons.length === 0 ? null : reasons.join('; ');

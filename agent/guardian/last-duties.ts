@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { mayBePromised } from '../state/kept-promises.ts';
 import { openRegisterFile } from '../state/register-file.ts';
 import { mayUseInPlaceOfAgent } from '../state/state-file.ts';
 import { closeByPacket } from './close-fence.ts';
@@ -53,7 +54,8 @@ function lastVotes({ groups, node, runDir, stateDir, bootId, incarnation }: Hand
       onProblem: report,
     });
     const mayUse = (counter: number): boolean => mayUseInPlaceOfAgent(stateDir, group.name, counter);
-    return LastVote.of({ group, node, register, mayUse, nowUs: uptimeUs }) ?? [];
+    const promised = mayBePromised(stateDir, group.name);
+    return LastVote.of({ group, node, register, promised, mayUse, nowUs: uptimeUs }) ?? [];
   });
 }
 

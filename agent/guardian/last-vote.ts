@@ -16,6 +16,8 @@ export type LastVoteOptions = {
   readonly group: GuardedGroup;
   readonly node: string;
   readonly register: RegisterFile;
+  /** whether state_dir holds a promise that binds the next engine whatever the register says (policy bias, L17) */
+  readonly promised: boolean;
   /** whether state_dir remembers a ballot over a reboot (L10) */
   readonly mayUse: (counter: number) => boolean;
   /** CLOCK_BOOTTIME */
@@ -44,9 +46,10 @@ export class LastVote {
     this.#nowUs = nowUs;
   }
 
-  /** undefined: the register says that this vote is not the node's own, or nothing at all. Then it is left alone. */
+  /** undefined: this vote is not the node's own, or may be promised to someone, or nothing is known. Then it is left alone. */
   static of(options: LastVoteOptions): LastVote | undefined {
     const { found } = options.register;
+    if (options.promised) return undefined;
     if (found.kind !== 'recorded' || found.record.holder !== options.node) return undefined;
     return new LastVote(options, found.record.ballot);
   }

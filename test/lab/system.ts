@@ -21,12 +21,16 @@ export type Scenario = {
   readonly advertisementIntervalMs: number;
   readonly priority: Readonly<Record<HostName, number>>;
   readonly virtualRouterId: number;
+  /** How long a promise the backup gives while the witness is away (tiebreak's policy `bias`). */
+  readonly biasPromiseMs: number;
 };
 
 export const DEFAULT_SCENARIO: Scenario = {
   advertisementIntervalMs: 250,
   priority: { a: 200, b: 100 },
   virtualRouterId: 33,
+  // As short as can be: it binds the backup for so long after the witness is back.
+  biasPromiseMs: 11_000,
 };
 
 /** RFC 9568 section 6.1: (3 x interval) + skew, skew = (256 - priority) x interval / 256. In ms. */

@@ -149,12 +149,20 @@ async function unsettled(agents: Readonly<Record<HostName, TiebreakAgent>>): Pro
     if (group.role !== 'active' && group.role !== 'backup') return `host ${host}: ${roleInWords(group)}`;
     if (group.peers.some(({ state }) => state !== 'heard')) return `host ${host} does not hear its peer`;
     if (group.witness.state !== 'connected') return `host ${host}: the witness is ${group.witness.state}`;
+    if (isBoundForLong(group)) return `host ${host}: its vote is promised for as long as if the witness were away`;
     groups.push(group);
   }
   const owners = groups.filter(({ role }) => role === 'active');
   if (owners.length !== 1) return 'nobody owns the address';
   const borrowed = owners[0]?.quorum.votes.some(({ voter, state }) => voter === 'witness' && state === 'granted');
   return borrowed === true ? "the owner still holds the witness's vote" : undefined;
+}
+
+/** A promise is 2.5 intervals long, unless policy `bias` made it longer. */
+function isBoundForLong({ quorum, virtual_routers: [router] }: GroupStatus): boolean {
+  const [own] = quorum.votes;
+  const intervalMs = router?.advertisement_interval_ms ?? Number.NaN;
+  return own?.state === 'bound_elsewhere' && (own.remaining_ms ?? 0) > 3 * intervalMs;
 }
 
 function roleInWords(group: GroupStatus): string {
@@ -203,6 +211,7 @@ export function tiebreakConfiguration(
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [
           `key_file = "${lease.keyFile}"`,
+          `bias_promise = "${scenario.biasPromiseMs}ms"`,
           `peers = [{ node = "${peer}", addresses = ["${peerOnLan}", "${hosts[peer].uplink}"] }]`,
         ]),
     '[[group.virtual_router]]',

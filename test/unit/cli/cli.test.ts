@@ -80,7 +80,9 @@ witness  https://witness.example.com, cluster branch-7
 api      127.0.0.1:9112, /run/tiebreak/api.sock
 
 group edge
-  mode          lease, policy safe
+  mode          lease
+  policy        bias: as safe, but if the link is cut while the witness is away, the owner stays for up to 45s
+  votes         2 of 3 needed: a, b, the witness
   peer b        192.0.2.2
   eth0 vrid 33  192.0.2.100/24; VRRP version 3, priority 100
   timing        interval 250ms, promise 625ms, down time 902.3ms

@@ -25,7 +25,7 @@ const HASH = configHash(GROUP, CONTEXT);
 describe('the config hash (L16)', () => {
   it('is of a text that does not change between versions by itself', () => {
     expect(configIdentity(GROUP, CONTEXT)).toBe(
-      '["tiebreak group",1,"lease","safe",["a","b"],["branch-7","0123456789abcdef0123456789abcdef"]]',
+      '["tiebreak group",1,"lease","bias",["a","b"],["branch-7","0123456789abcdef0123456789abcdef"]]',
     );
     expect(HASH).toMatch(/^[0-9a-f]{16}$/);
   });
@@ -35,6 +35,20 @@ describe('the config hash (L16)', () => {
     const mine = { ...GROUP, peers: [{ node: 'b', addresses: ['192.0.2.2'] }] };
     const theirs = { ...other, peers: [{ node: 'a', addresses: ['192.0.2.1'] }] };
     expect(configHash(theirs, { ...CONTEXT, node: 'b' })).toBe(configHash(mine, CONTEXT));
+  });
+
+  it('changes with the policy, and not with how long its promises are', () => {
+    const withLine = (line: string) =>
+      configHash(groupOf(edit(PAIR, 'name = "edge"', `name = "edge"\n${line}`)), CONTEXT);
+    const hashes = ['safe', 'bias', 'available'].map((policy) => withLine(`policy = "${policy}"`));
+    expect(new Set(hashes).size).toBe(3);
+    expect(hashes[1]).toBe(HASH);
+    expect(withLine('bias_promise = "2m"')).toBe(HASH);
+  });
+
+  it('changes with a third member', () => {
+    const third = { node: 'c', addresses: ['192.0.2.3'] };
+    expect(configHash({ ...GROUP, peers: [...GROUP.peers, third] }, CONTEXT)).not.toBe(HASH);
   });
 
   it('does not change with addresses, intervals, priorities, ports or names of files', () => {

@@ -2,9 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { edit, PAIR, PLAIN, problemsOf } from './example.ts';
 
 const IN_GROUP: readonly (readonly [string, string])[] = [
-  ['policy = "bias"', 'policy "bias" is not supported yet; use "safe", or leave it out'],
-  ['policy = "available"', 'policy "available" is not supported yet; use "safe", or leave it out'],
-  ['bias_promise = "60s"', 'bias_promise is not supported yet; leave it out'],
   ['notify = [{ command = ["/etc/tiebreak/notify"] }]', '[[group.notify]] is not supported yet; leave it out'],
   [
     'floating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
@@ -104,13 +101,6 @@ describe('what is not built yet is refused, never ignored', () => {
     ]);
   });
 
-  it('a group of three', () => {
-    const text = edit(PAIR, '["192.0.2.2"] }', '["192.0.2.2"] }, { node = "c", addresses = ["192.0.2.3"] }');
-    expect(problemsOf(text)).toEqual([
-      'edge.toml:11:53  group[0].peers[1]: a group of more than two nodes is not supported yet; name one peer',
-    ]);
-  });
-
   it('gateway = true is there in both modes', () => {
     expect(problemsOf(edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\ngateway = true'))).toEqual([]);
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
@@ -136,14 +126,12 @@ describe('what is not built yet is refused, never ignored', () => {
   });
 
   it('even when the file has other mistakes', () => {
-    const text = edit(PAIR, 'name = "edge"', 'name = 7\nbias_promise = "60s"');
+    const text = edit(PAIR, 'name = "edge"', 'name = 7\nnotify = [{ command = ["/n"] }]');
     expect(problemsOf(text)).toHaveLength(2);
   });
 
   it('and nothing else in a file with every key of the contract', () => {
     expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
-      'group[0].policy',
-      'group[0].bias_promise',
       'group[0].virtual_router[0].routes',
       'group[0].check[0].http',
       'group[0].notify',

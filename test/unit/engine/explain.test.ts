@@ -1,6 +1,6 @@
 import { type Cause, type MemberConfig, type Role, startMember } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import { explainTransition, votesOf } from '../../../agent/engine/explain.ts';
+import { countHeld, explainPeer, explainTransition, votesOf } from '../../../agent/engine/explain.ts';
 
 const CONFIG: MemberConfig = {
   node: 'b',
@@ -55,7 +55,11 @@ const SENTENCES: readonly [Role['name'], Role, Cause, string][] = [
   ['closing', BACKUP, 'fence_lost', 'the kernel did not confirm the fence'],
   ['closing', BACKUP, 'lease_ended', 'the votes ran out and the kernel has closed the fence'],
   ['closing', BACKUP, 'higher_ballot', 'another node owns the group with a higher ballot'],
+  ['initialize', BACKUP, 'register_restored', 'the votes of an earlier run bind on as they were recorded'],
+  ['backup', CANDIDATE, 'forced', 'an operator has forced the takeover'],
+  ['candidate', BACKUP, 'outbid', 'another node stands with a higher ballot; what was granted is given back'],
   ['closing', { name: 'leaving', untilUs: 0, departs: false }, 'stop', 'the agent is stopping'],
+  ['backup', { name: 'leaving', untilUs: 0, departs: true }, 'stop', 'the agent is stopping'],
   ['leaving', { name: 'stopped' }, 'left', 'the agent has left'],
 ];
 
@@ -91,6 +95,36 @@ describe('what the log says at 03:12', () => {
   });
 });
 
+describe('the loss of a peer', () => {
+  const active: Role = {
+    name: 'active',
+    ballot: BALLOT,
+    standingSinceUs: 0,
+    sinceUs: 0,
+    fenceExpiresAtUs: 100_000,
+    fenceOpenUntilUs: 100_000,
+    restsOnWitness: false,
+    refreshNotBeforeUs: 0,
+    advertiseAtUs: 100_000,
+  };
+  const departed = { vote: { voter: 'a', departure: { counter: 9, node: 'a' }, counts: true }, asked: undefined };
+
+  test.each<[string, Partial<MemberConfig>, boolean, string]>([
+    ['with a witness', {}, false, "keeps the addresses by the witness's vote, as long as it gets it"],
+    ['with two more agents', { peers: ['a', 'c'] }, false, 'keeps the addresses as long as it gets a majority'],
+    ['under policy available', { policy: { name: 'available' } }, false, 'with a majority or without'],
+    [
+      'that has left its vote',
+      {},
+      true,
+      'it has left its vote to this node, which keeps the addresses until it is back',
+    ],
+  ])('%s', (_, config, left, consequence) => {
+    const state = { ...startMember({ ...CONFIG, ...config }, 0), role: active };
+    expect(explainPeer(left ? { ...state, departed } : state, 'a', false).text).toContain(consequence);
+  });
+});
+
 describe('the votes as a person reads them', () => {
   const state = { ...startMember(CONFIG, 0), role: BACKUP };
 
@@ -116,6 +150,26 @@ describe('the votes as a person reads them', () => {
     expect(view({ verdict: refused('lower_ballot') })).toEqual({ voter: 'a', state: 'free', remainingMs: null });
     expect(view({})).toEqual({ voter: 'a', state: 'free', remainingMs: null });
     expect(view({ heardAtUs: -100_000 })).toEqual({ voter: 'a', state: 'unreachable', remainingMs: null });
+  });
+
+  test('one that has departed, here or there; only that of a peer counts', () => {
+    const departure = { counter: 9, node: 'a' };
+    const left = { kind: 'departed', holder: 'a', ballot: BALLOT, departure } as const;
+    const kept = { written: left, asked: undefined };
+    const departed = { vote: { voter: 'a', departure, counts: true }, asked: undefined };
+    const own = votesOf({ ...state, kept }, 0, true);
+    expect(own[0]).toEqual({ voter: 'b', state: 'departed', remainingMs: null });
+    expect(countHeld(own, 'b')).toBe(0);
+    const peers = votesOf({ ...state, departed }, 0, true);
+    expect(peers[1]).toEqual({ voter: 'a', state: 'departed', remainingMs: null });
+    expect(countHeld(peers, 'b')).toBe(1);
+    const back = { ...departed, vote: { ...departed.vote, counts: false } };
+    expect(votesOf({ ...state, departed: back }, 0, true)[1]?.state).toBe('unreachable');
+  });
+
+  test('the witness has none where the number of agents is odd', () => {
+    const three = { ...state, config: { ...CONFIG, peers: ['a', 'c'] } };
+    expect(votesOf(three, 0, true).map(({ voter }) => voter)).toEqual(['b', 'a', 'c']);
   });
 
   test('the witness: granted, recovering, bound elsewhere, free or unreachable', () => {

@@ -1,10 +1,11 @@
-import type { Ballot, Claim, FoundRegister, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
+import type { Ballot, Claim, FoundRegister, Policy, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
 import type { HistoryEntry } from '../../../agent/api/index.ts';
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
 import type { Fence, FenceAct, FenceClose } from '../../../agent/kernel/fence/index.ts';
 import { recordedLog } from './recorded-log.ts';
+import { ScriptedDisk } from './scripted-disk.ts';
 import { KEY, SidebandEnd } from './sideband-pair.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -13,7 +14,7 @@ export const HASH = '00000000000000aa';
 const SETTINGS = '000000bb';
 const GUARD_US = 20_000;
 
-const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
+export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   interface: 'eth0',
   virtualRouterId: 33,
   version: 3,
@@ -31,7 +32,7 @@ export const GROUP: LeaseGroupConfig = {
   name: 'edge',
   mode: 'lease',
   gateway: false,
-  policy: 'safe',
+  policy: { name: 'safe' },
   preempt: false,
   preemptDelayUs: 0,
   keyFile: '/etc/tiebreak/edge.key',
@@ -116,23 +117,30 @@ export class ScriptedMember {
   /** Whether run_dir can be written, and what was. */
   recordable = true;
   readonly records: RegisterRecord[] = [];
+  readonly disk: ScriptedDisk;
   faults: string[] = [];
   readonly told: HistoryEntry[] = [];
   readonly end: SidebandEnd;
 
-  constructor(time: VirtualTime, found: FoundRegister = { kind: 'nothing' }) {
+  constructor(
+    time: VirtualTime,
+    found: FoundRegister = { kind: 'nothing' },
+    more: { policy?: Policy; disk?: ScriptedDisk } = {},
+  ) {
+    const { policy = { name: 'safe' }, disk = new ScriptedDisk() } = more;
     this.time = time;
+    this.disk = disk;
     this.fence = new ScriptedFence(time, this.history);
     const { log, lines } = recordedLog();
     this.lines = lines;
     this.group = new LeaseGroup({
-      config: GROUP,
+      config: { ...GROUP, policy },
       member: {
         node: 'b',
         group: 'edge',
         peers: ['a'],
         witness: true,
-        policy: { name: 'safe' },
+        policy,
         intervalUs: INTERVAL_US,
         priority: 100,
         skewUs: INTERVAL_US / 2,
@@ -166,6 +174,7 @@ export class ScriptedMember {
           return true;
         },
       },
+      kept: disk.open(),
       fenceReplaced: (ids) => this.replaced.push([...ids]),
     });
     this.end = new SidebandEnd(time, 'b', 'a', [this.group], { keys: [KEY] });
@@ -221,6 +230,9 @@ export class ScriptedMember {
     const kind = this.end.take()[0]?.datagram[4];
     if (kind === 3) this.history.push('send release');
     if (kind === 4) this.history.push('send transfer');
+    if (kind === 5) this.history.push('send depart');
+    if (kind === 6) this.history.push('send departed');
+    if (kind === 7) this.history.push('send join');
   }
 
   #router(): VirtualRouter {

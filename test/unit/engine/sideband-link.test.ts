@@ -171,6 +171,21 @@ describe('heartbeats and acks', () => {
     expect(mine.verdicts).toHaveLength(1);
   });
 
+  test('departures, their notes and JOIN reach their group, and no group that they do not name (L17)', () => {
+    const { a, b, bGroup } = metPair();
+    const departure = { counter: 9, node: 'a' };
+    a.link.depart('edge', { counter: 8, node: 'b' }, departure);
+    a.link.departed('edge', departure);
+    a.link.join('edge', departure);
+    a.link.join('other', departure);
+    converse(a, b);
+    expect(bGroup.departures).toEqual([
+      { kind: 'depart', departure },
+      { kind: 'departed', departure },
+      { kind: 'join', departure },
+    ]);
+  });
+
   test('releases and transfers reach their group', () => {
     const { a, b, bGroup } = metPair();
     const ballot = { counter: 7, node: 'a' };

@@ -18,6 +18,7 @@ export class ScriptedGroup implements LinkedGroup {
   readonly verdicts: { sentAtUs: number; verdict: Verdict }[] = [];
   readonly releases: Ballot[] = [];
   readonly transfers: { ballot: Ballot; to: string }[] = [];
+  readonly departures: { kind: 'depart' | 'departed' | 'join'; departure: Ballot }[] = [];
   /** How long the judging takes, and on which clock. */
   thinks: (() => void) | undefined;
 
@@ -62,9 +63,21 @@ export class ScriptedGroup implements LinkedGroup {
     this.transfers.push({ ballot, to });
   }
 
+  departs(_from: string, departure: Ballot): void {
+    this.departures.push({ kind: 'depart', departure });
+  }
+
+  departureNoted(_from: string, departure: Ballot): void {
+    this.departures.push({ kind: 'departed', departure });
+  }
+
+  joins(_from: string, departure: Ballot): void {
+    this.departures.push({ kind: 'join', departure });
+  }
+
   /** Everything that was heard so far, for comparing. */
   heard(): string {
-    return JSON.stringify([this.claims, this.verdicts, this.releases, this.transfers]);
+    return JSON.stringify([this.claims, this.verdicts, this.releases, this.transfers, this.departures]);
   }
 }
 

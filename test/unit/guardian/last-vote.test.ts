@@ -20,7 +20,7 @@ beforeEach(() => {
   recordable = true;
 });
 
-function voteOf(found: FoundRegister): LastVote | undefined {
+function voteOf(found: FoundRegister, promised = false): LastVote | undefined {
   const register = {
     found,
     record: (record: RegisterRecord) => {
@@ -28,7 +28,14 @@ function voteOf(found: FoundRegister): LastVote | undefined {
       return recordable;
     },
   };
-  return LastVote.of({ group: GROUP, node: 'a', register, mayUse: (counter) => counter <= 1000, nowUs: () => NOW_US });
+  return LastVote.of({
+    group: GROUP,
+    node: 'a',
+    register,
+    promised,
+    mayUse: (counter) => counter <= 1000,
+    nowUs: () => NOW_US,
+  });
 }
 
 function ownVote(): LastVote {
@@ -59,6 +66,10 @@ describe('whose vote it is', () => {
     ['is not known in this boot', { kind: 'new_boot', uptimeUs: 1 }],
   ])('a vote that %s is left alone', (_what, found) => {
     expect(voteOf(found)).toBeUndefined();
+  });
+
+  test('a vote that state_dir may hold as promised beyond the restart is left alone, whatever the register says', () => {
+    expect(voteOf({ kind: 'recorded', record: RECORD }, true)).toBeUndefined();
   });
 
   test("the own one is released at the dead engine's ballot", () => {

@@ -1,5 +1,5 @@
 export { type Announcer, openAnnouncer } from './announce.ts';
-export { boottimeUs, kernelTickUs } from './clock.ts';
+export { boottimeUs, kernelTickUs, monotonicUs } from './clock.ts';
 export type { SystemError, SystemResult } from './errno.ts';
 export { interfaceIndex } from './libc.ts';
 export { type Change, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';

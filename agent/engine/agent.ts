@@ -103,6 +103,7 @@ export class Agent {
       incarnation: state.incarnation,
       log: this.#log,
       onMet: () => this.#prepareGuardian(),
+      relay: (to, datagram) => this.#witness?.relay(to, datagram),
     });
     this.#openWitness(state);
     await this.#openApi();
@@ -281,7 +282,15 @@ export class Agent {
     const { witness: config, node } = this.#config;
     const { witness: credential } = this.#secrets;
     if (config === null || credential === null || this.#leaseGroups.length === 0) return;
-    this.#witness = openWitness({ node, config, credential, groups: this.#leaseGroups, state, log: this.#log });
+    this.#witness = openWitness({
+      node,
+      config,
+      credential,
+      groups: this.#leaseGroups,
+      state,
+      log: this.#log,
+      onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
+    });
   }
 
   async #openApi(): Promise<void> {

@@ -13,8 +13,9 @@ export function openWitness(options: {
   groups: readonly LeaseGroup[];
   state: StateFile;
   log: Logger;
+  onPassedOn: (from: string, datagram: Uint8Array) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log } = options;
+  const { node, config, credential, groups, state, log, onPassedOn } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
@@ -45,6 +46,7 @@ export function openWitness(options: {
           return;
       }
     },
+    onPassedOn,
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
     // The link logs its own changes; a group asks for the state when it needs it.
     onState: () => {},

@@ -91,6 +91,10 @@ class Link implements WitnessLink {
     return requestId;
   }
 
+  relay(to: string, datagram: Uint8Array): void {
+    this.#perform(this.#session.relay(to, datagram, this.#options.nowUs()));
+  }
+
   state(): WitnessLinkState {
     return this.#keeper.state;
   }
@@ -161,6 +165,14 @@ class Link implements WitnessLink {
       case 'freed':
         this.#options.onFreed(effect.group);
         return;
+      case 'passed_on':
+        this.#options.onPassedOn(effect.from, effect.datagram);
+        return;
+      case 'not_relayed': {
+        const { reason, to } = effect;
+        this.#options.log({ level: 'debug', message: `the witness passed nothing on to ${to}: ${reason}`, to, reason });
+        return;
+      }
       case 'unanswered':
         this.#unanswered(effect);
         return;

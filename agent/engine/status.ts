@@ -9,12 +9,13 @@ import type { VrrpGroup } from './vrrp-group.ts';
 
 const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
 
-/** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
+/** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. `wayProblem`: what is wrong with the way to the witness. */
 export function leaseGroupStatus(
   group: LeaseGroup,
   links: readonly SidebandLink[],
   witness: WitnessLink | undefined,
   nowUs: number,
+  wayProblem?: string,
 ): GroupStatus {
   const { state, config } = group;
   const reachable = witness?.state().kind === 'connected';
@@ -26,7 +27,7 @@ export function leaseGroupStatus(
     mode: 'lease',
     policy: config.policy,
     protected: true,
-    reason: reasonOf(group, witness),
+    reason: reasonOf(group, witness, wayProblem),
     role: roleOf(state),
     ballot: 'ballot' in role ? role.ballot : state.register.highestGranted,
     owner: ownerOf(group, nowUs),
@@ -117,7 +118,7 @@ function ownerOf({ state: { config, role }, heardOwner }: LeaseGroup, nowUs: num
   return heardLately ? heardOwner.node : null;
 }
 
-function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined): string | null {
+function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined, wayProblem: string | undefined): string | null {
   const reasons = [...group.faults];
   if (group.state.role.name === 'initialize') {
     reasons.push('has just started: waits until every promise of an earlier run has run out');
@@ -129,6 +130,7 @@ function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined): string |
   if (link !== undefined && link.kind !== 'connected') {
     reasons.push(`the witness cannot break a tie now: ${link.detail}`);
   }
+  if (wayProblem !== undefined) reasons.push(wayProblem);
   return reasons.length === 0 ? null : reasons.join('; ');
 }
 

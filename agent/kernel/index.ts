@@ -6,7 +6,7 @@ export { type Change, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 export type { AddressSpecification, InterfaceAddress } from './rtnetlink-address.ts';
 export type { Link, MacvlanSpecification } from './rtnetlink-link.ts';
 export { OUR_PROTOCOL } from './rtnetlink-request.ts';
-export type { RouteSpecification } from './rtnetlink-route.ts';
+export type { FoundRoute, RouteSpecification } from './rtnetlink-route.ts';
 export {
   openVrrpSocket,
   type ReceivedMessage,

@@ -17,6 +17,11 @@ export type WitnessLinkOptions = {
   serial: number;
   /** The groups that this node takes part in, read anew for each hello and each vote. */
   groups: () => KnownGroup[];
+  /**
+   * Asked before each connection, and every 10 s, with the witness's addresses that are known by now: the address to speak
+   * from. Undefined leaves the choice to the kernel.
+   */
+  chooseSource: (witness: readonly string[]) => string | undefined;
   /** CLOCK_BOOTTIME in µs. */
   nowUs: () => number;
   /** 0..1 */

@@ -68,6 +68,7 @@ function open(cluster: string, node: string, token: string, options: Partial<Wit
     serial,
     groups: () => GROUPS,
     nowUs: () => Number(process.hrtime.bigint() / 1_000n),
+    chooseSource: () => undefined,
     random: Math.random,
     onReply: (reply) => replies.push(reply),
     onFreed: (group) => freed.push(group),

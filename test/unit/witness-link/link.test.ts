@@ -50,6 +50,7 @@ function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
     serial: 0,
     groups: () => GROUPS,
     nowUs,
+    chooseSource: () => undefined,
     random: () => 0,
     onReply: (answer) => replies.push(answer),
     onFreed: (group) => freed.push(group),

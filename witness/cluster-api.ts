@@ -34,7 +34,7 @@ export type ClusterView = {
   cluster: string;
   witness_id: string;
   serial: number;
-  /** Above zero: storage was lost, and the witness gives its vote to nobody for so long, in ms. */
+  /** Above zero: storage is new or was lost, and the witness gives its vote to nobody for so long, in ms. */
   recovering_ms: number;
   groups: GroupView[];
   nodes: NodeView[];

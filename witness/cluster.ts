@@ -2,6 +2,8 @@ import { DurableObject } from 'cloudflare:workers';
 import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
 import {
   decideWitness,
+  NEW_WITNESS,
+  type VotingRequest,
   type WitnessEffect,
   type WitnessStep,
   type WitnessVoter,
@@ -10,7 +12,13 @@ import {
   witnessOwesWaiting,
   witnessTimerRanOut,
 } from '@tiebreak/shared/lease';
-import { WITNESS_PROTOCOL, type WitnessFrame, WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
+import {
+  type RelayRequest,
+  WITNESS_PROTOCOL,
+  type WitnessFrame,
+  WitnessRequest,
+  type WitnessResult,
+} from '@tiebreak/shared/wire';
 import { bearerToken } from './bearer.ts';
 import type { Caller, ClusterApi, ClusterView, Denial } from './cluster-api.ts';
 import { clusterView } from './cluster-view.ts';
@@ -19,6 +27,7 @@ import type { Env } from './env.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { CLOSE, Links } from './links.ts';
 import { problem } from './problem.ts';
+import { RelayRate } from './relay-rate.ts';
 import { ClusterStorage, type Identity } from './storage.ts';
 
 const NODES_MAX = 32;
@@ -41,6 +50,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   readonly #storage: ClusterStorage;
   readonly #links: Links;
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  readonly #relayRate = new RelayRate();
   #awake: Awake | null = null;
   #alarmAtMs: number | null = null;
   #whenSettled: (() => void)[] = [];
@@ -62,9 +72,10 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   async create(name: string): Promise<{ created: boolean; witness_id: string }> {
     if (this.#awake !== null) return { created: false, witness_id: this.#awake.identity.witnessId };
     const identity = { name, witnessId: newWitnessId() };
-    this.#storage.create(identity);
-    const memory = { serial: 0, recovering: false, registers: new Map(), answers: new Map() };
-    this.#awake = { identity, credentials: new Map(), voter: wakeWitness(memory, Date.now()).voter };
+    this.#storage.create(identity, NEW_WITNESS);
+    const woken = wakeWitness(NEW_WITNESS, Date.now());
+    this.#awake = { identity, credentials: new Map(), voter: woken.voter };
+    this.#perform(this.#awake, woken);
     return { created: true, witness_id: identity.witnessId };
   }
 
@@ -99,7 +110,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (request.type === 'hello' && request.protocol !== WITNESS_PROTOCOL) return { ok: false, reason: 'protocol' };
     const answer = this.#answer(awake, node, request);
     if (answer === null) return { ok: false, reason: 'too_many_groups' };
-    return { ok: true, refused: answer.result.kind === 'refused', frame: answer.frame };
+    return { ok: true, refused: isRefusal(answer.result), frame: answer.frame };
   }
 
   async fetch(request: Request): Promise<Response> {
@@ -161,11 +172,9 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const credential = awake.credentials.get(node);
     if (credential === undefined) throw new Error(`no credential of the authenticated node ${node}`);
     const nowMs = Date.now();
-    const group = 'group' in request ? request.group : null;
-    if (group !== null && !awake.voter.votes.has(group) && awake.voter.votes.size >= GROUPS_MAX) return null;
-    const rivalHashes = group === null ? [] : this.#links.rivalHashes(node, group, nowMs);
-    const { result, ...step } = decideWitness(awake.voter, { node, request, rivalHashes }, nowMs);
-    this.#perform(awake, step);
+    const result =
+      request.type === 'relay' ? this.#relay(awake, node, request, nowMs) : this.#decide(awake, node, request, nowMs);
+    if (result === null) return null;
     const { incarnation, sequence } = request;
     const { witnessId: witness_id } = awake.identity;
     const { serial } = awake.voter;
@@ -174,6 +183,24 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       credential.replyKey,
     );
     return { result, frame };
+  }
+
+  #decide(awake: Awake, node: string, request: VotingRequest, nowMs: number): WitnessResult | null {
+    const group = 'group' in request ? request.group : null;
+    if (group !== null && !awake.voter.votes.has(group) && awake.voter.votes.size >= GROUPS_MAX) return null;
+    const rivalHashes = group === null ? [] : this.#links.rivalHashes(node, group, nowMs);
+    const { result, ...step } = decideWitness(awake.voter, { node, request, rivalHashes }, nowMs);
+    this.#perform(awake, step);
+    return result;
+  }
+
+  /** Passes a sealed datagram on between two nodes of this cluster; it neither reads nor keeps it (L17). */
+  #relay(awake: Awake, from: string, { to, datagram }: RelayRequest, nowMs: number): WitnessResult {
+    const credential = to === from ? undefined : awake.credentials.get(to);
+    if (credential === undefined) return { kind: 'relay_refused', reason: 'unknown_node' };
+    if (!this.#relayRate.take(from, nowMs)) return { kind: 'relay_refused', reason: 'rate' };
+    const passedOn = { type: 'passed_on', witness_id: awake.identity.witnessId, from, datagram } as const;
+    return { kind: 'relayed', delivered: this.#links.sendTo(to, sign(passedOn, credential.replyKey)) };
   }
 
   #perform(awake: Awake, { voter, effects }: WitnessStep): void {
@@ -230,6 +257,10 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#alarmAtMs = Date.now() + ALARM_AFTER_MS;
     void this.ctx.storage.setAlarm(this.#alarmAtMs);
   }
+}
+
+function isRefusal({ kind }: WitnessResult): boolean {
+  return kind === 'refused' || kind === 'relay_refused';
 }
 
 /** Whose token this is; every node is compared, so that the time tells nothing. */

@@ -93,6 +93,13 @@ export class Links {
     }
   }
 
+  /** Whether the frame went into an open link of that node. */
+  sendTo(node: string, frame: WitnessFrame): boolean {
+    const [link] = this.#open().filter(({ attachment }) => attachment.node === node);
+    link?.socket.send(JSON.stringify(frame));
+    return link !== undefined;
+  }
+
   /** When each linked node was last heard, in ms on the wall clock; pings count. */
   heardAt(): Map<string, number> {
     return new Map(

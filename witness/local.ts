@@ -12,6 +12,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { lockData } from './data-lock.ts';
 
 const USAGE = 'usage: TIEBREAK_ADMIN_TOKEN=... npm run witness -- [--ip ADDR] [--port N] [--data DIR]';
 const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/;
@@ -152,10 +153,18 @@ async function main(): Promise<number> {
     console.error(`the witness cannot listen on ${host(ip)}:${port}: ${taken}`);
     return 1;
   }
+  const { data } = read.options;
+  if (data !== null) mkdirSync(data, { recursive: true });
+  const locked = data === null ? null : lockData(data);
+  if (locked?.ok === false) {
+    console.error(locked.reason);
+    return 1;
+  }
   const scratch = mkdtempSync(join(tmpdir(), 'tiebreak-witness-'));
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stop.abort('asked'));
   const child = startWrangler(read.options, scratch);
+  if (child.pid !== undefined) locked?.lock.runs(child.pid);
   child.once('exit', () => stop.abort('died'));
   child.once('error', () => stop.abort('died'));
   try {
@@ -166,6 +175,7 @@ async function main(): Promise<number> {
     }
   } finally {
     if (child.pid !== undefined) await endGroup(child.pid);
+    locked?.lock.release();
     rmSync(scratch, { recursive: true, force: true, maxRetries: 3 });
   }
   if (stop.signal.reason === 'asked') return 0;

@@ -108,12 +108,14 @@ export class ClusterStorage {
     };
   }
 
-  create(identity: Identity): void {
+  create(identity: Identity, { serial, recovering }: WitnessMemory): void {
     this.#sql.exec(SCHEMA);
     this.#sql.exec(
-      'INSERT INTO cluster (only, name, witness_id, serial, recovering) VALUES (1, ?, ?, 0, 0)',
+      'INSERT INTO cluster (only, name, witness_id, serial, recovering) VALUES (1, ?, ?, ?, ?)',
       identity.name,
       identity.witnessId,
+      serial,
+      recovering ? 1 : 0,
     );
   }
 

@@ -35,6 +35,7 @@ import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
 import { bytesOf, type HeardAdvertisement, openVirtualRouter, type VirtualRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
+import { WitnessRoutes } from './witness-route.ts';
 
 /** The version of what L16 calls the protocol: nodes that differ refuse each other's votes. */
 const LEASE_PROTOCOL = 1;
@@ -71,6 +72,7 @@ export class Agent {
   readonly #routers: VirtualRouter[] = [];
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
+  #routes: WitnessRoutes | undefined;
   readonly #guardian: Guardian | undefined;
   #fence: OpenedFence | undefined;
   #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
@@ -115,8 +117,9 @@ export class Agent {
       incarnation: state.incarnation,
       log: this.#log,
       onMet: () => this.#prepareGuardian(),
+      relay: (to, datagram) => this.#witness?.relay(to, datagram),
     });
-    this.#openWitness(state);
+    this.#openWitness(state, this.#rtnetlink);
     await this.#openApi();
 
     this.#started = true;
@@ -324,11 +327,22 @@ export class Agent {
     return cluster === undefined || witnessId === undefined ? null : { cluster, witnessId };
   }
 
-  #openWitness(state: StateFile): void {
+  #openWitness(state: StateFile, rtnetlink: Rtnetlink): void {
     const { witness: config, node } = this.#config;
     const { witness: credential } = this.#secrets;
     if (config === null || credential === null || this.#leaseGroups.length === 0) return;
-    this.#witness = openWitness({ node, config, credential, groups: this.#leaseGroups, state, log: this.#log });
+    const groups = this.#leaseGroups;
+    this.#routes = new WitnessRoutes({ rtnetlink, groups: groups.map((group) => group.config), log: this.#log });
+    this.#witness = openWitness({
+      node,
+      config,
+      credential,
+      groups,
+      state,
+      log: this.#log,
+      routes: this.#routes,
+      onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
+    });
   }
 
   async #openApi(): Promise<void> {
@@ -354,7 +368,8 @@ export class Agent {
       groups: this.#config.groups.flatMap((config) => {
         const lease = this.#leaseGroups.find((group) => group.config === config);
         if (lease !== undefined) {
-          return [leaseGroupStatus(lease, this.#sideband?.linksOf(lease) ?? [], this.#witness, boottimeUs())];
+          const links = this.#sideband?.linksOf(lease) ?? [];
+          return [leaseGroupStatus(lease, links, this.#witness, boottimeUs(), this.#routes?.problem)];
         }
         const plain = this.#vrrpGroups.find((group) => group.config === config);
         return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, boottimeUs())];

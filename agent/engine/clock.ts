@@ -1,4 +1,4 @@
-import { boottimeUs } from '../kernel/index.ts';
+import { boottimeUs, monotonicUs } from '../kernel/index.ts';
 import { Deadline } from './deadline.ts';
 
 /** One alarm at a time, at an absolute time of its clock in µs. */
@@ -11,8 +11,10 @@ export interface Alarm {
 /** The time of the loops: CLOCK_BOOTTIME (L2), or a test's own. */
 export interface Clock {
   nowUs(): number;
+  /** The same without the time for which the host was suspended; only for finding out that it was. */
+  monotonicUs(): number;
   /** `ring` is called at or after the time that was set, never from within `set`. */
   alarm(ring: () => void): Alarm;
 }
 
-export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, alarm: (ring) => new Deadline(ring) };
+export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, monotonicUs, alarm: (ring) => new Deadline(ring) };

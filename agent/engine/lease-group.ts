@@ -21,6 +21,7 @@ import type { Logger } from '../log/index.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
 import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
+import { ClockGap } from './clock-gap.ts';
 import { explainPeer, explainTransition, isHeard, type Told, votesOf } from './explain.ts';
 import { explainPromises, explainProtection, promiseReasons } from './explain-promises.ts';
 import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
@@ -87,6 +88,7 @@ export class LeaseGroup implements LinkedGroup {
   #lastProgressUs: number;
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
+  readonly #clockGap = new ClockGap();
   /** By peer: in what its configuration differs from ours (L16). */
   readonly #differences = new Map<string, string>();
   readonly #heardPeers = new Set<string>();
@@ -206,11 +208,6 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch({ type: 'fence-refused', reason: 'expired' });
   }
 
-  /** The host was suspended: what happens next must not rest on what was known before. */
-  clockGap(): void {
-    this.#dispatch({ type: 'clock-gap' });
-  }
-
   /** The owner closes its fence and invites `to`, or the fittest peer; or says why it can invite nobody. */
   handOver(to: string | undefined): Successor {
     const successor = successorOf({ ...this.#state, nowUs: this.#around.clock.nowUs() }, to);
@@ -275,8 +272,11 @@ export class LeaseGroup implements LinkedGroup {
 
   #dispatch(event: MemberEvent): void {
     if (this.#closed) return;
-    const nowUs = this.#around.clock.nowUs();
+    const { clock } = this.#around;
+    const nowUs = clock.nowUs();
     this.#lastProgressUs = nowUs;
+    // Whatever it is that has woken this process: it must not rest on what was known before.
+    if (this.#clockGap.note(nowUs, clock.monotonicUs()) > 0) this.#dispatch({ type: 'clock-gap' });
     const { state, effects } = stepMember(this.#state, event, nowUs);
     const { ballots } = this.#around;
     ballots.foresee(state.highestSeen.counter);

@@ -6,7 +6,7 @@ import type { Logger } from '../log/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import { SidebandInbox } from './sideband-inbox.ts';
+import { receivePassedOn, SidebandInbox } from './sideband-inbox.ts';
 import { SidebandLink } from './sideband-link.ts';
 import { openSidebandPort, type SidebandPort } from './sideband-port.ts';
 import { StartFailure } from './start-failure.ts';
@@ -16,6 +16,8 @@ export interface Sideband {
   linksOf(group: LeaseGroup): readonly SidebandLink[];
   /** The links as someone needs them who speaks in this process's place. */
   guarded(): GuardedLink[];
+  /** A datagram that the witness passes on from another node. */
+  passedOn(from: string, datagram: Uint8Array): void;
   close(): void;
 }
 
@@ -37,6 +39,8 @@ export async function openSideband(options: {
   log: Logger;
   /** Any peer. */
   onMet: () => void;
+  /** Through the witness, if there is one. */
+  relay: (to: string, datagram: Uint8Array) => void;
 }): Promise<Sideband> {
   const { node, groups, secrets, incarnation, log } = options;
   const plans = planLinks(groups, secrets);
@@ -76,6 +80,7 @@ export async function openSideband(options: {
       nonce,
       incarnation,
       send: (datagram, address) => ports.get(plan.port)?.send(datagram, address),
+      relay: (datagram) => options.relay(plan.peer.node, datagram),
       clock: SYSTEM_CLOCK,
       log,
       onMet: options.onMet,
@@ -97,6 +102,12 @@ export async function openSideband(options: {
         groups: own.map(({ name }) => name),
         met,
       })),
+    passedOn(from, datagram) {
+      const reason = receivePassedOn(links, from, datagram);
+      if (reason === undefined) return;
+      const text = `refused what the witness passed on from ${from}: ${reason === 'stranger' ? 'no group here has that peer' : reason}`;
+      complaints.warn(`passed on ${reason}`, { peer: from, reason }, text);
+    },
     close,
   };
 }

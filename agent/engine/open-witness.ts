@@ -4,6 +4,7 @@ import type { Logger } from '../log/index.ts';
 import type { StateFile } from '../state/state-file.ts';
 import { openWitnessLink, type WitnessLink } from '../witness-link/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
+import type { WitnessRoutes } from './witness-route.ts';
 
 /** Opens the one link to the witness and brings its answers to the groups that asked. */
 export function openWitness(options: {
@@ -13,8 +14,10 @@ export function openWitness(options: {
   groups: readonly LeaseGroup[];
   state: StateFile;
   log: Logger;
+  routes: WitnessRoutes;
+  onPassedOn: (from: string, datagram: Uint8Array) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log } = options;
+  const { node, config, credential, groups, state, log, onPassedOn, routes } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
@@ -24,6 +27,7 @@ export function openWitness(options: {
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
     groups: () => groups.map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
+    chooseSource: (witness) => routes.check(witness),
     nowUs: boottimeUs,
     random: Math.random,
     onReply({ sentAtUs, result }) {
@@ -45,6 +49,7 @@ export function openWitness(options: {
           return;
       }
     },
+    onPassedOn,
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
     // The link logs its own changes.
     onState: ({ kind }) => {

@@ -1,7 +1,7 @@
 import type { Logger } from '../log/index.ts';
 import type { Clock } from './clock.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import { explainRefusal, type NotMine, type SidebandLink } from './sideband-link.ts';
+import { explainRefusal, type NotMine, type SidebandLink, WITNESS_PATH } from './sideband-link.ts';
 
 /** Why a datagram reached no link. */
 export type Misdirection = 'stranger' | NotMine;
@@ -44,4 +44,19 @@ export class SidebandInbox {
         : explainRefusal(reason, fromAddress),
     );
   }
+}
+
+/** Gives what the witness passes on from node `from` to a link with just that peer; the answer says why to none. */
+export function receivePassedOn(
+  links: readonly SidebandLink[],
+  from: string,
+  datagram: Uint8Array,
+): Misdirection | undefined {
+  let reason: Misdirection | undefined = 'stranger';
+  for (const link of links) {
+    if (link.peer !== from) continue;
+    reason = link.receive(datagram, WITNESS_PATH);
+    if (reason === undefined) return undefined;
+  }
+  return reason;
 }

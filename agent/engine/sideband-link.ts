@@ -36,10 +36,17 @@ export type PathStatus = {
   readonly rttUs: number | undefined;
 };
 
+/** What stands for an address where a datagram came, or went, through the witness. */
+export const WITNESS_PATH = 'witness';
+
 const SENT_REMEMBERED = 64;
 const HELLO_INTERVAL_US = 20_000;
 /** Heartbeats leave twice in each advertisement interval (DESIGN section 3, Timing). */
 const HEARTBEATS_PER_INTERVAL = 2;
+/** Without a word from the peer for so long, no direct path counts as a way to it. */
+const DIRECT_PATIENCE_INTERVALS = 1.5;
+/** A candidate that nobody hears releases each of its candidacies, and must not use up the witness's patience with it. */
+const RELAY_INTERVAL_US = 5_000_000;
 
 /**
  * The authenticated link to one peer: heartbeats for all its groups in one datagram at the fastest group's rate, acks,
@@ -52,6 +59,9 @@ export class SidebandLink {
   readonly #session: SidebandSession;
   readonly #onMet: () => void;
   readonly #send: (datagram: Uint8Array, address: string) => void;
+  readonly #relay: (datagram: Uint8Array) => void;
+  /** When each kind of message was last relayed for each group. */
+  readonly #relayedAtUs = new Map<string, number>();
   readonly #complaints: RateLimitedLog;
   readonly #clock: Clock;
   readonly #beat: Alarm;
@@ -60,6 +70,7 @@ export class SidebandLink {
   readonly #sentAtUs = new Map<number, number>();
   readonly #refused = new Map<OpenFailure, number>();
   #metIncarnation: number | undefined;
+  #heardDirectlyUs = Number.NEGATIVE_INFINITY;
   #nextBeatUs = 0;
   #nextHelloUs = 0;
 
@@ -72,6 +83,8 @@ export class SidebandLink {
     nonce: Uint8Array;
     incarnation: number;
     send: (datagram: Uint8Array, address: string) => void;
+    /** Through the witness, to the peer; left out: there is none. */
+    relay?: (datagram: Uint8Array) => void;
     clock: Clock;
     log: Logger;
     /** The peer shows itself for the first time, or has started anew. */
@@ -82,6 +95,7 @@ export class SidebandLink {
     this.addresses = options.addresses;
     this.#groups = options.groups;
     this.#send = options.send;
+    this.#relay = options.relay ?? (() => {});
     this.#onMet = options.onMet ?? (() => {});
     this.#clock = clock;
     this.#beat = clock.alarm(() => this.#onBeat());
@@ -113,7 +127,12 @@ export class SidebandLink {
     return this.#refused;
   }
 
-  /** Takes a datagram from one of its addresses. The answer says why it is perhaps not this link's; otherwise it was. */
+  /** No direct path leads to the peer any more, until it is heard on one again. */
+  noDirectWay(): void {
+    this.#heardDirectlyUs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Takes a datagram from one of its addresses, or from the witness. The answer says why it is perhaps not this link's; otherwise it was. */
   receive(datagram: Uint8Array, fromAddress: string): NotMine | undefined {
     const opened = this.#session.open(datagram);
     if (!opened.ok) {
@@ -147,11 +166,22 @@ export class SidebandLink {
   }
 
   release(group: string, ballot: Ballot): void {
-    this.#dispatch({ kind: 'release', group, ballot });
+    this.#sayOnce({ kind: 'release', group, ballot });
   }
 
   transfer(group: string, ballot: Ballot, to: string): void {
-    this.#dispatch({ kind: 'transfer', group, ballot, to });
+    this.#sayOnce({ kind: 'transfer', group, ballot, to });
+  }
+
+  /** What no later message says again goes through the witness as well, while no direct path leads to the peer. */
+  #sayOnce(message: Extract<SidebandMessage, { group: string }>): void {
+    const { datagram, sentAtUs } = this.#dispatch(message);
+    const patienceUs = DIRECT_PATIENCE_INTERVALS * HEARTBEATS_PER_INTERVAL * this.#periodUs;
+    if (!this.#session.met || sentAtUs - this.#heardDirectlyUs < patienceUs) return;
+    const what = `${message.kind} ${message.group}`;
+    if (sentAtUs - (this.#relayedAtUs.get(what) ?? Number.NEGATIVE_INFINITY) < RELAY_INTERVAL_US) return;
+    this.#relayedAtUs.set(what, sentAtUs);
+    this.#relay(datagram);
   }
 
   depart(group: string, ballot: Ballot, departure: Ballot): void {
@@ -175,8 +205,11 @@ export class SidebandLink {
   }
 
   #heardOn(address: string): void {
+    const heardAtUs = this.#clock.nowUs();
+    if (address === WITNESS_PATH) this.#paths.set(address, { heardAtUs, rttUs: undefined });
+    else this.#heardDirectlyUs = heardAtUs;
     const path = this.#paths.get(address);
-    if (path !== undefined) path.heardAtUs = this.#clock.nowUs();
+    if (path !== undefined) path.heardAtUs = heardAtUs;
   }
 
   #hear(message: SidebandMessage, sequence: number, fromAddress: string): void {
@@ -235,11 +268,11 @@ export class SidebandLink {
   }
 
   /** The send time is read before anything is signed or sent (L2: too early is safe, too late is not). */
-  #dispatch(message: SidebandMessage, echo?: Uint8Array): { sequence: number; sentAtUs: number } {
+  #dispatch(message: SidebandMessage, echo?: Uint8Array): { datagram: Uint8Array; sequence: number; sentAtUs: number } {
     const sentAtUs = this.#clock.nowUs();
     const { datagram, sequence } = this.#session.seal(message, echo);
     for (const address of this.addresses) this.#send(datagram, address);
-    return { sequence, sentAtUs };
+    return { datagram, sequence, sentAtUs };
   }
 
   #introduce(nonce: Uint8Array): void {

@@ -10,12 +10,13 @@ import type { VrrpGroup } from './vrrp-group.ts';
 
 const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
 
-/** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
+/** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. `wayProblem`: what is wrong with the way to the witness. */
 export function leaseGroupStatus(
   group: LeaseGroup,
   links: readonly SidebandLink[],
   witness: WitnessLink | undefined,
   nowUs: number,
+  wayProblem?: string,
 ): GroupStatus {
   const { state, config } = group;
   const reachable = witness?.state().kind === 'connected';
@@ -27,7 +28,7 @@ export function leaseGroupStatus(
     mode: 'lease',
     policy: config.policy.name,
     protected: !ownsUnprotected(state, nowUs),
-    reason: reasonOf(group, witness, nowUs),
+    reason: reasonOf(group, witness, wayProblem, nowUs),
     role: roleOf(state),
     ballot: 'ballot' in role ? role.ballot : state.register.highestGranted,
     owner: ownerOf(group, nowUs),
@@ -126,7 +127,12 @@ function ownerOf({ state: { config, role }, heardOwner }: LeaseGroup, nowUs: num
   return heardLately ? heardOwner.node : null;
 }
 
-function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined, nowUs: number): string | null {
+function reasonOf(
+  group: LeaseGroup,
+  witness: WitnessLink | undefined,
+  wayProblem: string | undefined,
+  nowUs: number,
+): string | null {
   const reasons = [...group.faults, ...promiseReasons(group.state, nowUs)];
   if (group.state.role.name === 'initialize') {
     reasons.push('has just started: waits until every promise of an earlier run has run out');
@@ -138,6 +144,7 @@ function reasonOf(group: LeaseGroup, witness: WitnessLink | undefined, nowUs: nu
   if (link !== undefined && link.kind !== 'connected' && hasWitnessVote(group.state)) {
     reasons.push(`the witness cannot break a tie now: ${link.detail}`);
   }
+  if (wayProblem !== undefined) reasons.push(wayProblem);
   return reasons.length === 0 ? null : reasons.join('; ');
 }
 

@@ -1,5 +1,6 @@
 import { clockGetResolution, clockGetTime } from './libc.ts';
 
+const CLOCK_MONOTONIC = 1;
 const CLOCK_REALTIME_COARSE = 5;
 const CLOCK_BOOTTIME = 7;
 
@@ -12,6 +13,12 @@ const timespec = new Uint32Array(4);
  */
 export function boottimeUs(): number {
   if (!clockGetTime(CLOCK_BOOTTIME, timespec)) throw new Error('clock_gettime(CLOCK_BOOTTIME) failed');
+  return readTimespecUs();
+}
+
+/** Microseconds since the host booted without those for which it was suspended: never the clock of a lease (L2). */
+export function monotonicUs(): number {
+  if (!clockGetTime(CLOCK_MONOTONIC, timespec)) throw new Error('clock_gettime(CLOCK_MONOTONIC) failed');
   return readTimespecUs();
 }
 

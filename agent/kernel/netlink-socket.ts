@@ -29,6 +29,8 @@ const RECEIVE_BYTES = 64 * 1024;
 export interface NetlinkSocket {
   /** Sends one request and waits for the kernel's verdict: it is given before the call returns to user space. */
   request(type: number, flags: number, body: Uint8Array, attributes: readonly NetlinkAttribute[]): NetlinkVerdict;
+  /** Asks for one row, which the kernel sends before its verdict. The payload is a copy. */
+  get(type: number, body: Uint8Array, attributes: readonly NetlinkAttribute[]): SystemResult<NetlinkMessage>;
   /** Reads a whole table. The messages' payloads are copies. */
   dump(type: number, body: Uint8Array): SystemResult<NetlinkMessage[]>;
   close(): void;
@@ -121,6 +123,24 @@ function netlinkSocket(fd: number): NetlinkSocket {
         if (verdict === undefined) continue;
         const { errno, text } = decodeOutcome(verdict);
         return errno === 0 ? { ok: true } : { ...systemError('netlink', errno, text), reason: text };
+      }
+    },
+    get(type, body, attributes) {
+      const sent = send(type, NLM_F_REQUEST | NLM_F_ACK, body, attributes);
+      if (!sent.ok) return sent;
+      let row: NetlinkMessage | undefined;
+      for (;;) {
+        const received = receive();
+        if (!received.ok) return received;
+        for (const message of received.value) {
+          if (message.type !== NLMSG_ERROR) {
+            row = { ...message, payload: message.payload.slice() };
+            continue;
+          }
+          const { errno, text } = decodeOutcome(message);
+          if (errno !== 0) return systemError('netlink', errno, text);
+          return row === undefined ? systemError('netlink', constants.errno.ENODATA) : { ok: true, value: row };
+        }
       }
     },
     dump(type, body) {

@@ -12,7 +12,11 @@ export const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
+const RTA_VIA = 18;
+/** RTA_VIA has the gateway's family before its address. */
+const VIA_FAMILY_BYTES = 2;
 const RT_TABLE_MAIN = 254;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
@@ -91,4 +95,31 @@ export function decodeOurRoute(payload: Uint8Array): RouteSpecification | undefi
     interfaceIndex,
     ...(via === undefined ? {} : { via }),
   };
+}
+
+/** How the kernel would send to an address now. */
+export interface FoundRoute {
+  interfaceIndex: number;
+  /** The next hop, of either family; undefined: the address itself is on the link. */
+  gateway: Uint8Array | undefined;
+  /** The address that the kernel would send from. */
+  source: Uint8Array | undefined;
+}
+
+/** RTM_GETROUTE for one address: what `ip route get` asks. */
+export function encodeGetRoute(to: Uint8Array): RequestParts {
+  const body = new Uint8Array(RTMSG_BYTES);
+  body[0] = familyNumber(to.length === addressBytes('ipv6') ? 'ipv6' : 'ipv4');
+  body[1] = to.length * 8;
+  return { body, attributes: [{ type: RTA_DST, value: to }] };
+}
+
+/** The answer to that; undefined for a route that leads through no interface. */
+export function decodeRoute(payload: Uint8Array): FoundRoute | undefined {
+  if (payload.length < RTMSG_BYTES) return undefined;
+  const attributes = decodeAttributes(payload, RTMSG_BYTES);
+  const interfaceIndex = attributeU32(attributes.get(RTA_OIF));
+  if (interfaceIndex === undefined) return undefined;
+  const gateway = attributes.get(RTA_GATEWAY) ?? attributes.get(RTA_VIA)?.subarray(VIA_FAMILY_BYTES);
+  return { interfaceIndex, gateway, source: attributes.get(RTA_PREFSRC) };
 }

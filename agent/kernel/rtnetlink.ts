@@ -35,6 +35,8 @@ export interface Rtnetlink {
   removeRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'not-there'>;
   /** The routes in the main table that carry our protocol number. */
   ourRoutes(): SystemResult<routeTable.RouteSpecification[]>;
+  /** How the kernel would send to this address now (`ip route get`); `ENETUNREACH` if it would not. */
+  routeTo(address: Uint8Array): SystemResult<routeTable.FoundRoute>;
   /** Creates a macvlan (private mode) for a virtual MAC and brings it up. */
   addMacvlan(macvlan: linkTable.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
   removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
@@ -100,6 +102,13 @@ function rtnetlink(socket: NetlinkSocket): Rtnetlink {
     removeRoute: (route) =>
       remove('remove route', ['ESRCH', 'ENODEV'], routeTable.RTM_DELROUTE, routeTable.encodeDeleteRoute(route)),
     ourRoutes: () => dump(routeTable.RTM_GETROUTE, routeTable.encodeGetRoutes(), routeTable.decodeOurRoute),
+    routeTo(address) {
+      const { body, attributes } = routeTable.encodeGetRoute(address);
+      const answer = socket.get(routeTable.RTM_GETROUTE, body, attributes);
+      if (!answer.ok) return answer;
+      const route = routeTable.decodeRoute(answer.value.payload);
+      return route === undefined ? systemError('route to', constants.errno.ENETUNREACH) : { ok: true, value: route };
+    },
     addMacvlan: (macvlan) => add('add macvlan', linkTable.RTM_NEWLINK, linkTable.encodeNewMacvlan(macvlan)),
     removeLink: (interfaceIndex) =>
       remove('remove link', ['ENODEV'], linkTable.RTM_DELLINK, {

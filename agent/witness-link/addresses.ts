@@ -32,6 +32,11 @@ export class Addresses {
     this.refresh();
   }
 
+  /** As text, for whoever looks at the ways to them. */
+  get known(): readonly string[] {
+    return this.#known.map(({ address }) => address);
+  }
+
   /** For `net.connect` and `tls.connect`; waits for the resolver only while no address has ever been known. */
   readonly lookup: LookupFunction = (_hostname, options, callback) => {
     const answer: Waiting = (error, addresses) => {

@@ -17,6 +17,11 @@ export type WitnessLinkOptions = {
   serial: number;
   /** The groups that this node takes part in, read anew for each hello and each vote. */
   groups: () => KnownGroup[];
+  /**
+   * Asked before each connection, and every 10 s, with the witness's addresses that are known by now: the address to speak
+   * from. Undefined leaves the choice to the kernel.
+   */
+  chooseSource: (witness: readonly string[]) => string | undefined;
   /** CLOCK_BOOTTIME in µs. */
   nowUs: () => number;
   /** 0..1 */
@@ -25,6 +30,8 @@ export type WitnessLinkOptions = {
   onReply(reply: Reply): void;
   /** A hint that the group's vote can be had; never a grant. */
   onFreed(group: string): void;
+  /** A sealed datagram that the witness passes on from another node; nothing in it has been verified. */
+  onPassedOn(from: string, datagram: Uint8Array): void;
   onState(state: WitnessLinkState): void;
   /** The serial grew: persist it. Called before the reply that carried it. */
   onSerial(serial: number): void;
@@ -39,6 +46,11 @@ export type WitnessLink = {
   vote(group: string, ballot: Ballot, promiseMs: number): number;
   /** Gives the group's vote back. Votes of the group that are still under way are forgotten. */
   release(group: string, ballot: Ballot): number;
+  /**
+   * Has a sealed sideband datagram of at most 2 KiB passed on to another node, over the warm link only: it is lost without
+   * a word while that is down, or if the other node has none.
+   */
+  relay(to: string, datagram: Uint8Array): void;
   state(): WitnessLinkState;
   /** Of the last 64 rehearsals, storage write included; null before the first. */
   voteTimes(): { p50Ms: number | null; p99Ms: number | null };

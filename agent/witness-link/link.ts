@@ -1,8 +1,8 @@
 import type { Ballot } from '@tiebreak/shared/lease';
 import type { WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
-import { buildConnector } from 'undici';
 import { Addresses } from './addresses.ts';
 import type { WitnessLink, WitnessLinkOptions } from './api.ts';
+import { witnessConnector } from './connector.ts';
 import { type DropCounts, type DropReason, noDrops } from './frame.ts';
 import { HttpsPath, WARM_INTERVAL_MS } from './https.ts';
 import { LinkKeeper } from './keeper.ts';
@@ -12,8 +12,8 @@ import type { WitnessLinkState } from './state.ts';
 import { parseNodeToken } from './token.ts';
 import { VoteTimes } from './vote-times.ts';
 
-const CONNECT_TIMEOUT_MS = 5_000;
-const TCP_KEEP_ALIVE_MS = 30_000;
+/** Routes change while the link is up. */
+const WAY_INTERVAL_MS = 10_000;
 /** The witness signs what it grants (200) and what it refuses (409); other statuses come from before it. */
 const SIGNED_STATUSES = [200, 409];
 
@@ -38,6 +38,7 @@ class Link implements WitnessLink {
   readonly #times = new VoteTimes();
   readonly #dropped: DropCounts = noDrops();
   #dueTimer: NodeJS.Timeout | undefined;
+  #wayTimer: NodeJS.Timeout | undefined;
   #warmTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -49,12 +50,7 @@ class Link implements WitnessLink {
     this.#options = options;
     this.#session = new WitnessSession({ node, incarnation, serial, groups: options.groups, ...parsed.token });
     this.#addresses = new Addresses(url.hostname);
-    const connect = buildConnector({
-      allowH2: false,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      lookup: this.#addresses.lookup,
-      timeout: CONNECT_TIMEOUT_MS,
-    });
+    const connect = witnessConnector(this.#addresses, () => this.#chooseSource());
     this.#https = new HttpsPath(url, options.token, connect);
     const socketUrl = new URL(`/v1/clusters/${options.cluster}/link`, url);
     socketUrl.protocol = url.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -76,6 +72,7 @@ class Link implements WitnessLink {
   start(): void {
     this.#keeper.start();
     void this.#https.warm();
+    this.#wayTimer = setInterval(() => this.#chooseSource(), WAY_INTERVAL_MS);
     this.#warmTimer = setInterval(() => void this.#https.warm(), WARM_INTERVAL_MS);
   }
 
@@ -89,6 +86,10 @@ class Link implements WitnessLink {
     const { effects, requestId } = this.#session.release(group, ballot, this.#options.nowUs());
     this.#perform(effects);
     return requestId;
+  }
+
+  relay(to: string, datagram: Uint8Array): void {
+    this.#perform(this.#session.relay(to, datagram, this.#options.nowUs()));
   }
 
   state(): WitnessLinkState {
@@ -111,11 +112,16 @@ class Link implements WitnessLink {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#dueTimer);
+    clearInterval(this.#wayTimer);
     clearInterval(this.#warmTimer);
     this.#rehearsals.stop();
     this.#keeper.close();
     this.#https.close();
     this.#addresses.close();
+  }
+
+  #chooseSource(): string | undefined {
+    return this.#options.chooseSource(this.#addresses.known);
   }
 
   #receive(path: Path, text: string): void {
@@ -161,6 +167,14 @@ class Link implements WitnessLink {
       case 'freed':
         this.#options.onFreed(effect.group);
         return;
+      case 'passed_on':
+        this.#options.onPassedOn(effect.from, effect.datagram);
+        return;
+      case 'not_relayed': {
+        const { reason, to } = effect;
+        this.#options.log({ level: 'debug', message: `the witness passed nothing on to ${to}: ${reason}`, to, reason });
+        return;
+      }
       case 'unanswered':
         this.#unanswered(effect);
         return;

@@ -9,12 +9,16 @@ export type Asked =
   | { type: 'hello' }
   | { type: 'rehearsal' }
   | { type: 'vote'; group: string; ballot: Ballot; promiseMs: number; configHash: string }
-  | { type: 'release'; group: string; ballot: Ballot };
+  | { type: 'release'; group: string; ballot: Ballot }
+  | { type: 'relay'; to: string; datagram: string };
 
 /** The fields that each request carries: its order, and the proof that it was sent just now (L13). */
 type Envelope = Omit<Sent<'rehearsal'>, 'type'>;
 
-/** Votes and releases have HTTPS as a second way; the others concern the socket alone. */
+/**
+ * Votes and releases have HTTPS as a second way; the others concern the socket alone. A datagram that is to be passed on
+ * is worth something at once or not at all, and the receiver needs its own link for it as well.
+ */
 export function outlivesSocket(asked: Asked): boolean {
   return asked.type === 'vote' || asked.type === 'release';
 }
@@ -28,6 +32,8 @@ export function answers(asked: Asked, result: WitnessResult): boolean {
       return result.kind === 'rehearsed' || result.kind === 'refused';
     case 'release':
       return (result.kind === 'released' || result.kind === 'refused') && result.group === asked.group;
+    case 'relay':
+      return result.kind === 'relayed' || result.kind === 'relay_refused';
     case 'vote':
       if (result.kind === 'refused') return result.group === asked.group;
       return result.kind === 'granted' && result.group === asked.group && sameBallot(result.ballot, asked.ballot);
@@ -43,6 +49,8 @@ export function buildRequest(asked: Asked, envelope: Envelope, groups: KnownGrou
     }
     case 'rehearsal':
       return { type: 'rehearsal', ...envelope };
+    case 'relay':
+      return { type: 'relay', to: asked.to, datagram: asked.datagram, ...envelope };
     case 'release':
       return { type: 'release', group: asked.group, ballot: { ...asked.ballot }, ...envelope };
     case 'vote':

@@ -1,5 +1,11 @@
 import type { Ballot } from '@tiebreak/shared/lease';
-import type { WitnessMessage, WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
+import {
+  RELAY_BYTES_MAX,
+  type RelayRefusalReason,
+  type WitnessMessage,
+  type WitnessRequest,
+  type WitnessResult,
+} from '@tiebreak/shared/wire';
 import { type DropReason, openFrame } from './frame.ts';
 import { HttpsLane } from './lane.ts';
 import { type Asked, answers, buildRequest, type KnownGroup, outlivesSocket } from './requests.ts';
@@ -26,6 +32,8 @@ export type Effect =
   | { kind: 'rehearsed'; durationUs: number }
   | { kind: 'reply'; reply: Reply }
   | { kind: 'freed'; group: string }
+  | { kind: 'passed_on'; from: string; datagram: Uint8Array }
+  | { kind: 'not_relayed'; to: string; reason: RelayRefusalReason | 'no_link' }
   | { kind: 'unanswered'; asked: Asked; ageUs: number }
   | { kind: 'dropped'; reason: DropReason };
 
@@ -98,6 +106,12 @@ export class WitnessSession {
     return this.#ask({ type: 'release', group, ballot }, nowUs);
   }
 
+  /** Has a sealed datagram passed on to another node; nothing happens while there is no socket, or if it is too long. */
+  relay(to: string, datagram: Uint8Array, nowUs: number): Effect[] {
+    if (!this.#socketOpen || datagram.length > RELAY_BYTES_MAX) return [];
+    return this.#ask({ type: 'relay', to, datagram: Buffer.from(datagram).toString('base64') }, nowUs).effects;
+  }
+
   /** Measures the link, hence nothing while there is none; and it does not get into a real vote's way. */
   rehearse(nowUs: number): Effect[] {
     const busy = [...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked));
@@ -110,6 +124,9 @@ export class WitnessSession {
     if (!opened.ok) return [{ kind: 'dropped', reason: opened.reason }];
     const { message } = opened;
     if (message.type === 'freed') return [{ kind: 'freed', group: message.group }];
+    if (message.type === 'passed_on') {
+      return [{ kind: 'passed_on', from: message.from, datagram: Buffer.from(message.datagram, 'base64') }];
+    }
     if (message.node !== this.#options.node) return [{ kind: 'dropped', reason: 'wrong_node' }];
     if (message.incarnation !== this.#options.incarnation) return [{ kind: 'dropped', reason: 'wrong_incarnation' }];
     for (const outstanding of this.#outstanding.values()) {
@@ -203,6 +220,7 @@ export class WitnessSession {
       else if (result.kind === 'welcome') effects.push({ kind: 'welcome' });
       else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
       else if (asked.type === 'hello') effects.push({ kind: 'unwelcome', result });
+      else if (asked.type === 'relay') effects.push(...notRelayed(asked.to, result));
     }
     return [...effects, ...this.#beginWaiting(receivedAtUs)];
   }
@@ -262,4 +280,9 @@ export class WitnessSession {
     const { groups, incarnation } = this.#options;
     return buildRequest(asked, { sequence, incarnation, ...this.#stamp.echo(nowUs), serial: this.#serial }, groups());
   }
+}
+
+function notRelayed(to: string, result: WitnessResult): Effect[] {
+  if (result.kind === 'relay_refused') return [{ kind: 'not_relayed', to, reason: result.reason }];
+  return result.kind === 'relayed' && !result.delivered ? [{ kind: 'not_relayed', to, reason: 'no_link' }] : [];
 }

@@ -18,9 +18,21 @@ export type SocketEvents = {
 /** What the WebSocket interface hides: the status of a refused handshake, the error, and the socket itself. */
 type Handshake = { status: number | null; failure: string | null; socket: Duplex | null };
 
-/** A short text of a connection failure, from its code where it has one: `ECONNREFUSED`. */
-export function failureText(error: Error): string {
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message || error.name;
+/**
+ * A short text of a connection failure, from its code where it has one: `ECONNREFUSED`. A certificate is judged by this
+ * host's clock, which after a cold boot with an empty battery says 1970: then the clock is what has to be put right.
+ */
+export function failureText(error: Error, wallClockMs = Date.now()): string {
+  if (!('code' in error) || typeof error.code !== 'string') return error.message || error.name;
+  const today = new Date(wallClockMs).toISOString().slice(0, 10);
+  switch (error.code) {
+    case 'CERT_NOT_YET_VALID':
+      return `by this host's clock (${today}) the witness's certificate is not valid yet: set the clock (${error.code})`;
+    case 'CERT_HAS_EXPIRED':
+      return `by this host's clock (${today}) the witness's certificate has expired: set the clock, or renew the certificate (${error.code})`;
+    default:
+      return error.code;
+  }
 }
 
 class HandshakeAgent extends Agent {

@@ -15,6 +15,7 @@ export { currentLeaseEndUs, ownsUnprotected, peerVoteUntilUs } from './turn.ts';
 
 export {
   decideWitness,
+  NEW_WITNESS,
   wakeWitness,
   witnessHoldsVotes,
   witnessOwesWaiting,

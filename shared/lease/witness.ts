@@ -3,11 +3,12 @@
  * `decideWitness` answers one request, `witnessTimerRanOut` is told of each timer. Every function returns the next voter
  * and the effects that must be performed, in order, before the answer leaves.
  */
-import type { WitnessRequest, WitnessResult } from '../wire/witness.ts';
+import type { WitnessResult } from '../wire/witness.ts';
 import { sameBallot } from './ballot.ts';
 import { TTL_MAX_MS } from './constants.ts';
 import type {
   FreeRegister,
+  VotingRequest,
   WitnessAnswer,
   WitnessDecision,
   WitnessEffect,
@@ -19,6 +20,12 @@ import type {
 } from './witness.types.ts';
 import { type Binding, bind, isOver, remainingMs, timerChanges, waitsFor, withoutTimer } from './witness-binding.ts';
 import { decideRelease, decideVote, refuse, withVote } from './witness-register.ts';
+
+/**
+ * What a witness knows whose storage is new. It may be new because the former one was lost, with promises that still bind
+ * by an agent's belief: so it begins by waiting, also if nobody ever shows it a later serial (L14).
+ */
+export const NEW_WITNESS: WitnessMemory = { serial: 0, recovering: true, registers: new Map(), answers: new Map() };
 
 /** How far a request may have aged on its way (L13). */
 export const FRESH_MS = 2_000;
@@ -76,7 +83,7 @@ export function witnessVoteRemainingMs(voter: WitnessVoter, group: string, nowMs
   return vote === undefined || vote.kind === 'free' ? 0 : remainingMs(vote.binding, nowMs);
 }
 
-/** How long the witness still gives its vote to nobody because its storage was lost, in ms (L14). */
+/** How long the witness still gives its vote to nobody because its storage is new or was lost, in ms (L14). */
 export function witnessRecoveryRemainingMs(voter: WitnessVoter, nowMs: number): number {
   return voter.recovery === null ? 0 : remainingMs(voter.recovery, nowMs);
 }
@@ -169,7 +176,7 @@ function compareOrder(left: Order, right: Order): number {
 }
 
 /** Whether the stored result can be the answer to that request: the same number on another request gets none. */
-function answers(result: WitnessResult, request: Exclude<WitnessRequest, { type: 'hello' }>): boolean {
+function answers(result: WitnessResult, request: Exclude<VotingRequest, { type: 'hello' }>): boolean {
   switch (result.kind) {
     case 'granted':
       return request.type === 'vote' && request.group === result.group && sameBallot(request.ballot, result.ballot);
@@ -180,6 +187,8 @@ function answers(result: WitnessResult, request: Exclude<WitnessRequest, { type:
     case 'rehearsed':
       return request.type === 'rehearsal';
     case 'welcome':
+    case 'relayed':
+    case 'relay_refused':
       return false;
   }
 }

@@ -1,4 +1,4 @@
-import type { WitnessRequest, WitnessResult } from '../wire/witness.ts';
+import type { RelayRequest, WitnessRequest, WitnessResult } from '../wire/witness.ts';
 import type { Ballot } from './ballot.ts';
 import type { Binding } from './witness-binding.ts';
 
@@ -39,7 +39,7 @@ export type WitnessMemory = {
 export type WitnessVoter = {
   /** How many votes this witness has given (L14). */
   readonly serial: number;
-  /** Not null: storage was lost, and what was promised is unknown. */
+  /** Not null: storage is new or was lost, and what was promised is unknown. */
   readonly recovery: Binding | null;
   readonly votes: ReadonlyMap<string, WitnessVote>;
   readonly answers: ReadonlyMap<string, WitnessAnswer>;
@@ -70,10 +70,13 @@ export type WitnessStep = { readonly voter: WitnessVoter; readonly effects: read
 
 export type WitnessDecision = WitnessStep & { readonly result: WitnessResult };
 
+/** What concerns the votes. To pass a datagram on is the shell's business alone: it changes and stores nothing. */
+export type VotingRequest = Exclude<WitnessRequest, RelayRequest>;
+
 export type WitnessQuestion = {
   /** Whose credential the request came with. */
   readonly node: string;
-  readonly request: WitnessRequest;
+  readonly request: VotingRequest;
   /** The config hashes which the other nodes' open links reported for the group of this request (L16). */
   readonly rivalHashes: readonly string[];
 };

@@ -59,11 +59,29 @@ export const ReleaseRequest = z.strictObject({
 /** A vote that decides nothing, through the whole real path, the storage write included: the measure of the way to W. */
 export const RehearsalRequest = z.strictObject({ type: z.literal('rehearsal'), ...requestFields });
 
+/** The longest datagram that the witness passes on; those that may be worth it are far shorter. */
+export const RELAY_BYTES_MAX = 2_048;
+/** Base64 has four characters for three bytes. */
+const SealedDatagram = z.base64().max(4 * Math.ceil(RELAY_BYTES_MAX / 3));
+
+/**
+ * Asks to pass one sealed sideband datagram on to another node of the cluster (L17). To the witness it is opaque: no vote
+ * changes, nothing is stored, and whether it is genuine or a replay, the receiver alone can tell.
+ */
+export const RelayRequest = z.strictObject({
+  type: z.literal('relay'),
+  to: Name,
+  datagram: SealedDatagram,
+  ...requestFields,
+});
+export type RelayRequest = z.infer<typeof RelayRequest>;
+
 export const WitnessRequest = z.discriminatedUnion('type', [
   HelloRequest,
   VoteRequest,
   ReleaseRequest,
   RehearsalRequest,
+  RelayRequest,
 ]);
 export type WitnessRequest = z.infer<typeof WitnessRequest>;
 
@@ -76,6 +94,12 @@ export const RefusalReason = z.enum([
   'unknown_node', // the ballot names another node than the credential
 ]);
 export type RefusalReason = z.infer<typeof RefusalReason>;
+
+export const RelayRefusalReason = z.enum([
+  'rate', // this node has asked for too many
+  'unknown_node', // no other node of this cluster has that name
+]);
+export type RelayRefusalReason = z.infer<typeof RelayRefusalReason>;
 
 export const WitnessResult = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('welcome') }),
@@ -91,10 +115,16 @@ export const WitnessResult = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('released'), group: Name }),
   z.strictObject({ kind: z.literal('rehearsed') }),
+  /** `delivered`: it went into an open link of that node; whether that still leads there, nobody knows. */
+  z.strictObject({ kind: z.literal('relayed'), delivered: z.boolean() }),
+  z.strictObject({ kind: z.literal('relay_refused'), reason: RelayRefusalReason }),
 ]);
 export type WitnessResult = z.infer<typeof WitnessResult>;
 
-/** What the witness says: the answer to one request, or word that a vote has become free (a hint, never a grant). */
+/**
+ * What the witness says: the answer to one request, word that a vote has become free (a hint, never a grant), or a
+ * datagram that another node's request has brought; `from` is that node by its credential.
+ */
 export const WitnessMessage = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('reply'),
@@ -107,6 +137,7 @@ export const WitnessMessage = z.discriminatedUnion('type', [
     result: WitnessResult,
   }),
   z.strictObject({ type: z.literal('freed'), witness_id: z.string(), group: Name }),
+  z.strictObject({ type: z.literal('passed_on'), witness_id: z.string(), from: Name, datagram: SealedDatagram }),
 ]);
 export type WitnessMessage = z.infer<typeof WitnessMessage>;
 

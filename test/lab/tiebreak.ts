@@ -35,7 +35,11 @@ export type LeaseCredentials = {
   readonly witnessUrl: string;
   readonly tokenFile: string;
   readonly keyFile: string;
+  /** Which of the peer's addresses the agents know. */
+  readonly paths: SidebandPaths;
 };
+
+export type SidebandPaths = 'lan and uplink' | 'lan only';
 
 /** The tiebreak agent on one host, as `tiebreak run` starts it. */
 export class TiebreakAgent implements Agent {
@@ -115,6 +119,7 @@ export async function tiebreakSystem(
   topology: Topology,
   scenario: Scenario,
   options: VirtualRouterOptions = VIRTUAL_ROUTER_DEFAULTS,
+  paths: SidebandPaths = 'lan and uplink',
 ): Promise<TiebreakSystem> {
   const witness = await LocalWitness.create(topology);
   await witness.createCluster(CLUSTER);
@@ -124,7 +129,7 @@ export async function tiebreakSystem(
   const agentOf = async (host: HostName): Promise<TiebreakAgent> => {
     const tokenFile = join(folder, `${host}.token`);
     writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
-    const lease = { witnessUrl: witness.url, tokenFile, keyFile };
+    const lease = { witnessUrl: witness.url, tokenFile, keyFile, paths };
     return new TiebreakAgent(topology, host, scenario, options, lease);
   };
   const agents = { a: await agentOf('a'), b: await agentOf('b') };
@@ -196,6 +201,7 @@ export function tiebreakConfiguration(
   const peer = other(host);
   const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
   const peerOnLan = options.family === 4 ? hosts[peer].lan : hosts[peer].lan6;
+  const peerAddresses = lease?.paths === 'lan only' ? [peerOnLan] : [peerOnLan, hosts[peer].uplink];
   const addresses =
     options.family === 4 ? [`${virtualAddress}/${prefixLength}`] : virtualAddresses6.map((address) => `${address}/64`);
   const lines = [
@@ -212,7 +218,7 @@ export function tiebreakConfiguration(
       : [
           `key_file = "${lease.keyFile}"`,
           `bias_promise = "${scenario.biasPromiseMs}ms"`,
-          `peers = [{ node = "${peer}", addresses = ["${peerOnLan}", "${hosts[peer].uplink}"] }]`,
+          `peers = [{ node = "${peer}", addresses = [${peerAddresses.map((address) => `"${address}"`).join(', ')}] }]`,
         ]),
     '[[group.virtual_router]]',
     `interface = "${lanInterface}"`,

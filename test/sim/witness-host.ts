@@ -107,6 +107,7 @@ export class WitnessHost {
 
   /** As `answer`, but nobody looks yet: for what happens at one moment in several steps. */
   decide(node: string, request: WitnessRequest): string | undefined {
+    if (request.type === 'relay') throw new Error('the agents of this model have nothing passed on');
     const instance = this.#instanceThatHears();
     const nowMs = this.#wallMs(instance);
     const { result, ...step } = decideWitness(instance.voter, { node, request, rivalHashes: [] }, nowMs);

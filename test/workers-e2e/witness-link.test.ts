@@ -14,10 +14,26 @@ let base: URL;
 
 beforeAll(async () => {
   base = (await harness.listen()).url;
+  await Promise.all(CLUSTERS.map((cluster) => put(`/v1/clusters/${cluster}`)));
+  await Promise.all(CLUSTERS.map(waitedOut));
 }, 60_000);
 afterAll(() => harness.close());
 
-let clusters = 0;
+/** One for each test; a new cluster gives its vote to nobody for the first 10 s (L14). */
+const CLUSTERS = Array.from({ length: 12 }, (_, index) => `branch-${index + 1}`);
+const unused = [...CLUSTERS];
+
+async function waitedOut(cluster: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const answer = await fetch(new URL(`/v1/clusters/${cluster}`, base), {
+        headers: { authorization: `Bearer ${ADMIN}` },
+      });
+      expect(await answer.json()).toMatchObject({ recovering_ms: 0 });
+    },
+    { timeout: 20_000, interval: 500 },
+  );
+}
 
 async function put(path: string): Promise<unknown> {
   const answer = await fetch(new URL(path, base), { method: 'PUT', headers: { authorization: `Bearer ${ADMIN}` } });
@@ -25,10 +41,9 @@ async function put(path: string): Promise<unknown> {
   return answer.json();
 }
 
-async function newCluster(): Promise<string> {
-  clusters += 1;
-  const cluster = `branch-${clusters}`;
-  await put(`/v1/clusters/${cluster}`);
+function newCluster(): string {
+  const cluster = unused.pop();
+  if (cluster === undefined) throw new Error('every cluster is in use');
   return cluster;
 }
 
@@ -41,6 +56,7 @@ async function enroll(cluster: string, node: string): Promise<string> {
 function open(cluster: string, node: string, token: string, options: Partial<WitnessLinkOptions> = {}) {
   const replies: Reply[] = [];
   const freed: string[] = [];
+  const passedOn: { from: string; text: string }[] = [];
   const states: string[] = [];
   let serial = 0;
   const link = openWitnessLink({
@@ -52,9 +68,11 @@ function open(cluster: string, node: string, token: string, options: Partial<Wit
     serial,
     groups: () => GROUPS,
     nowUs: () => Number(process.hrtime.bigint() / 1_000n),
+    chooseSource: () => undefined,
     random: Math.random,
     onReply: (reply) => replies.push(reply),
     onFreed: (group) => freed.push(group),
+    onPassedOn: (from, datagram) => passedOn.push({ from, text: Buffer.from(datagram).toString() }),
     onState: ({ kind }) => states.push(kind),
     onSerial: (grown) => {
       serial = grown;
@@ -70,11 +88,11 @@ function open(cluster: string, node: string, token: string, options: Partial<Wit
       if (!found) throw new Error(`request ${requestId} is not answered`);
       return found;
     }, PATIENCE);
-  return { link, freed, states, connected, answered, serial: () => serial };
+  return { link, freed, passedOn, states, connected, answered, serial: () => serial };
 }
 
 test('one of two nodes gets the vote; when it is released, the other is told and gets it', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const a = open(cluster, 'a', await enroll(cluster, 'a'));
   const b = open(cluster, 'b', await enroll(cluster, 'b'));
   await Promise.all([a.connected(), b.connected()]);
@@ -94,14 +112,14 @@ test('one of two nodes gets the vote; when it is released, the other is told and
 });
 
 test('rehearsals measure the way through the storage write', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const a = open(cluster, 'a', await enroll(cluster, 'a'));
   await a.connected();
   await vi.waitFor(() => expect(a.link.voteTimes().p99Ms).toBeGreaterThan(0), PATIENCE);
 });
 
 test('the link outlives a reset of the object, and a vote asked meanwhile is answered', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const a = open(cluster, 'a', await enroll(cluster, 'a'));
   await a.connected();
   await harness.getWorker().evictDurableObject('ClusterWitness', { name: cluster, webSockets: 'close' });
@@ -111,7 +129,7 @@ test('the link outlives a reset of the object, and a vote asked meanwhile is ans
 });
 
 test('the link lives on through hibernation, and the first vote after it is answered', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const a = open(cluster, 'a', await enroll(cluster, 'a'));
   await a.connected();
   await harness.getWorker().evictDurableObject('ClusterWitness', { name: cluster, webSockets: 'hibernate' });
@@ -121,7 +139,7 @@ test('the link lives on through hibernation, and the first vote after it is answ
 });
 
 test('votes and releases over HTTPS alone are answered, without a stamp to begin with', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   // The first random number is the delay of the first connection attempt: 200 ms, in which only HTTPS is there.
   const a = open(cluster, 'a', await enroll(cluster, 'a'), { random: () => 1 });
   const granted = await a.answered(a.link.vote('edge', { counter: 1, node: 'a' }, PROMISE_MS));
@@ -130,23 +148,33 @@ test('votes and releases over HTTPS alone are answered, without a stamp to begin
 });
 
 test('a token that was replaced is refused, and so is one of another cluster', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const former = await enroll(cluster, 'a');
   const a = open(cluster, 'a', former);
   await a.connected();
   await enroll(cluster, 'a');
   await vi.waitFor(() => expect(a.link.state().kind).toBe('refused'), PATIENCE);
 
-  const stranger = open(cluster, 'a', await enroll(await newCluster(), 'a'));
+  const stranger = open(cluster, 'a', await enroll(newCluster(), 'a'));
   await vi.waitFor(() => expect(stranger.link.state().kind).toBe('refused'), PATIENCE);
   expect(stranger.link.state().detail).toContain('401');
 });
 
 test('ten groups over HTTPS at once all get their votes, though the witness wants them in order', async () => {
-  const cluster = await newCluster();
+  const cluster = newCluster();
   const groups = Array.from({ length: 10 }, (_, index) => ({ group: `g${index}`, configHash: '00112233445566aa' }));
   const a = open(cluster, 'a', await enroll(cluster, 'a'), { groups: () => groups, random: () => 1 });
   const ids = groups.map(({ group }) => a.link.vote(group, { counter: 1, node: 'a' }, PROMISE_MS));
   const replies = await Promise.all(ids.map((id) => a.answered(id)));
   expect(replies.map(({ result }) => result.kind)).toEqual(ids.map(() => 'granted'));
+});
+
+test('a datagram reaches the other node through the witness as it was, with the name of who sent it (L17)', async () => {
+  const cluster = newCluster();
+  const a = open(cluster, 'a', await enroll(cluster, 'a'));
+  const b = open(cluster, 'b', await enroll(cluster, 'b'));
+  await Promise.all([a.connected(), b.connected()]);
+  a.link.relay('b', Buffer.from('sealed'));
+  await vi.waitFor(() => expect(b.passedOn).toEqual([{ from: 'a', text: 'sealed' }]), PATIENCE);
+  expect(a.passedOn).toEqual([]);
 });

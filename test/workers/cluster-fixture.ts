@@ -1,4 +1,4 @@
-import { runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { createHmac } from 'node:crypto';
 import {
@@ -15,6 +15,7 @@ import { z } from 'zod';
 import type { ClusterApi } from '../../witness/cluster-api.ts';
 
 export const ADMIN = 'the-admin-token-of-the-tests';
+export const TTL_MAX_MS = 10_000;
 export const HASH = '0123456789abcdef';
 
 type Reply = Extract<WitnessMessage, { type: 'reply' }>;
@@ -33,8 +34,25 @@ export function put(path: string, token: string | null = ADMIN, body?: unknown):
   return call(path, token, { method: 'PUT', ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 
-/** A cluster of its own for each test: the storage outlives a test. */
+/** A cluster of its own for each test (the storage outlives a test), whose first waiting is over (L14). */
 export async function newCluster(...nodes: string[]): Promise<Cluster> {
+  const faked = vi.isFakeTimers();
+  fakeTime();
+  const cluster = await justCreatedCluster(...nodes);
+  await cluster.pass(TTL_MAX_MS);
+  await runInDurableObject(cluster.stub, (_, state) => state.storage.deleteAlarm());
+  await evictDurableObject(cluster.stub);
+  // What clearAllTimers goes back to is the time of the last call: without this, to before the waiting.
+  vi.useRealTimers();
+  if (faked) fakeTime();
+  return cluster;
+}
+
+export function fakeTime(): void {
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+}
+
+export async function justCreatedCluster(...nodes: string[]): Promise<Cluster> {
   const name = `c-${crypto.randomUUID()}`;
   const created = await put(`/v1/clusters/${name}`);
   const { witness_id } = z.object({ witness_id: z.string() }).parse(await created.json());
@@ -115,6 +133,10 @@ export class Agent {
 
   release(counter: number, more: Draft = {}): Draft {
     return { ...this.#about('release', counter), ...this.envelope(), ...more };
+  }
+
+  relay(to: string, datagram: string, more: Draft = {}): Draft {
+    return { type: 'relay', to, datagram: Buffer.from(datagram).toString('base64'), ...this.envelope(), ...more };
   }
 
   rehearsal(): Draft {

@@ -2,13 +2,18 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { Agent, type Cluster, call, newCluster, put } from './cluster-fixture.ts';
+import {
+  Agent,
+  type Cluster,
+  call,
+  fakeTime,
+  justCreatedCluster,
+  newCluster,
+  put,
+  TTL_MAX_MS,
+} from './cluster-fixture.ts';
 
-const TTL_MAX_MS = 10_000;
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
-});
+beforeEach(fakeTime);
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -245,6 +250,49 @@ describe('a new instance (L12)', () => {
     await cluster.pass(10_001);
     await linkA.ask(a.hello());
     expect(await linkA.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+  });
+});
+
+describe('a witness whose storage is new (L14)', () => {
+  it('gives its vote to nobody for TTL_MAX, though nobody has shown it a later serial', async () => {
+    const cluster = await justCreatedCluster('a', 'b');
+    const b = cluster.agent('b');
+    await b.welcome();
+    expect(await b.ask(b.vote(1))).toMatchObject({ reason: 'recovering', remaining_ms: TTL_MAX_MS });
+    expect(await b.ask(b.rehearsal())).toEqual({ kind: 'rehearsed' });
+    await cluster.pass(TTL_MAX_MS - 1);
+    await b.welcome();
+    expect(await b.ask(b.vote(1))).toMatchObject({ reason: 'recovering', remaining_ms: 1 });
+    await cluster.pass(1);
+    expect(await b.ask(b.vote(1))).toMatchObject({ kind: 'granted' });
+    await sleep(cluster);
+    await b.welcome();
+    expect(await b.ask(b.release(1))).toMatchObject({ kind: 'released' });
+  });
+
+  it('waits in full in each new instance, until one has stored that it is over; an alarm sees to that', async () => {
+    const cluster = await justCreatedCluster('a', 'b');
+    const b = cluster.agent('b');
+    await cluster.pass(9_000);
+    await sleep(cluster);
+    await b.welcome();
+    expect(await b.ask(b.vote(1))).toMatchObject({ reason: 'recovering', remaining_ms: TTL_MAX_MS });
+    await sleep(cluster);
+    const alarm = runDurableObjectAlarm(cluster.stub);
+    await cluster.pass(TTL_MAX_MS);
+    expect(await alarm).toBe(true);
+    expect(await pendingAlarm(cluster)).toBeNull();
+    await sleep(cluster);
+    await b.welcome();
+    expect(await b.ask(b.vote(1))).toMatchObject({ kind: 'granted' });
+  });
+
+  it('created again does not begin anew', async () => {
+    const cluster = await newCluster('a');
+    expect((await put(`/v1/clusters/${cluster.name}`)).status).toBe(200);
+    const a = cluster.agent('a');
+    await a.welcome();
+    expect(await a.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
   });
 });
 

@@ -306,3 +306,20 @@ describe('the register in run_dir (L9)', () => {
     expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
   });
 });
+
+describe('a host that was suspended', () => {
+  test('as the owner closes its fence before anything else, whatever wakes it', () => {
+    const b = owner();
+    b.time.suspend(60_000_000);
+    b.hear('none', 1);
+    expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
+    expect(b.role).toBe('backup');
+  });
+
+  test('as one that merely stood still goes by its votes, as long as they last', () => {
+    const b = owner();
+    b.time.stall(INTERVAL_US / 2);
+    b.hear('none', 1);
+    expect(b.role).toBe('active');
+  });
+});

@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { receivePassedOn } from '../../../agent/engine/sideband-inbox.ts';
+import { WITNESS_PATH } from '../../../agent/engine/sideband-link.ts';
 import { converse, INTERVAL_US, KEY, ScriptedGroup, SidebandEnd } from './sideband-pair.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -195,6 +197,97 @@ describe('heartbeats and acks', () => {
     converse(a, b);
     expect(bGroup.releases).toEqual([ballot]);
     expect(bGroup.transfers).toEqual([{ ballot, to: 'b' }]);
+  });
+});
+
+describe('through the witness', () => {
+  const ballot = { counter: 7, node: 'a' };
+  const told = { ballot, to: 'b' };
+
+  /** Met, and then every direct path is cut for `intervals`. */
+  function cutPair(intervals: number) {
+    const met = metPair();
+    met.time.pass(intervals * INTERVAL_US);
+    return met;
+  }
+
+  test('what is said once goes there as well when the peer was not heard directly for 1.5 intervals', () => {
+    const { a, b, bGroup, time } = cutPair(1.5);
+    a.link.transfer('edge', ballot, 'b');
+    a.link.release('edge', ballot);
+    a.take();
+    expect(a.relayed).toHaveLength(2);
+    for (const datagram of a.relayed) expect(receivePassedOn([b.link], 'a', datagram)).toBeUndefined();
+    expect(bGroup.transfers).toEqual([told]);
+    expect(bGroup.releases).toEqual([ballot]);
+    expect(b.link.paths()).toEqual([
+      { address: '10.0.0.a', heardAtUs: time.nowUs() - 1.5 * INTERVAL_US, rttUs: undefined },
+      { address: WITNESS_PATH, heardAtUs: time.nowUs(), rttUs: undefined },
+    ]);
+  });
+
+  test('nothing goes there while a direct path was heard since, and heartbeats and acks never do', () => {
+    const { a, b, time } = cutPair(1.4);
+    a.link.transfer('edge', ballot, 'b');
+    time.pass(10 * INTERVAL_US);
+    a.link.heartbeatNow();
+    for (const { datagram } of a.take()) b.inbox.receive(datagram, '10.0.0.a');
+    expect([a.relayed, b.relayed]).toEqual([[], []]);
+    expect(b.link.paths()).toHaveLength(1);
+  });
+
+  test('being told that the direct ways are gone is enough, until the peer is heard on one again', () => {
+    const { a, b } = metPair();
+    a.link.noDirectWay();
+    a.link.transfer('edge', ballot, 'b');
+    expect(a.relayed).toHaveLength(1);
+    a.link.heartbeatNow();
+    converse(a, b);
+    a.link.release('edge', ballot);
+    expect(a.relayed).toHaveLength(1);
+  });
+
+  test('nothing goes to a peer that has not shown itself on a direct path first', () => {
+    const { a } = pair();
+    a.link.noDirectWay();
+    a.link.transfer('edge', ballot, 'b');
+    expect(a.relayed).toEqual([]);
+  });
+
+  test('what comes on both ways counts once, and what the witness says is heard is not heard directly', () => {
+    const { a, b, bGroup } = cutPair(2);
+    a.link.transfer('edge', ballot, 'b');
+    const [passedOn] = a.relayed;
+    receivePassedOn([b.link], 'a', passedOn ?? new Uint8Array());
+    for (const { datagram } of a.take()) b.inbox.receive(datagram, '10.0.0.a');
+    receivePassedOn([b.link], 'a', passedOn ?? new Uint8Array());
+    expect(bGroup.transfers).toEqual([told]);
+
+    const other = cutPair(2);
+    other.a.link.transfer('edge', ballot, 'b');
+    receivePassedOn([other.b.link], 'a', other.a.relayed[0] ?? new Uint8Array());
+    other.b.link.release('edge', { counter: 7, node: 'b' });
+    expect(other.b.relayed).toHaveLength(1);
+  });
+
+  test('a node may speak for itself only, and only to whoever has it as a peer', () => {
+    const { a, b, bGroup } = cutPair(2);
+    a.link.release('edge', ballot);
+    const [datagram = new Uint8Array()] = a.relayed;
+    expect(receivePassedOn([b.link], 'c', datagram)).toBe('stranger');
+    const forged = datagram.slice();
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    expect(receivePassedOn([b.link], 'a', forged)).toBe('wrong_mac');
+    expect(bGroup.releases).toEqual([]);
+  });
+
+  test('a candidate that nobody hears does not use up the way with its releases', () => {
+    const { a, time } = cutPair(2);
+    for (let rounds = 0; rounds < 100; rounds += 1) {
+      a.link.release('edge', { counter: rounds, node: 'a' });
+      time.pass(INTERVAL_US);
+    }
+    expect(a.relayed).toHaveLength(2);
   });
 });
 

@@ -89,6 +89,8 @@ export class SidebandEnd {
   readonly inbox: SidebandInbox;
   readonly lines: () => { level: number; msg: string }[];
   sent: SentDatagram[] = [];
+  /** What was given to the witness for the peer. */
+  readonly relayed: Uint8Array[] = [];
   /** What happens while a datagram is being sent. */
   sending: () => void = () => {};
 
@@ -114,6 +116,7 @@ export class SidebandEnd {
         this.sent.push({ datagram, to });
         this.sending();
       },
+      relay: (datagram) => this.relayed.push(datagram),
       clock: time,
       log,
     });

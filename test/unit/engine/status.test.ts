@@ -55,6 +55,14 @@ describe('the status of a lease group', () => {
     expect(statusOf(b).quorum.votes).toMatchObject([{ state: 'bound_elsewhere' }, { state: 'bound_elsewhere' }, {}]);
   });
 
+  test('a way to the witness that leads through the peer is a reason to look', () => {
+    const b = member();
+    b.own();
+    const wrong = 'the way to the witness leads through 192.0.2.1, node a';
+    const status = leaseGroupStatus(b.group, [b.end.link], undefined, b.time.nowUs(), wrong);
+    expect(status.reason).toBe(wrong);
+  });
+
   test('a vote for a candidate does not make it the owner', () => {
     const b = member();
     b.time.pass(10_100_000);

@@ -3,6 +3,7 @@ import type { Alarm, Clock } from '../../../agent/engine/clock.ts';
 /** A clock that a test moves by hand; alarms ring in the order of their times. */
 export class VirtualTime implements Clock {
   #nowUs: number;
+  #sleptUs = 0;
   readonly #due = new Map<Alarm, { atUs: number; ring: () => void }>();
 
   constructor(startUs = 1_000_000) {
@@ -10,6 +11,7 @@ export class VirtualTime implements Clock {
   }
 
   readonly nowUs = (): number => this.#nowUs;
+  readonly monotonicUs = (): number => this.#nowUs - this.#sleptUs;
 
   alarm(ring: () => void): Alarm {
     const alarm: Alarm = {
@@ -34,6 +36,12 @@ export class VirtualTime implements Clock {
       next[1].ring();
     }
     this.#nowUs = untilUs;
+  }
+
+  /** The host is suspended: time goes by, and only one of the clocks has seen it. */
+  suspend(lengthUs: number): void {
+    this.#sleptUs += lengthUs;
+    this.stall(lengthUs);
   }
 
   /** The process stands still: time goes by, and nothing rings before it wakes. */

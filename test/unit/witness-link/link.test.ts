@@ -21,6 +21,8 @@ const obliging: Answer = (request) => {
       return signed(reply(request, { kind: 'rehearsed' }));
     case 'release':
       return signed(reply(request, { kind: 'released', group: request.group }));
+    case 'relay':
+      return signed(reply(request, { kind: 'relayed', delivered: true }));
     case 'vote':
       return signed(reply(request, granted(request)));
   }
@@ -38,6 +40,7 @@ function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
   const replies: Reply[] = [];
   const states: string[] = [];
   const freed: string[] = [];
+  const passedOn: { from: string; text: string }[] = [];
   const link = openWitnessLink({
     url: `http://localhost:${port}`,
     cluster: 'branch-7',
@@ -47,16 +50,18 @@ function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
     serial: 0,
     groups: () => GROUPS,
     nowUs,
+    chooseSource: () => undefined,
     random: () => 0,
     onReply: (answer) => replies.push(answer),
     onFreed: (group) => freed.push(group),
+    onPassedOn: (from, datagram) => passedOn.push({ from, text: Buffer.from(datagram).toString() }),
     onState: ({ kind }) => states.push(kind),
     onSerial: () => {},
     log: (event) => logged.push(event),
     ...options,
   });
   onTestFinished(() => link.close());
-  return { link, replies, states, freed };
+  return { link, replies, states, freed, passedOn };
 }
 
 async function startWitness(answer: Answer = obliging): Promise<{ witness: FakeWitness; port: number }> {
@@ -110,6 +115,19 @@ describe('the warm link', () => {
     await connected(link);
     witness.push(signed({ type: 'freed', witness_id: WITNESS_ID, group: 'edge' }));
     await vi.waitFor(() => expect(freed).toEqual(['edge']), PATIENCE);
+  });
+
+  test('passes on what another node has sent, with its name, and sends what is for another node (L17)', async () => {
+    const { port, witness } = await startWitness();
+    const { link, passedOn } = open(port);
+    link.relay('b', Buffer.from('lost: there is no link yet'));
+    await connected(link);
+    link.relay('b', Buffer.from('sealed'));
+    await vi.waitFor(() => expect(witness.seen.at(-1)?.request.type).toBe('relay'), PATIENCE);
+    const relays = witness.seen.filter(({ request }) => request.type === 'relay');
+    expect(relays).toMatchObject([{ path: 'socket', request: { to: 'b', datagram: 'c2VhbGVk' } }]);
+    witness.push(signed({ type: 'passed_on', witness_id: WITNESS_ID, from: 'b', datagram: 'b3RoZXI=' }));
+    await vi.waitFor(() => expect(passedOn).toEqual([{ from: 'b', text: 'other' }]), PATIENCE);
   });
 
   test('comes back by itself after the witness was reset', async () => {

@@ -110,6 +110,16 @@ describe('what is believed (L14)', () => {
     expect(connectedSession().receive('socket', hint, 0)).toEqual([{ kind: 'freed', group: 'edge' }]);
   });
 
+  test.each([
+    ['another witness', signed({ type: 'passed_on', witness_id: 'cd'.repeat(16), from: 'b', datagram: 'AAAA' })],
+    [
+      'another key',
+      signed({ type: 'passed_on', witness_id: WITNESS_ID, from: 'b', datagram: 'AAAA' }, Buffer.alloc(32)),
+    ],
+  ])('a datagram that %s passes on is dropped', (_who, frame) => {
+    expect(connectedSession().receive('socket', frame, 0)).toMatchObject([{ kind: 'dropped' }]);
+  });
+
   test("another witness's hint is dropped", () => {
     const hint = signed({ type: 'freed', witness_id: 'cd'.repeat(16), group: 'edge' });
     expect(connectedSession().receive('socket', hint, 0)).toEqual([{ kind: 'dropped', reason: 'wrong_witness' }]);
@@ -326,5 +336,36 @@ describe('serial and rehearsals', () => {
 
   test('a vote for a group that is not configured is a mistake of the caller', () => {
     expect(() => connectedSession().vote('other', BALLOT, 5_000, 0)).toThrow(/unknown group other/);
+  });
+});
+
+describe('datagrams that the witness passes on (L17)', () => {
+  const DATAGRAM = Buffer.from('sealed');
+
+  test('go over the open socket only, and are not kept for another one', () => {
+    expect(newSession().relay('b', DATAGRAM, 0)).toEqual([]);
+    const session = connectedSession();
+    expect(onlySend(session.relay('b', DATAGRAM, MS))).toMatchObject({
+      path: 'socket',
+      request: { type: 'relay', to: 'b', datagram: DATAGRAM.toString('base64') },
+    });
+    expect(session.socketClosed(2 * MS)).toEqual([]);
+    expect(sends(session.tick(2_000 * MS))).toEqual([]);
+  });
+
+  test('are dropped above 2 KiB, which the witness would not read', () => {
+    const session = connectedSession();
+    expect(sends(session.relay('b', Buffer.alloc(2_048), 0))).toHaveLength(1);
+    expect(session.relay('b', Buffer.alloc(2_049), 0)).toEqual([]);
+  });
+
+  test.each([
+    [{ kind: 'relayed', delivered: true } as const, []],
+    [{ kind: 'relayed', delivered: false } as const, [{ kind: 'not_relayed', to: 'b', reason: 'no_link' }]],
+    [{ kind: 'relay_refused', reason: 'rate' } as const, [{ kind: 'not_relayed', to: 'b', reason: 'rate' }]],
+  ])('%j is told where it went wrong', (result, told) => {
+    const session = connectedSession();
+    const { request } = onlySend(session.relay('b', DATAGRAM, 0));
+    expect(session.receive('socket', signed(reply(request, result)), MS)).toEqual(told);
   });
 });

@@ -1,5 +1,6 @@
 import {
   decideWitness,
+  type VotingRequest,
   type WitnessAnswer,
   type WitnessEffect,
   type WitnessRegister,
@@ -8,7 +9,7 @@ import {
   wakeWitness,
   witnessTimerRanOut,
 } from '@tiebreak/shared/lease';
-import type { WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
+import type { WitnessResult } from '@tiebreak/shared/wire';
 
 /** What survives an instance. */
 export class Disk {
@@ -48,7 +49,7 @@ export class Instance {
     return this.#timers.size;
   }
 
-  ask(node: string, request: WitnessRequest, rivalHashes: readonly string[] = []): WitnessResult {
+  ask(node: string, request: VotingRequest, rivalHashes: readonly string[] = []): WitnessResult {
     const { result, ...step } = decideWitness(this.voter, { node, request, rivalHashes }, this.wallMs);
     this.#perform(step);
     return result;

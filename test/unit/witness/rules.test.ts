@@ -1,3 +1,4 @@
+import { NEW_WITNESS } from '@tiebreak/shared/lease';
 import type { WitnessRequest } from '@tiebreak/shared/wire';
 import { describe, expect, it } from 'vitest';
 import { Disk, envelope, HASH, Instance, release, vote } from './instance.ts';
@@ -296,6 +297,20 @@ describe('the grant serial (L14)', () => {
     next.pass(1);
     expect(next.disk.recovering).toBe(false);
     expect(next.ask('a', vote(next, 'a', 1)).kind).toBe('granted');
+  });
+
+  it('one whose storage is new waits as well, in full in each instance, though nobody shows it a later serial', () => {
+    const disk = new Disk();
+    disk.recovering = NEW_WITNESS.recovering;
+    const witness = new Instance(disk, T0);
+    expect(witness.ask('b', vote(witness, 'b', 1))).toMatchObject({ reason: 'recovering', remaining_ms: TTL_MAX_MS });
+    witness.pass(9_999);
+    const next = new Instance(disk, witness.wallMs);
+    expect(next.ask('b', vote(next, 'b', 1))).toMatchObject({ reason: 'recovering', remaining_ms: TTL_MAX_MS });
+    next.pass(TTL_MAX_MS);
+    expect(next.ask('b', vote(next, 'b', 1)).kind).toBe('granted');
+    const last = new Instance(disk, next.wallMs);
+    expect(last.ask('b', vote(last, 'b', 1)).kind).toBe('granted');
   });
 
   it('a higher ballot alone means nothing of the kind', () => {

@@ -71,6 +71,9 @@ export class LeaseGroup implements LinkedGroup {
   #heardOwner: { readonly node: string; readonly atUs: number } | undefined;
   #sinceMs = Date.now();
   #lastProgressUs: number;
+  readonly #lostLinks = new Set<string>();
+  /** The conflict that was told last: one line for each, however many heartbeats it takes. */
+  #conflict: string | undefined;
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
   readonly #heardPeers = new Set<string>();
@@ -125,7 +128,13 @@ export class LeaseGroup implements LinkedGroup {
 
   /** What keeps the addresses from being where they belong, for a person. */
   get faults(): string[] {
-    return this.#routers.flatMap((router) => router.faults());
+    const lost = [...this.#lostLinks].map((name) => `interface ${name} has no carrier`);
+    return [...lost, ...this.#routers.flatMap((router) => router.faults())];
+  }
+
+  /** CLOCK_BOOTTIME: when this group's loop has something to do next, unless something comes before. */
+  get nextDeadlineUs(): number {
+    return nextDeadlineUs(this.#state);
   }
 
   /** Wall clock, ms: when the role last changed. */
@@ -200,6 +209,14 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch(event);
   }
 
+  /** The link of an interface that a virtual router advertises on has been lost, or is back. */
+  linkChanged(name: string, up: boolean): void {
+    if (up) this.#lostLinks.delete(name);
+    else this.#lostLinks.add(name);
+    const text = `${this.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
+    this.#around.log.warn({ group: this.name, interface: name, up }, text);
+  }
+
   #dispatch(event: MemberEvent): void {
     if (this.#closed) return;
     const nowUs = this.#around.clock.nowUs();
@@ -220,8 +237,21 @@ export class LeaseGroup implements LinkedGroup {
       const outcome = this.#perform(effect);
       if (outcome !== undefined) this.#dispatch(outcome);
     }
+    if (event.type === 'claim' && effects.some(({ type }) => type === 'announce')) this.#tellOfConflict(event);
     this.#alarm.set(nextDeadlineUs(this.#state));
     this.#tellOfPeers(nowUs);
+  }
+
+  /** L8: an owner heard another one, whose ballot is lower. That one gives up as soon as it hears of ours. */
+  #tellOfConflict({ from, claim: { ballot } }: Extract<MemberEvent, { type: 'claim' }>): void {
+    const { role } = this.#state;
+    if (role.name !== 'active') return;
+    const conflict = `${from} ${ballot.counter} ${role.ballot.counter}`;
+    if (conflict === this.#conflict) return;
+    this.#conflict = conflict;
+    const fields = { group: this.name, from, theirs: ballot, ours: role.ballot };
+    const text = `${this.name}: conflict healed: announced again; ${from} claimed the group with ballot ${ballot.counter}.${ballot.node}, and this node's ${role.ballot.counter}.${role.ballot.node} is higher`;
+    setImmediate(() => this.#around.log.warn(fields, text));
   }
 
   /** Lost redundancy is news even while nothing moves. */

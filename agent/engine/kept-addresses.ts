@@ -12,7 +12,7 @@ export type PlacedAddress = {
 /** A virtual router's addresses in the kernel: there while this node owns, absent else, whatever other programs do. */
 export class KeptAddresses {
   readonly #config: VirtualRouterConfig;
-  readonly #rtnetlink: Rtnetlink;
+  readonly #rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>;
   readonly #complaints: RateLimitedLog;
   #placed: readonly PlacedAddress[];
   #wanted = false;
@@ -24,7 +24,7 @@ export class KeptAddresses {
   constructor(options: {
     config: VirtualRouterConfig;
     placed: readonly PlacedAddress[];
-    rtnetlink: Rtnetlink;
+    rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>;
     complaints: RateLimitedLog;
   }) {
     this.#config = options.config;

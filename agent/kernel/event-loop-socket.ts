@@ -35,7 +35,8 @@ export function readInEventLoop(
     reader.close();
     return moved;
   }
-  reader.on('message', onDatagram);
+  // As what it is declared to be: of a Buffer, `slice` would be no copy.
+  reader.on('message', ({ buffer, byteOffset, length }) => onDatagram(new Uint8Array(buffer, byteOffset, length)));
   reader.on('error', (cause: NodeJS.ErrnoException) => onError(systemError('recvmsg', Math.abs(cause.errno ?? 0))));
   return { ok: true, value: { close: () => void reader.close() } };
 }

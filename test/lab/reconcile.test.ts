@@ -121,7 +121,7 @@ test('an interface that comes later is fenced', async () => {
   expect(await resolves(virtualAddress)).toBe(false);
   await ip(backup, 'link', 'del', 'late');
   // Put up again by its successor, which is another interface with the same name.
-  await ip(backup, 'link', 'add', 'late', 'type', 'dummy');
+  await ip(backup, 'link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'late-peer');
   await ip(backup, 'link', 'set', 'late', 'up');
   await logged(backup, 'interface late has come', 1);
   await ip(backup, 'link', 'del', 'late');

@@ -110,14 +110,20 @@ export class Reconciler {
     const { rtnetlink, routers } = this.#around;
     if (links === 'read anew') {
       const read = rtnetlink.links();
-      if (!read.ok) return this.#complain(read);
+      if (!read.ok) {
+        this.#complain(read);
+        return;
+      }
       this.#links.clear();
       for (const link of read.value) this.#links.set(link.index, link);
     }
     // Also with nothing new: what failed before is tried again.
     this.#linksChanged();
     const addresses = rtnetlink.addresses();
-    if (!addresses.ok) return this.#complain(addresses);
+    if (!addresses.ok) {
+      this.#complain(addresses);
+      return;
+    }
     for (const router of routers) router.reconcile(addresses.value);
   }
 

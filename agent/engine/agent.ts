@@ -22,6 +22,7 @@ import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
+import { bytesOf } from './address-bytes.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
@@ -30,10 +31,11 @@ import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
+import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
-import { bytesOf, type HeardAdvertisement, openVirtualRouter, type VirtualRouter } from './virtual-router.ts';
+import { type HeardAdvertisement, openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
 import { WitnessRoutes } from './witness-route.ts';
 
@@ -69,7 +71,7 @@ export class Agent {
   readonly #log: Logger;
   readonly #leaseGroups: LeaseGroup[] = [];
   readonly #vrrpGroups: VrrpGroup[] = [];
-  readonly #routers: VirtualRouter[] = [];
+  readonly #routers: ReconciledRouter[] = [];
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
   #routes: WitnessRoutes | undefined;
@@ -79,6 +81,7 @@ export class Agent {
   #state: StateFile | undefined;
   readonly #kept: KeptPromises[] = [];
   #rtnetlink: Rtnetlink | undefined;
+  #reconciler: Reconciler | undefined;
   #started = false;
   readonly #bootId = readBootId();
   #history = new HistoryLog([], () => {});
@@ -105,7 +108,8 @@ export class Agent {
     this.#maintenance = openMaintenanceFile(this.#config.stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
     this.#fence = openFence(groups, links, this.#log, (secret, options) => {
-      this.#installed = { secret, options };
+      // A new installation covers what has come since the first one too.
+      this.#installed = { secret, options: this.#installed?.options ?? options };
       this.#prepareGuardian();
     });
     clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
@@ -131,6 +135,7 @@ export class Agent {
       group.start(this.#sideband.linksOf(group), own);
     }
     for (const group of this.#vrrpGroups) group.start();
+    this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
     if (leases.length > 0) rehearseTakeovers(REHEARSALS);
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },
@@ -152,6 +157,7 @@ export class Agent {
 
   /** Leaves nothing behind in the kernel, and does that first: what comes after it may take time. */
   async close(): Promise<void> {
+    this.#reconciler?.close();
     for (const group of this.#leaseGroups) group.close();
     for (const link of this.#sideband?.links ?? []) link.stop();
     const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
@@ -240,6 +246,33 @@ export class Agent {
     const group = this.#leaseGroup(config, state);
     this.#leaseGroups.push(group);
     hear = hearingPeersOnly(group, this.#log);
+  }
+
+  #startReconciler(rtnetlink: Rtnetlink, links: readonly Link[]): Reconciler {
+    const reconciler = new Reconciler({
+      rtnetlink,
+      links,
+      routers: this.#routers,
+      fence: this.#fence?.fence,
+      nextActUs: () => Math.min(...this.#leaseGroups.map((group) => group.nextDeadlineUs), Number.POSITIVE_INFINITY),
+      nowUs: boottimeUs,
+      onCarrier: ({ config }, up) => {
+        const groups = [...this.#leaseGroups, ...this.#vrrpGroups];
+        const group = groups.find((candidate) => candidate.config.virtualRouters.includes(config));
+        group?.linkChanged(config.interface, up);
+      },
+      onFenced: (name) => {
+        const installed = this.#installed;
+        if (installed === undefined) return;
+        const { secret, options } = installed;
+        const interfaces = [...options.interfaces.filter((known) => known !== name), name];
+        this.#installed = { secret, options: { ...options, interfaces } };
+        this.#prepareGuardian();
+      },
+      log: this.#log,
+    });
+    reconciler.start();
+    return reconciler;
   }
 
   #leaseGroup(config: LeaseGroupConfig, state: StateFile): LeaseGroup {

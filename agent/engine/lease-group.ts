@@ -86,6 +86,8 @@ export class LeaseGroup implements LinkedGroup {
   #heardOwner: { readonly node: string; readonly atUs: number } | undefined;
   #sinceMs = Date.now();
   #lastProgressUs: number;
+  /** The conflict that was told last: one line for each, however many heartbeats it takes. */
+  #conflict: string | undefined;
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
   readonly #clockGap = new ClockGap();
@@ -156,6 +158,11 @@ export class LeaseGroup implements LinkedGroup {
       ...this.#routers.flatMap((router) => router.faults()),
       ...this.#differences.values(),
     ];
+  }
+
+  /** CLOCK_BOOTTIME: when this group's loop has something to do next, unless something comes before. */
+  get nextDeadlineUs(): number {
+    return nextDeadlineUs(this.#state);
   }
 
   /** Wall clock, ms: when the role last changed. */
@@ -270,6 +277,13 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch(event);
   }
 
+  /** The link of an interface that a virtual router advertises on has been lost, or is back. */
+  linkChanged(name: string, up: boolean): void {
+    this.fitness.linkChanged(name, up);
+    const text = `${this.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
+    setImmediate(() => this.#around.log.warn({ group: this.name, interface: name, up }, text));
+  }
+
   #dispatch(event: MemberEvent): void {
     if (this.#closed) return;
     const { clock } = this.#around;
@@ -295,6 +309,7 @@ export class LeaseGroup implements LinkedGroup {
       const outcome = this.#perform(effect);
       if (outcome !== undefined) this.#dispatch(outcome);
     }
+    if (event.type === 'claim' && effects.some(({ type }) => type === 'announce')) this.#tellOfConflict(event);
     this.#alarm.set(nextDeadlineUs(this.#state));
     this.#tellOfPeers(nowUs);
     this.#tellOfProtection(nowUs);
@@ -324,6 +339,18 @@ export class LeaseGroup implements LinkedGroup {
     const text = `${this.name}: peer ${from} ${what}`;
     this.#differences.set(from, text);
     this.#complaints.warn('differs', { group: this.name, peer: from }, text);
+  }
+
+  /** L8: an owner heard another one, whose ballot is lower. That one gives up as soon as it hears of ours. */
+  #tellOfConflict({ from, claim: { ballot } }: Extract<MemberEvent, { type: 'claim' }>): void {
+    const { role } = this.#state;
+    if (role.name !== 'active') return;
+    const conflict = `${from} ${ballot.counter} ${role.ballot.counter}`;
+    if (conflict === this.#conflict) return;
+    this.#conflict = conflict;
+    const fields = { group: this.name, from, theirs: ballot, ours: role.ballot };
+    const text = `${this.name}: conflict healed: announced again; ${from} claimed the group with ballot ${ballot.counter}.${ballot.node}, and this node's ${role.ballot.counter}.${role.ballot.node} is higher`;
+    setImmediate(() => this.#around.log.warn(fields, text));
   }
 
   /** Lost redundancy is news even while nothing moves. */

@@ -2,10 +2,10 @@ import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../conf
 import { type Fence, type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { bytesOf } from './address-bytes.ts';
 import { KeptFence } from './kept-fence.ts';
 import { isGuarded, PlainGuard, plainFencedGroup } from './plain-guard.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
-import { bytesOf } from './virtual-router.ts';
 
 /** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
 export interface OpenedFence {
@@ -94,7 +94,7 @@ function gatewayInterfaces({ gateway, virtualRouters }: GroupConfig): string[] {
 }
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */
-function fencedInterfaces(links: readonly Link[]): string[] {
+export function fencedInterfaces(links: readonly Link[]): string[] {
   const bridges = new Set(links.filter(({ kind }) => kind === 'bridge').map(({ index }) => index));
   return links
     .filter(({ loopback, mac, masterIndex }) => {

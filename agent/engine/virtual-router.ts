@@ -6,21 +6,25 @@ import {
   announcedIntervalS,
   decodeAdvertisement,
   encodeAdvertisement,
-  parseAddress,
 } from '@tiebreak/shared/vrrp';
-import type { VirtualAddress, VirtualRouterConfig } from '../config/index.ts';
-import {
-  type Announcer,
-  type Link,
-  openAnnouncer,
-  openVrrpSocket,
-  type ReceivedMessage,
-  type Rtnetlink,
-  type SystemResult,
-  type VrrpSocket,
+import type { VirtualRouterConfig } from '../config/index.ts';
+import type {
+  Announcer,
+  InterfaceAddress,
+  Link,
+  ReceivedMessage,
+  Rtnetlink,
+  SystemError,
+  SystemResult,
+  VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { bytesOf } from './address-bytes.ts';
+import { Announcements } from './announcements.ts';
+import { SYSTEM_CLOCK } from './clock.ts';
+import { KeptAddresses } from './kept-addresses.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
+import { linkNamed, openRouterPorts } from './router-ports.ts';
 
 export type HeardAdvertisement = { readonly advertisement: Advertisement; readonly source: Uint8Array };
 
@@ -33,19 +37,39 @@ export interface VirtualRouter {
   addAddresses(): void;
   /** Whether they are gone for certain. */
   removeAddresses(): boolean;
-  /** Gratuitous ARP or an unsolicited neighbour advertisement for each address. */
+  /**
+   * Gratuitous ARP or an unsolicited neighbour advertisement for each address, now and again until the addresses are
+   * removed. Called once more meanwhile: somebody else has claimed them, and the answer is capped.
+   */
   announce(): void;
   /** What is not as it should be in the kernel, for a person; empty: all is well. */
   faults(): string[];
   close(): Promise<void>;
 }
 
-export type OpenedVirtualRouter =
-  | { readonly ok: true; readonly router: VirtualRouter }
-  | { readonly ok: false; readonly error: string };
+/** What other programs, and the interfaces themselves, do to a virtual router: told by the kernel, or found by a look. */
+export interface ReconciledRouter extends VirtualRouter {
+  /** Of the interface that it advertises on. */
+  carrier(): boolean;
+  /** All interfaces as they are now. One that has come again has another index: everything bound to the old one is opened anew. */
+  linksChanged(links: readonly Link[]): void;
+  addressCame(address: InterfaceAddress): void;
+  addressGone(address: InterfaceAddress): void;
+  /** Compares with all addresses of this host. */
+  reconcile(present: readonly InterfaceAddress[]): void;
+  /** What has been put right since the start. */
+  corrections(): Corrections;
+}
 
-/** The kernel's part of a virtual address: where it is put. */
-type PlacedAddress = { readonly virtual: VirtualAddress; readonly bytes: Uint8Array; readonly interfaceIndex: number };
+export type Corrections = {
+  readonly addressesRestored: number;
+  readonly addressesRemoved: number;
+  readonly foreignClaims: number;
+};
+
+export type OpenedVirtualRouter =
+  | { readonly ok: true; readonly router: ReconciledRouter }
+  | { readonly ok: false; readonly error: string };
 
 export function openVirtualRouter(options: {
   config: VirtualRouterConfig;
@@ -57,41 +81,59 @@ export function openVirtualRouter(options: {
   const { config, links, rtnetlink, log } = options;
   const link = linkNamed(links, config.interface);
   if (!link.ok) return link;
-  const source = sourceAddress(config, link.link, rtnetlink);
-  if (!source.ok) return source;
-  const placed: PlacedAddress[] = [];
-  const announcers = new Map<number, Announcer>();
-  for (const virtual of config.addresses) {
-    const home = linkNamed(links, virtual.interface);
-    if (!home.ok) return home;
-    placed.push({ virtual, bytes: bytesOf(virtual.address), interfaceIndex: home.link.index });
-    if (announcers.has(home.link.index)) continue;
-    const announcer = openAnnouncer({ interfaceIndex: home.link.index, mac: home.link.mac });
-    if (!announcer.ok) return { ok: false, error: `interface ${virtual.interface}: ${announcer.text}` };
-    announcers.set(home.link.index, announcer.value);
-  }
-  if (!link.link.carrier) {
+  const found = sourceAddress(config, link.link, rtnetlink);
+  if (!found.ok) return found;
+  const source = found.address;
+  const complaints = new RateLimitedLog(log);
+  const faults = new Map<string, string>();
+  let { carrier } = link.link;
+  if (!carrier) {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
     log.warn({ interface: config.interface, up: link.link.up }, text);
   }
-  const complaints = new RateLimitedLog(log);
-  const faults = new Map<string, string>();
-  const added = new Set<PlacedAddress>();
-  const socket = openVrrpSocket({
-    interface: config.interface,
-    interfaceIndex: link.link.index,
-    family: config.family,
-    source: source.address,
-    mode: config.unicast === null ? { kind: 'multicast' } : { kind: 'unicast', peers: config.unicast.map(bytesOf) },
-    onMessage: (received) => hear(received),
-    onError: (error) => {
-      complaints.warn('vrrp socket', { interface: config.interface }, error.text);
-      // raw-socket has closed the socket then.
-      if (error.call === 'poll')
-        faults.set('socket', `VRRP on ${config.interface} is dead until the agent is restarted`);
-    },
-  });
-  if (!socket.ok) return { ok: false, error: `VRRP on interface ${config.interface}: ${socket.text}` };
+  const announcements = new Announcements({ announceNow: () => announceNow(), clock: SYSTEM_CLOCK, complaints });
+  const opened = openPorts(links);
+  if (!opened.ok) return opened;
+  let { ports } = opened;
+  let advertise = advertiser(config, source, ports.socket);
+  const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
+
+  function openPorts(there: readonly Link[]) {
+    return openRouterPorts({
+      config,
+      links: there,
+      source,
+      onMessage: (received) => hear(received),
+      onSocketError: (error) => socketFailed(error),
+      onClaim: (claim) => announcements.claimedBy(claim),
+    });
+  }
+
+  /** What was bound to an interface that is no more is of no use; what has come in its place has none of our addresses. */
+  function reopen(there: readonly Link[]): void {
+    const again = openPorts(there);
+    if (!again.ok) {
+      const text = `waits for its interface: ${again.error}`;
+      faults.set('ports', text);
+      complaints.error('ports', { interface: config.interface }, `virtual router ${config.virtualRouterId} ${text}`);
+      return;
+    }
+    ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
+    ({ ports } = again);
+    advertise = advertiser(config, source, ports.socket);
+    faults.clear();
+    log.warn(
+      { interface: config.interface },
+      `interface ${config.interface} has come again: its sockets are open again`,
+    );
+    if (addresses.moveTo(ports.placed)) announcements.announce();
+  }
+
+  function socketFailed(error: SystemError): void {
+    complaints.warn('vrrp socket', { interface: config.interface }, error.text);
+    // raw-socket has closed the socket then.
+    if (error.call === 'poll') faults.set('socket', `VRRP on ${config.interface} is dead until the agent is restarted`);
+  }
 
   function hear(received: ReceivedMessage): void {
     const decoded = decodeAdvertisement(received.message, { family: config.family, ...received });
@@ -108,54 +150,55 @@ export function openVirtualRouter(options: {
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
-  function note({ address }: VirtualAddress, failure: string, outcome: SystemResult<unknown>): void {
-    if (outcome.ok) {
-      faults.delete(address);
-      return;
+  function announceNow(): void {
+    for (const { bytes, interfaceIndex, virtual } of ports.placed) {
+      const announcer = ports.announcers.get(interfaceIndex);
+      if (announcer === undefined) continue;
+      const sent = announce(announcer, config, bytes);
+      const where = { address: virtual.address };
+      if (!sent.ok) complaints.warn('announce', where, `the address could not be announced: ${sent.text}`);
     }
-    const text = `${address} ${failure}: ${outcome.text}`;
-    faults.set(address, text);
-    log.error({ address, interface: config.interface }, text);
   }
 
   return {
     ok: true,
     router: {
       config,
-      primaryAddress: source.address,
-      advertise: advertiser(config, source.address, socket.value),
-      addAddresses() {
-        for (const place of placed) {
-          const { virtual, bytes, interfaceIndex } = place;
-          const outcome = rtnetlink.addAddress({ ...specification(virtual, bytes, config), interfaceIndex });
-          if (outcome.ok && outcome.value === 'done') added.add(place);
-          note(virtual, 'could not be added', outcome);
-        }
-      },
+      primaryAddress: source,
+      advertise: (priority) => advertise(priority),
+      addAddresses: () => addresses.add(),
       removeAddresses() {
-        let gone = true;
-        // Only what was added here: with priority 255 the address may be the host's own.
-        for (const place of added) {
-          const { virtual, bytes, interfaceIndex } = place;
-          const removed = rtnetlink.removeAddress({ ...specification(virtual, bytes, config), interfaceIndex });
-          note(virtual, 'could not be removed', removed);
-          gone &&= removed.ok;
-          if (removed.ok) added.delete(place);
-        }
-        return gone;
+        announcements.stop();
+        return addresses.remove();
       },
-      announce() {
-        for (const { bytes, interfaceIndex, virtual } of placed) {
-          const announcer = announcers.get(interfaceIndex);
-          if (announcer === undefined) continue;
-          const sent = announce(announcer, config, bytes);
-          if (!sent.ok) log.warn({ address: virtual.address }, `the address could not be announced: ${sent.text}`);
+      announce: () => announcements.announce(),
+      carrier: () => carrier,
+      linksChanged(there) {
+        const had = carrier;
+        carrier = there.find(({ name }) => name === config.interface)?.carrier ?? false;
+        if (ports.isStale(there)) reopen(there);
+        // The kernel drops IPv6 addresses of an interface that is switched off, and a switch port what it had learnt.
+        else if (carrier && !had && addresses.isOwner) {
+          addresses.restore();
+          announcements.announce();
         }
       },
-      faults: () => [...faults.values()],
+      addressCame: (address) => addresses.came(address),
+      addressGone(address) {
+        if (addresses.gone(address)) announcements.announce();
+      },
+      reconcile(present) {
+        if (addresses.reconcile(present)) announcements.announce();
+      },
+      corrections: () => ({
+        addressesRestored: addresses.restored,
+        addressesRemoved: addresses.removed,
+        foreignClaims: announcements.claims,
+      }),
+      faults: () => [...faults.values(), ...addresses.faults, ...[announcements.alarm ?? []].flat()],
       async close() {
-        for (const announcer of announcers.values()) announcer.close();
-        await socket.value.close();
+        announcements.stop();
+        await ports.close();
       },
     },
   };
@@ -201,20 +244,6 @@ function advertisementOf(config: VirtualRouterConfig, priority: number): Adverti
   return advertisementV3({ family, virtualRouterId, priority, intervalCs, addresses });
 }
 
-function specification(virtual: VirtualAddress, address: Uint8Array, config: VirtualRouterConfig) {
-  const label = virtual.label ?? undefined;
-  return { family: config.family, address, prefixLength: virtual.prefixLength, label };
-}
-
-type FoundLink = { readonly ok: true; readonly link: Link } | { readonly ok: false; readonly error: string };
-
-function linkNamed(links: readonly Link[], name: string): FoundLink {
-  const link = links.find((candidate) => candidate.name === name);
-  if (link !== undefined) return { ok: true, link };
-  const there = links.filter(({ loopback }) => !loopback).map((candidate) => candidate.name);
-  return { ok: false, error: `there is no interface ${name}; this host has ${there.join(', ') || 'none but lo'}` };
-}
-
 type FoundSource = { readonly ok: true; readonly address: Uint8Array } | { readonly ok: false; readonly error: string };
 
 function sourceAddress(config: VirtualRouterConfig, link: Link, rtnetlink: Rtnetlink): FoundSource {
@@ -234,11 +263,4 @@ function sourceAddress(config: VirtualRouterConfig, link: Link, rtnetlink: Rtnet
     ok: false,
     error: `interface ${link.name} has no ${config.family} address of its own to send from; give it one, or set source_address`,
   };
-}
-
-/** The configuration has checked every address before. */
-export function bytesOf(address: string): Uint8Array {
-  const bytes = parseAddress(address);
-  if (bytes === undefined) throw new Error(`'${address}' passed the configuration's check and is no address`);
-  return bytes;
 }

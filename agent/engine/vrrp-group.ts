@@ -142,6 +142,7 @@ class PlainRouter {
 export class VrrpGroup {
   readonly config: VrrpGroupConfig;
   readonly #routers: readonly PlainRouter[];
+  readonly #log: Logger;
 
   constructor(
     config: VrrpGroupConfig,
@@ -150,6 +151,7 @@ export class VrrpGroup {
     log: Logger,
   ) {
     this.config = config;
+    this.#log = log;
     this.#routers = ios.map((io) => new PlainRouter(io, config, guards.get(io.config), log));
   }
 
@@ -182,6 +184,12 @@ export class VrrpGroup {
   /** An advertisement for one of its virtual routers. */
   hear(config: VirtualRouterConfig, heard: HeardAdvertisement): void {
     this.#routers[this.config.virtualRouters.indexOf(config)]?.hear(heard);
+  }
+
+  /** The link of an interface that a virtual router advertises on has been lost, or is back. */
+  linkChanged(name: string, up: boolean): void {
+    const text = `${this.config.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
+    this.#log.warn({ group: this.config.name, interface: name, up }, text);
   }
 
   stop(): void {

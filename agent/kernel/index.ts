@@ -1,7 +1,12 @@
 export { type Announcer, openAnnouncer } from './announce.ts';
+export type { AddressClaim } from './claim-filter.ts';
+export { openClaimListener } from './claim-listener.ts';
 export { boottimeUs, kernelTickUs, monotonicUs } from './clock.ts';
 export type { SystemError, SystemResult } from './errno.ts';
+export type { EventLoopSocket } from './event-loop-socket.ts';
 export { interfaceIndex } from './libc.ts';
+export type { NetworkChange } from './network-change.ts';
+export { openNetworkMonitor } from './network-monitor.ts';
 export { type Change, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 export type { AddressSpecification, InterfaceAddress } from './rtnetlink-address.ts';
 export type { Link, MacvlanSpecification } from './rtnetlink-link.ts';

@@ -34,10 +34,19 @@ const cSetSockOpt: (fd: number, level: number, option: number, value: Uint8Array
 );
 const cGetSockOpt: (fd: number, level: number, option: number, value: Uint8Array, length: Uint32Array) => number =
   libc.func('int getsockopt(int, int, int, void *, void *)');
+koffi.struct('sock_fprog', { len: 'uint16_t', filter: 'void *' });
+const cAttachFilter: (
+  fd: number,
+  level: number,
+  option: number,
+  program: { len: number; filter: Uint8Array },
+  length: number,
+) => number = libc.func('int setsockopt(int, int, int, sock_fprog *, uint32_t)');
 const cGetSockName: (fd: number, address: Uint8Array, length: Uint32Array) => number = libc.func(
   'int getsockname(int, void *, void *)',
 );
 const cClose: (fd: number) => number = libc.func('int close(int)');
+const cDup3: (from: number, onto: number, flags: number) => number = libc.func('int dup3(int, int, int)');
 const cClockGetTime: (clock: number, timespec: Uint32Array) => number = libc.func('int clock_gettime(int, void *)');
 const cClockGetRes: (clock: number, timespec: Uint32Array) => number = libc.func('int clock_getres(int, void *)');
 const cIfNameToIndex: (name: string) => number = libc.func('uint32_t if_nametoindex(const char *)');
@@ -151,6 +160,26 @@ export function getSocketName(fd: number, into: Uint8Array): SystemResult<number
 /** close(2). Never repeat it: Linux frees the descriptor even when it reports EINTR. */
 export function close(fd: number): SystemResult<undefined> {
   return cClose(fd) === -1 ? failed('close') : { ok: true, value: undefined };
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** dup3(2): `onto` names what `from` names, which stays open; whatever `onto` named before is closed. */
+export function duplicateOnto(from: number, onto: number): SystemResult<undefined> {
+  return cDup3(from, onto, O_CLOEXEC) === -1 ? failed('dup3') : { ok: true, value: undefined };
+}
+
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
+const SOCK_FPROG_BYTES = 16;
+const SOCK_FILTER_BYTES = 8;
+
+/** Lets only those packets into the socket that a classic BPF program, an array of `struct sock_filter`, lets through. */
+export function attachFilter(fd: number, program: Uint8Array): SystemResult<undefined> {
+  const filter = { len: program.length / SOCK_FILTER_BYTES, filter: program };
+  return cAttachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, SOCK_FPROG_BYTES) === -1
+    ? failed('setsockopt SO_ATTACH_FILTER')
+    : { ok: true, value: undefined };
 }
 
 /** clock_gettime(2) into four words, `struct timespec`; true if it worked. For the per-packet path: allocates nothing. */

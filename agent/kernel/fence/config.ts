@@ -150,6 +150,6 @@ function bytesOf(address: string): Uint8Array {
 }
 
 // Stricter than the kernel (no '/', ':' or white space): '"' and '\' would end nft's string, '*' is its wildcard.
-function isInterfaceName(name: string): boolean {
+export function isInterfaceName(name: string): boolean {
   return name !== '.' && name !== '..' && /^[^\s/:"\\*\p{Cc}]{1,15}$/u.test(name);
 }

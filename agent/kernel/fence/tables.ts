@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { interfaceIndex } from '../libc.ts';
-import type { FenceConfig, RulesetConfig } from './config.ts';
+import { type FenceConfig, isInterfaceName, type RulesetConfig } from './config.ts';
 import { SECRET_BYTES } from './lease-packet.ts';
 import type { Nftables, NftResult } from './nftables.ts';
 import { fenceRuleset, interfaceRuleset, removalRuleset } from './ruleset.ts';
@@ -49,6 +49,8 @@ export class Tables {
 
   /** Covers an interface that has come, or come again, since the installation. */
   addInterface(name: string): NftResult {
+    if (!isInterfaceName(name))
+      return { ok: false, text: `'${name}' is not an interface name that nftables can write` };
     const others = this.#config.interfaces.filter((known) => known !== name);
     const config = { ...this.#config, interfaces: [...others, name] };
     const result = this.#nftables.run(interfaceRuleset(config, name));

@@ -100,6 +100,24 @@ describe('ceasing to be the owner', () => {
     expect(b.hear('owns', 9)).toMatchObject({ kind: 'granted', promiseMs: 250 });
   });
 
+  test('a lower owner makes it announce with every heartbeat, and tell of the healed conflict once (L8)', async () => {
+    const b = owner();
+    for (let beats = 0; beats < 3; beats += 1) expect(b.hear('owns', 0)).toMatchObject({ kind: 'refused' });
+    expect(b.done().filter((what) => what === 'announce')).toHaveLength(3);
+    await new Promise((resolve) => setImmediate(resolve));
+    const told = b.lines().filter(({ msg }) => msg.includes('conflict healed: announced again'));
+    expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining('a claimed the group with ballot 0.a')]);
+  });
+
+  test('a lost link is told of in the log, and in the faults until it is back', () => {
+    const b = owner();
+    b.group.linkChanged('eth0', false);
+    expect(b.group.faults).toEqual(['no link on eth0']);
+    b.group.linkChanged('eth0', true);
+    expect(b.group.faults).toEqual([]);
+    expect(b.lines().filter(({ msg }) => msg.startsWith('edge: the link of eth0'))).toHaveLength(2);
+  });
+
   test('a higher owner gets no vote for as long as closing fails (L7)', () => {
     const b = owner();
     b.fence.closing = CLOSE_FAILS;

@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Analysis, analyse } from './analysis.ts';
+import { Capture } from './capture.ts';
+import { Laboratory } from './laboratory.ts';
+import { LAB_TOOLS, requireTools } from './prerequisites.ts';
+import { waitFor } from './process.ts';
+import { other } from './system.ts';
+import { TiebreakAgent } from './tiebreak.ts';
+import { type HostName, NETWORK, type PlaceName, PORTS } from './topology.ts';
+
+// What other programs and the hardware do to a host, and how soon it is as it should be again.
+
+const { virtualAddress, lanInterface, hosts, prefixLength } = NETWORK;
+const SECONDS_WATCHED = 12;
+
+let lab: Laboratory;
+beforeAll(async () => {
+  requireTools(LAB_TOOLS);
+  lab = await Laboratory.create('tiebreak');
+  await lab.steady();
+});
+afterAll(() => lab?.close());
+
+async function during(act: () => Promise<unknown>): Promise<Analysis> {
+  const fromUs = lab.prober.nowUs() - 300_000;
+  await act();
+  await sleep(1_500);
+  return analyse(lab.prober.between(fromUs, lab.prober.nowUs()));
+}
+
+const script = (place: PlaceName, name: string, ...args: string[]) =>
+  lab.topology.inside(place, process.execPath, [fileURLToPath(new URL(name, import.meta.url)), ...args]);
+
+const ip = (place: PlaceName, ...args: string[]) => lab.topology.inside(place, 'ip', args);
+
+const hasAddress = async (host: HostName, device: string = lanInterface) =>
+  (await ip(host, '-o', 'addr', 'show', 'dev', device)).includes(` ${virtualAddress}/`);
+
+const logOf = (host: HostName) => lab.system.agents[host].log();
+
+function tiebreakOn(host: HostName): TiebreakAgent {
+  const agent = lab.system.agents[host];
+  if (!(agent instanceof TiebreakAgent)) throw new Error('this laboratory runs tiebreak');
+  return agent;
+}
+
+/** How many lines a host has logged about something. */
+const linesOf = (host: HostName, text: string) => logOf(host).split(text).length - 1;
+
+const logged = (host: HostName, text: string, before: number) =>
+  waitFor(`'${text}' in the log of ${host}`, 5_000, async () => linesOf(host, text) > before || undefined);
+
+async function restoreOwnAddress(host: HostName): Promise<void> {
+  await ip(host, 'addr', 'add', `${hosts[host].lan}/${prefixLength}`, 'dev', lanInterface);
+  await ip(
+    host,
+    'neigh',
+    'replace',
+    NETWORK.probe.lan,
+    'lladdr',
+    NETWORK.probe.mac,
+    'dev',
+    lanInterface,
+    'nud',
+    'permanent',
+  );
+}
+
+test('another program flushes the addresses at the owner: the virtual one is back at once, and has not moved', async () => {
+  const owner = await lab.steady();
+  const seen = await during(async () => {
+    await ip(owner, 'addr', 'flush', 'dev', lanInterface);
+    await restoreOwnAddress(owner);
+  });
+  console.log(`addresses flushed at the owner: ${seen.client.lost} of ${seen.client.sent} echoes lost`);
+  expect(seen, lab.logs()).toMatchObject({ twoOwnersMs: 0, moved: false });
+  expect(seen.client.lost).toBeLessThan(0.05 * seen.client.sent);
+  expect(await hasAddress(owner)).toBe(true);
+  expect(linesOf(owner, 'another program removed')).toBe(1);
+  expect(await lab.steady()).toBe(owner);
+});
+
+test('the same at the backup: nobody notices, and the virtual address does not come', async () => {
+  const backup = other(await lab.steady());
+  const seen = await during(async () => {
+    await ip(backup, 'addr', 'flush', 'dev', lanInterface);
+    await restoreOwnAddress(backup);
+  });
+  expect(seen).toMatchObject({ twoOwnersMs: 0, moved: false, client: { lost: 0 } });
+  expect(await hasAddress(backup)).toBe(false);
+});
+
+test("an address with tiebreak's mark at the backup goes", async () => {
+  const backup = other(await lab.steady());
+  const seen = await during(() => script(backup, 'put-address.ts', lanInterface, virtualAddress));
+  expect(seen).toMatchObject({ twoOwnersMs: 0, moved: false, client: { lost: 0 } });
+  expect(await hasAddress(backup)).toBe(false);
+  expect(linesOf(backup, `removed ${virtualAddress} from ${lanInterface}`)).toBe(1);
+});
+
+test('an interface that comes later is fenced', async () => {
+  const backup = other(await lab.steady());
+  const stranger = '10.99.0.2';
+  await ip(backup, 'link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'late-peer');
+  await ip(backup, 'link', 'set', 'late-peer', 'netns', lab.topology.namespace('client'));
+  await ip('client', 'addr', 'add', `${stranger}/24`, 'dev', 'late-peer');
+  await ip('client', 'link', 'set', 'late-peer', 'up');
+  await ip(backup, 'link', 'set', 'late', 'up');
+  await logged(backup, 'interface late has come', 0);
+  const resolves = async (address: string) => {
+    await ip('client', 'neigh', 'flush', 'dev', 'late-peer');
+    await lab.topology.inside('client', 'ping', ['-c1', '-W0.5', '-I', 'late-peer', address]).catch(() => '');
+    return (await ip('client', 'neigh', 'show', 'to', address, 'dev', 'late-peer')).includes('lladdr');
+  };
+  // Without our mark, so that it stays: somebody put it there by hand.
+  await ip(backup, 'addr', 'add', '10.99.0.1/24', 'dev', 'late');
+  await ip(backup, 'addr', 'add', `${virtualAddress}/32`, 'dev', 'late');
+  expect(await resolves('10.99.0.1')).toBe(true);
+  expect(await resolves(virtualAddress)).toBe(false);
+  await ip(backup, 'link', 'del', 'late');
+  // Put up again by its successor, which is another interface with the same name.
+  await ip(backup, 'link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'late-peer');
+  await ip(backup, 'link', 'set', 'late', 'up');
+  await logged(backup, 'interface late has come', 1);
+  await ip(backup, 'link', 'del', 'late');
+});
+
+test('a third host announces the address: the client is back within a second, and no war is waged', async () => {
+  const owner = await lab.steady();
+  await ip(
+    'switch',
+    'link',
+    'add',
+    'lan-w',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'lan0',
+    'netns',
+    lab.topology.namespace('witness'),
+  );
+  await ip('switch', 'link', 'set', 'lan-w', 'master', 'lan', 'up');
+  await ip('witness', 'link', 'set', 'lan0', 'up');
+  let ours = 0;
+  const filter = `ether src ${hosts[owner].mac} and arp src host ${virtualAddress} and arp dst host ${virtualAddress}`;
+  const capture = await Capture.start(lab.topology, { place: 'client', interfaceName: lanInterface, filter }, () => {
+    ours += 1;
+  });
+  const announce = (count: number) =>
+    script('witness', 'announce-by-force.ts', 'lan0', virtualAddress, String(count), '100');
+
+  const once = await during(() => announce(1));
+  expect(once, lab.logs()).toMatchObject({ twoOwnersMs: 0, moved: false });
+  console.log(`one foreign announcement: ${ours} of ours, the client's longest hole ${once.client.longestHoleMs} ms`);
+  expect(ours).toBeGreaterThan(0);
+  expect(once.client.longestHoleMs).toBeLessThan(1_000);
+  expect(await ip('client', 'neigh', 'show', 'to', virtualAddress)).toContain(hosts[owner].mac);
+  const status = await tiebreakOn(owner).group();
+  expect(status?.reason).toContain(`announces ${virtualAddress}, which is owned here`);
+
+  // The first contest is over, and so are its repeats.
+  await sleep(11_000);
+  ours = 0;
+  await announce(10 * SECONDS_WATCHED);
+  console.log(`${10 * SECONDS_WATCHED} foreign announcements in ${SECONDS_WATCHED} s: ${ours} of ours`);
+  expect(ours).toBeGreaterThanOrEqual(5);
+  expect(ours).toBeLessThanOrEqual(12);
+  await capture.stop();
+  await ip('switch', 'link', 'del', 'lan-w');
+  await lab.steady();
+});
+
+test('the carrier at the backup is lost and comes back: the log says so within 100 ms', async () => {
+  const backup = other(await lab.steady());
+  const port = PORTS[backup].lan;
+  for (const [state, text] of [
+    ['down', `the link of ${lanInterface} is lost`],
+    ['up', `the link of ${lanInterface} is back`],
+  ] as const) {
+    const before = linesOf(backup, text);
+    const startedMs = Date.now();
+    await ip('switch', 'link', 'set', port, state);
+    await logged(backup, text, before);
+    const line =
+      logOf(backup)
+        .split('\n')
+        .findLast((candidate) => candidate.includes(text)) ?? '';
+    console.log(`carrier ${state}: noticed after ${timeOf(line) - startedMs} ms`);
+    expect(timeOf(line) - startedMs).toBeLessThan(100);
+    // The kernel tells of a link at most once a second, but of the first change at once.
+    await sleep(1_500);
+  }
+  await lab.steady();
+});
+
+function timeOf(line: string): number {
+  const time = /"time":"?([^",]+)"?/.exec(line)?.[1] ?? '';
+  return /^\d+$/.test(time) ? Number(time) : Date.parse(time);
+}

@@ -1,0 +1,70 @@
+import { beforeEach, expect, test } from 'vitest';
+import { Announcements } from '../../../agent/engine/announcements.ts';
+import { RateLimitedLog } from '../../../agent/engine/rate-limited-log.ts';
+import { recordedLog } from './recorded-log.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+const CLAIM = { address: Uint8Array.of(192, 0, 2, 100), mac: Uint8Array.of(2, 0, 0, 0, 0, 0x66) };
+
+let time: VirtualTime;
+let sent: number;
+let announcements: Announcements;
+let lines: () => { msg: string }[];
+
+beforeEach(() => {
+  time = new VirtualTime();
+  sent = 0;
+  const recorded = recordedLog();
+  lines = recorded.lines;
+  announcements = new Announcements({
+    announceNow: () => {
+      sent += 1;
+    },
+    clock: time,
+    complaints: new RateLimitedLog(recorded.log, time.nowUs),
+  });
+});
+
+test('an owner announces five times, and no more once it has stopped owning', () => {
+  announcements.announce();
+  time.pass(200_000);
+  expect(sent).toBe(2);
+  announcements.stop();
+  time.pass(20_000_000);
+  expect(sent).toBe(2);
+  announcements.announce();
+  time.pass(20_000_000);
+  expect(sent).toBe(7);
+});
+
+test('an owner answers a foreign claim at once, and tells who it was, for a minute', () => {
+  announcements.announce();
+  time.pass(20_000_000);
+  announcements.claimedBy(CLAIM);
+  expect(sent).toBe(6);
+  expect(announcements.claims).toBe(1);
+  expect(announcements.alarm).toContain('02:00:00:00:00:66 announces 192.0.2.100, which is owned here');
+  expect(lines().map(({ msg }) => msg)).toEqual([announcements.alarm]);
+  time.pass(60_000_000);
+  expect(announcements.alarm).toBeUndefined();
+});
+
+test('a node that does not own takes no notice: the other one may be the owner', () => {
+  announcements.claimedBy(CLAIM);
+  announcements.announce();
+  announcements.stop();
+  announcements.claimedBy(CLAIM);
+  time.pass(20_000_000);
+  expect(sent).toBe(1);
+  expect(announcements.claims).toBe(0);
+  expect(lines()).toEqual([]);
+});
+
+test('a conflict that is told of in every heartbeat does not end in a flood', () => {
+  announcements.announce();
+  for (let heartbeat = 0; heartbeat < 400; heartbeat += 1) {
+    time.pass(25_000);
+    announcements.announce();
+  }
+  expect(sent).toBeLessThanOrEqual(12);
+});

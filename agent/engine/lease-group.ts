@@ -95,6 +95,8 @@ export class LeaseGroup implements LinkedGroup {
   readonly #differences = new Map<string, string>();
   readonly #heardPeers = new Set<string>();
   #unprotected = false;
+  /** The run in which the peer that departed last said so; undefined: this run has not heard it. */
+  #departedIn: number | undefined;
   #announceStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
 
@@ -236,7 +238,16 @@ export class LeaseGroup implements LinkedGroup {
     else if (this.#heardOwner?.node === from) this.#heardOwner = undefined;
     this.#compareConfiguration(from, claim);
     this.#dispatch({ type: 'claim', from, claim });
-    return this.#verdict;
+    const verdict = this.#verdict;
+    this.#joinReturned(from);
+    return verdict;
+  }
+
+  /** L17: one that has come back without its state_dir knows of no departure and asks for nothing, but is bound no more. */
+  #joinReturned(from: string): void {
+    const { vote } = this.#state.departed;
+    if (vote?.voter !== from || !vote.counts || this.#linkTo(from)?.met?.incarnation === this.#departedIn) return;
+    this.#dispatch({ type: 'join', from, departure: vote.departure });
   }
 
   verdict(from: string, sentAtUs: number, verdict: Verdict): void {
@@ -257,6 +268,7 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   departs(from: string, departure: Ballot): void {
+    this.#departedIn = this.#linkTo(from)?.met?.incarnation;
     this.#dispatch({ type: 'peer-departs', from, departure });
   }
 

@@ -144,6 +144,31 @@ describe('a planned stop (L17)', () => {
     expect(agents.owners()).toEqual([owner]);
   });
 
+  test('one that returns without its state_dir is counted by its acks from then on, as any other', () => {
+    const { agents, owner, backup } = pair({ name: 'safe' });
+    agents.stop(owner);
+    agents.until(() => !agents.isRunning(owner), SECOND_US);
+    expect(agents.disk(backup).departed?.counts).toBe(true);
+    agents.disk(owner).promise = undefined;
+    agents.start(owner);
+    agents.pass(SECOND_US);
+    expect(agents.owners()).toEqual([backup]);
+    expect(agents.disk(backup).departed?.counts).toBe(false);
+    agents.kill(owner);
+    agents.pass(SECOND_US);
+    expect(agents.owners()).toEqual([]);
+  });
+
+  test('one that is on its way out does not count as returned', () => {
+    const { agents, owner, backup } = pair({ name: 'safe' });
+    const last = agents.group(owner).claim();
+    agents.stop(owner);
+    agents.until(() => agents.disk(backup).departed !== undefined, SECOND_US);
+    agents.group(backup).judge(owner, { ...last, kind: 'none' });
+    agents.pass(SECOND_US);
+    expect(agents.disk(backup).departed?.counts).toBe(true);
+  });
+
   test('one that returns where nobody is left stays bound, says why, and is freed by join --force', () => {
     const { agents, owner, backup } = pair({ name: 'available' });
     agents.stop(owner);

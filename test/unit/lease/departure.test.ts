@@ -70,6 +70,15 @@ describe('the leaver (L17)', () => {
     expect(machine.told('forget-promise')).toHaveLength(1);
   });
 
+  test('takes an answer that comes once more for no question, or the two would answer each other for ever', () => {
+    const machine = new Machine({}, { ...RECENT_BOOT, promise: KEPT });
+    machine.hear('owns', A5);
+    machine.step({ type: 'join', from: 'a', departure: B6 });
+    machine.forget();
+    machine.step({ type: 'join', from: 'a', departure: B6 });
+    expect([...machine.told('send-join'), ...machine.told('persist-departed')]).toEqual([]);
+  });
+
   test('join --force frees it without an answer', () => {
     const machine = new Machine({}, { ...RECENT_BOOT, promise: KEPT });
     machine.step({ type: 'force-join' });

@@ -10,3 +10,4 @@ export {
   type SecretProblem,
 } from './secrets.ts';
 export type * from './types.ts';
+export { isVirtualMacInterface } from './virtual-mac.ts';

@@ -28,6 +28,7 @@ import { RateLimitedLog } from './rate-limited-log.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
+import { VirtualMacs } from './virtual-mac.ts';
 import { bytesOf, type HeardAdvertisement, openVirtualRouter, type VirtualRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
 
@@ -70,6 +71,7 @@ export class Agent {
   #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   #state: StateFile | undefined;
   #rtnetlink: Rtnetlink | undefined;
+  #virtualMacs: VirtualMacs | undefined;
   #started = false;
   readonly #bootId = readBootId();
   #closeApi: () => Promise<void> = async () => {};
@@ -86,15 +88,19 @@ export class Agent {
     const { groups, node } = this.#config;
     const leases = groups.filter((group) => group.mode === 'lease');
     this.#rtnetlink = valueOrFail(openRtnetlink(), 'reading the interfaces');
-    const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
-    requireInterfaces(groups, links);
+    const found = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
+    requireInterfaces(groups, found);
     const state = this.#openState(leases);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    this.#fence = openFence(groups, links, this.#log, (secret, options) => {
+    this.#fence = openFence(groups, found, this.#log, (secret, options) => {
       this.#installed = { secret, options };
       this.#prepareGuardian();
     });
-    clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
+    this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
+    this.#virtualMacs.clearLeftOvers(this.#fence);
+    clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
+    this.#virtualMacs.make(groups, this.#fence);
+    const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
     this.#sideband = await openSideband({
       node,
@@ -142,6 +148,7 @@ export class Agent {
     this.#witness?.close();
     for (const router of this.#routers) await router.close();
     this.#sideband?.close();
+    this.#virtualMacs?.close();
     if (gone) {
       const removed = this.#fence?.fence.remove();
       if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);

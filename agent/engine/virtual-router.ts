@@ -6,7 +6,9 @@ import {
   announcedIntervalS,
   decodeAdvertisement,
   encodeAdvertisement,
+  isLinkLocal,
   parseAddress,
+  RELEASE_PRIORITY,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualAddress, VirtualRouterConfig } from '../config/index.ts';
 import {
@@ -123,7 +125,11 @@ export function openVirtualRouter(options: {
     router: {
       config,
       primaryAddress: source.address,
-      advertise: advertiser(config, source.address, socket.value),
+      advertise: advertiser(config, source.address, socket.value, (packet) => {
+        const [own] = config.virtualMac ? announcers.values() : [];
+        const sent = own?.advertisement({ source: source.address, ...packet });
+        if (sent?.ok === false) complaints.warn('advertise', { interface: config.interface }, sent.text);
+      }),
       addAddresses() {
         for (const place of placed) {
           const { virtual, bytes, interfaceIndex } = place;
@@ -167,8 +173,18 @@ function announce(announcer: Announcer, config: VirtualRouterConfig, address: Ui
     : announcer.unsolicitedNeighbourAdvertisement(address, true);
 }
 
-/** The two messages that a router ever sends, its priority and the release, are encoded once for each destination. */
-function advertiser(config: VirtualRouterConfig, source: Uint8Array, socket: VrrpSocket): (priority: number) => void {
+/**
+ * The two messages that a router ever sends, its priority and the release, are encoded once for each destination. With a
+ * virtual MAC the first is multicast from there (RFC 9568 section 7.3); the release never is, or the switch would learn the MAC
+ * at the port that it has just left. Unicast goes from the parent: the kernel would ask for a peer from the virtual MAC, in the
+ * name of this host's own address.
+ */
+function advertiser(
+  config: VirtualRouterConfig,
+  source: Uint8Array,
+  socket: VrrpSocket,
+  sendFromVirtualMac: (packet: { destination: Uint8Array; message: Uint8Array }) => void,
+): (priority: number) => void {
   const messages = new Map<number, readonly { destination: Uint8Array; message: Uint8Array }[]>();
   function encoded(priority: number): readonly { destination: Uint8Array; message: Uint8Array }[] {
     const known = messages.get(priority);
@@ -182,7 +198,11 @@ function advertiser(config: VirtualRouterConfig, source: Uint8Array, socket: Vrr
     return made;
   }
   return (priority) => {
-    for (const { destination, message } of encoded(priority)) socket.send(message, destination);
+    const fromVirtualMac = config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY;
+    for (const packet of encoded(priority)) {
+      if (fromVirtualMac) sendFromVirtualMac(packet);
+      else socket.send(packet.message, packet.destination);
+    }
   };
 }
 
@@ -203,7 +223,9 @@ function advertisementOf(config: VirtualRouterConfig, priority: number): Adverti
 
 function specification(virtual: VirtualAddress, address: Uint8Array, config: VirtualRouterConfig) {
   const label = virtual.label ?? undefined;
-  return { family: config.family, address, prefixLength: virtual.prefixLength, label };
+  // The host's own traffic goes on to leave by the parent. A link-local network is each interface's own.
+  const noPrefixRoute = config.virtualMac && !isLinkLocal(address);
+  return { family: config.family, address, prefixLength: virtual.prefixLength, label, noPrefixRoute };
 }
 
 type FoundLink = { readonly ok: true; readonly link: Link } | { readonly ok: false; readonly error: string };

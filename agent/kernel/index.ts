@@ -1,6 +1,7 @@
 export { type Announcer, openAnnouncer } from './announce.ts';
 export { boottimeUs, kernelTickUs } from './clock.ts';
 export type { SystemError, SystemResult } from './errno.ts';
+export { type InterfaceSetting, readInterfaceSetting, writeInterfaceSetting } from './interface-settings.ts';
 export { interfaceIndex } from './libc.ts';
 export { type Change, openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 export type { AddressSpecification, InterfaceAddress } from './rtnetlink-address.ts';

@@ -35,7 +35,7 @@ export interface Rtnetlink {
   removeRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'not-there'>;
   /** The routes in the main table that carry our protocol number. */
   ourRoutes(): SystemResult<routeTable.RouteSpecification[]>;
-  /** Creates a macvlan (private mode) for a virtual MAC and brings it up. */
+  /** Creates a macvlan for a virtual MAC. It is down: what must be in place before its first frame is the caller's to know. */
   addMacvlan(macvlan: linkTable.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
   removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
   setLinkUp(interfaceIndex: number, up: boolean): SystemResult<'done'>;

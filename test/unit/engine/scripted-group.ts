@@ -22,6 +22,7 @@ const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  virtualMac: false,
 };
 
 export const GROUP: LeaseGroupConfig = {

@@ -255,11 +255,18 @@ test('the macvlan is there from the start, quiet; a killed agent leaves it and t
   expect(agents[owner].log()).toContain(`removed ${MACVLAN}, left by an earlier run`);
   expect(await inside(owner, 'ip', '-br', 'addr', 'show', MACVLAN)).not.toContain('10.77');
 
+  // What the last owner says when its fence is closed already must not teach the switch the way to the virtual MAC.
+  const releases: string[] = [];
+  const filter = 'ip proto 112 and ip[22] = 0';
+  const port = { place: 'switch', interfaceName: PORTS[backup].lan, filter, incomingOnly: true } as const;
+  const capture = await Capture.start(made, port, ({ bytes }) => releases.push(bytes.toString('hex', 6, 12)));
   for (const host of [owner, backup]) {
     await agents[host].terminate();
     expect(await inside(host, 'ip', '-br', 'link')).not.toContain('tb33');
     expect(await inside(host, 'nft', 'list', 'tables')).not.toContain('tiebreak');
   }
+  await capture.stop();
+  expect(releases).toEqual([NETWORK.hosts[backup].mac.replaceAll(':', '')]);
   expect(await setting(backup, 'ipv4/conf/eth0/arp_ignore')).toBe('0');
   expect(await setting(backup, 'ipv4/conf/eth0/arp_announce')).toBe('0');
 });

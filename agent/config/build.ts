@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type { Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
+import { virtualMacInterface } from './virtual-mac.ts';
 
 type File = z.infer<typeof ConfigFile>;
 type GroupTable = File['group'][number];
@@ -46,20 +47,22 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
 }
 
 function buildRouter(table: RouterTable): VirtualRouterConfig {
-  const addresses = table.addresses.map((entry) => buildAddress(entry, table.interface));
   const family = table.addresses[0]?.address.family;
   if (family === undefined) throw new Error(`virtual router ${table.virtual_router_id} was not checked`);
+  const { interface: own, virtual_router_id: id, virtual_mac: virtualMac } = table;
+  const home = virtualMac ? virtualMacInterface(own, family, id) : own;
   return {
-    interface: table.interface,
-    virtualRouterId: table.virtual_router_id,
+    interface: own,
+    virtualRouterId: id,
     version: table.version,
     family,
     priority: table.priority,
     advertisementIntervalUs: table.advertisement_interval,
-    addresses,
+    addresses: table.addresses.map((entry) => buildAddress(entry, home)),
     sourceAddress: table.source_address ?? null,
     unicast: table.unicast ?? null,
     checksum: table.checksum,
+    virtualMac,
   };
 }
 

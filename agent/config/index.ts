@@ -11,3 +11,4 @@ export {
 } from './secrets.ts';
 export { settingsDigest } from './settings.ts';
 export type * from './types.ts';
+export { isVirtualMacInterface } from './virtual-mac.ts';

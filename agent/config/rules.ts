@@ -32,6 +32,7 @@ export function routerFindings(
     ...addressFindings(router, path, source),
     ...pathFindings(router, path, mode, source),
     ...linkLocalFindings(router, path, source),
+    ...virtualMacFindings(router, path, mode, source),
   ];
 }
 
@@ -129,6 +130,23 @@ function linkLocalFindings(router: VirtualRouterAlone, path: Path, source: Sourc
   const here = [...path, 'addresses', first];
   const message = 'the first IPv6 address must be link-local (RFC 9568 section 5.2.9)';
   return [at(source.valueAt(here), here, message, 'put the fe80:: address first, for example "fe80::100/64"')];
+}
+
+/** The virtual MAC lives on one wire, with every address of its virtual router. */
+function virtualMacFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source: Source): Finding[] {
+  if (!router.virtual_mac) return [];
+  const found = router.addresses.flatMap((entry, index) => {
+    if (entry.interface === undefined) return [];
+    const here = [...path, 'addresses', index];
+    const message = 'an address with an interface of its own cannot have the virtual MAC';
+    return [at(source.valueAt(here), here, message, 'leave interface out, or give it a virtual router of its own')];
+  });
+  if (mode === 'vrrp' && router.priority === 255) {
+    const here = [...path, 'virtual_mac'];
+    const message = "with priority 255 the addresses are this host's own and keep its own MAC address";
+    found.push(at(source.keyAt(here), here, message, 'leave virtual_mac out, or choose a lower priority'));
+  }
+  return found;
 }
 
 export function groupFindings(group: GroupAlone, path: Path, node: unknown, source: Source): Finding[] {

@@ -103,6 +103,8 @@ export type VirtualRouterConfig = {
   readonly unicast: readonly string[] | null;
   /** The checksum form that is sent (version 3 over IPv4); both are accepted. */
   readonly checksum: 'pseudo-header' | 'message';
+  /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
+  readonly virtualMac: boolean;
 };
 
 export type AddressFamily = 'ipv4' | 'ipv6';
@@ -111,7 +113,7 @@ export type VirtualAddress = {
   /** Without the prefix length, as text in its shortest form. */
   readonly address: string;
   readonly prefixLength: number;
-  /** Where the address is put; the virtual router's own interface unless the file says otherwise. */
+  /** Where the address is put: the virtual router's own interface or its macvlan, unless the file says otherwise. */
   readonly interface: string;
   readonly label: string | null;
   /** False: present at the owner and fenced, but not in the advertisement. */

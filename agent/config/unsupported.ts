@@ -37,7 +37,6 @@ const IN_CHECK: readonly Unsupported[] = ['command', 'http', 'tcp', 'process', '
 );
 
 const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
-  { key: 'virtual_mac', when: (value) => value === true, what: () => 'virtual_mac = true', hint: 'leave it out' },
   { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },
   { key: 'routes', when: notEmpty, what: () => 'routes', hint: 'leave it out' },
 ];

@@ -35,6 +35,7 @@ import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
+import { VirtualMacs } from './virtual-mac.ts';
 import { type HeardAdvertisement, openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
 import { WitnessRoutes } from './witness-route.ts';
@@ -82,6 +83,7 @@ export class Agent {
   readonly #kept: KeptPromises[] = [];
   #rtnetlink: Rtnetlink | undefined;
   #reconciler: Reconciler | undefined;
+  #virtualMacs: VirtualMacs | undefined;
   #started = false;
   readonly #bootId = readBootId();
   #history = new HistoryLog([], () => {});
@@ -101,18 +103,22 @@ export class Agent {
     const { groups, node } = this.#config;
     const leases = groups.filter((group) => group.mode === 'lease');
     this.#rtnetlink = valueOrFail(openRtnetlink(), 'reading the interfaces');
-    const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
-    requireInterfaces(groups, links);
+    const found = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
+    requireInterfaces(groups, found);
     const state = this.#openState(leases);
     this.#openHistory();
     this.#maintenance = openMaintenanceFile(this.#config.stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    this.#fence = openFence(groups, links, this.#log, (secret, options) => {
+    this.#fence = openFence(groups, found, this.#log, (secret, options) => {
       // A new installation covers what has come since the first one too.
       this.#installed = { secret, options: this.#installed?.options ?? options };
       this.#prepareGuardian();
     });
-    clearLeftOvers(groups, links, this.#rtnetlink, this.#log);
+    this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
+    this.#virtualMacs.clearLeftOvers(this.#fence);
+    clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
+    this.#virtualMacs.make(groups, this.#fence);
+    const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
     this.#sideband = await openSideband({
       node,
@@ -164,6 +170,7 @@ export class Agent {
     this.#witness?.close();
     for (const router of this.#routers) await router.close();
     this.#sideband?.close();
+    this.#virtualMacs?.close();
     if (gone) {
       const removed = this.#fence?.fence.remove();
       if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);

@@ -1,3 +1,4 @@
+import { isLinkLocal } from '@tiebreak/shared/vrrp';
 import type { VirtualAddress, VirtualRouterConfig } from '../config/index.ts';
 import type { AddressSpecification, InterfaceAddress, Rtnetlink, SystemResult } from '../kernel/index.ts';
 import type { RateLimitedLog } from './rate-limited-log.ts';
@@ -146,7 +147,10 @@ export class KeptAddresses {
 
   #specification({ virtual, bytes, interfaceIndex }: PlacedAddress): AddressSpecification {
     const { prefixLength, label } = virtual;
-    return { family: this.#config.family, address: bytes, prefixLength, label: label ?? undefined, interfaceIndex };
+    const { family, virtualMac } = this.#config;
+    // The host's own traffic goes on to leave by the parent. A link-local network is each interface's own.
+    const noPrefixRoute = virtualMac && !isLinkLocal(bytes);
+    return { family, address: bytes, prefixLength, label: label ?? undefined, interfaceIndex, noPrefixRoute };
   }
 
   #note({ virtual: { address } }: PlacedAddress, failure: string, outcome: SystemResult<unknown>): void {

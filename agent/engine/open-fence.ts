@@ -6,6 +6,7 @@ import { bytesOf } from './address-bytes.ts';
 import { KeptFence } from './kept-fence.ts';
 import { isGuarded, PlainGuard, plainFencedGroup } from './plain-guard.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
+import { virtualMacInterfaces } from './virtual-mac.ts';
 
 /** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
 export interface OpenedFence {
@@ -26,7 +27,7 @@ export function openFence(
 ): OpenedFence | undefined {
   const leases = groups.filter((group) => group.mode === 'lease');
   const leased = leases.map(leasedGroup);
-  const interfaces = fencedInterfaces(links);
+  const interfaces = [...new Set([...fencedInterfaces(links), ...virtualMacInterfaces(groups)])];
   const plain = plainGroups(groups, leased, interfaces);
   const fenced = [...leased, ...plain.values()];
   const options: FenceOptions = {
@@ -116,10 +117,12 @@ export function clearLeftOvers(
 ): void {
   const present = valueOrFail(rtnetlink.addresses(), 'reading the addresses');
   for (const group of groups) {
-    for (const { family, addresses, priority } of group.virtualRouters) {
+    for (const { family, addresses, priority, virtualMac, interface: own } of group.virtualRouters) {
       // With priority 255 plain VRRP serves an address that is the host's own (RFC 9568 section 6.1).
       if (group.mode === 'vrrp' && priority === 255) continue;
-      for (const { address, prefixLength, interface: name } of addresses) {
+      for (const { address, prefixLength, interface: home } of addresses) {
+        // A macvlan goes with its addresses; what lies on its parent is from before `virtual_mac`, or somebody else's.
+        const name = virtualMac ? own : home;
         const interfaceIndex = links.find((link) => link.name === name)?.index;
         const bytes = bytesOf(address);
         const left = present.find(

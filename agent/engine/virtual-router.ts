@@ -6,6 +6,7 @@ import {
   announcedIntervalS,
   decodeAdvertisement,
   encodeAdvertisement,
+  RELEASE_PRIORITY,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig } from '../config/index.ts';
 import type {
@@ -95,7 +96,12 @@ export function openVirtualRouter(options: {
   const opened = openPorts(links);
   if (!opened.ok) return opened;
   let { ports } = opened;
-  let advertise = advertiser(config, source, ports.socket);
+  const sendFromVirtualMac: SendAdvertisement = (packet) => {
+    const [own] = ports.announcers.values();
+    const sent = own?.advertisement({ source, ...packet });
+    if (sent?.ok === false) complaints.warn('advertise', { interface: config.interface }, sent.text);
+  };
+  let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
 
   function openPorts(there: readonly Link[]) {
@@ -120,7 +126,7 @@ export function openVirtualRouter(options: {
     }
     ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
     ({ ports } = again);
-    advertise = advertiser(config, source, ports.socket);
+    advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
     faults.clear();
     log.warn(
       { interface: config.interface },
@@ -210,8 +216,20 @@ function announce(announcer: Announcer, config: VirtualRouterConfig, address: Ui
     : announcer.unsolicitedNeighbourAdvertisement(address, true);
 }
 
-/** The two messages that a router ever sends, its priority and the release, are encoded once for each destination. */
-function advertiser(config: VirtualRouterConfig, source: Uint8Array, socket: VrrpSocket): (priority: number) => void {
+type SendAdvertisement = (packet: { destination: Uint8Array; message: Uint8Array }) => void;
+
+/**
+ * The two messages that a router ever sends, its priority and the release, are encoded once for each destination. With a
+ * virtual MAC the first is multicast from there (RFC 9568 section 7.3); the release never is, or the switch would learn the MAC
+ * at the port that it has just left. Unicast goes from the parent: the kernel would ask for a peer from the virtual MAC, in the
+ * name of this host's own address.
+ */
+function advertiser(
+  config: VirtualRouterConfig,
+  source: Uint8Array,
+  socket: VrrpSocket,
+  sendFromVirtualMac: SendAdvertisement,
+): (priority: number) => void {
   const messages = new Map<number, readonly { destination: Uint8Array; message: Uint8Array }[]>();
   function encoded(priority: number): readonly { destination: Uint8Array; message: Uint8Array }[] {
     const known = messages.get(priority);
@@ -225,7 +243,11 @@ function advertiser(config: VirtualRouterConfig, source: Uint8Array, socket: Vrr
     return made;
   }
   return (priority) => {
-    for (const { destination, message } of encoded(priority)) socket.send(message, destination);
+    const fromVirtualMac = config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY;
+    for (const packet of encoded(priority)) {
+      if (fromVirtualMac) sendFromVirtualMac(packet);
+      else socket.send(packet.message, packet.destination);
+    }
   };
 }
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { type SystemResult, systemError } from './errno.ts';
-import { gratuitousArpFrame, MAC_BYTES, unsolicitedNeighbourAdvertisementFrame } from './frames.ts';
+import { advertisementFrame, gratuitousArpFrame, MAC_BYTES, unsolicitedNeighbourAdvertisementFrame } from './frames.ts';
 import { bind, close, sendTo, setSocketOptionInt, socket } from './libc.ts';
 import {
   AF_PACKET,
@@ -20,6 +20,8 @@ export interface Announcer {
   gratuitousArp(address: Uint8Array): SystemResult<undefined>;
   /** `address`: IPv6. `router`: the R flag, true where the address is a router's. */
   unsolicitedNeighbourAdvertisement(address: Uint8Array, router: boolean): SystemResult<undefined>;
+  /** A VRRP message to a multicast group, from `mac`, which is the virtual router's own. */
+  advertisement(packet: { source: Uint8Array; destination: Uint8Array; message: Uint8Array }): SystemResult<undefined>;
   close(): void;
 }
 
@@ -61,6 +63,7 @@ export function openAnnouncer({
       gratuitousArp: (address) => send(gratuitousArpFrame({ mac, address })),
       unsolicitedNeighbourAdvertisement: (address, router) =>
         send(unsolicitedNeighbourAdvertisementFrame({ mac, address, router })),
+      advertisement: (packet) => send(advertisementFrame({ mac, ...packet })),
       close: () => {
         close(fd);
       },

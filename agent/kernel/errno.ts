@@ -40,6 +40,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPROTONOSUPPORT: 'the kernel does not support this protocol',
   EOPNOTSUPP: 'the kernel does not support this',
   ENOTSUP: 'the kernel does not support this',
+  EROFS:
+    'it is read-only here (ProtectKernelTunables=yes in the systemd unit, or a container without its own /proc/sys)',
 };
 
 /** Names an errno value. Total: unknown numbers come back as `E<number>`. */

@@ -1,9 +1,13 @@
-/** Ethernet frames that announce an address. Pure: bytes in, bytes out. Malformed arguments are bugs and throw. */
+import { type AddressFamily, familyOf } from '@tiebreak/shared/vrrp';
+import { ipv4VrrpPacket, ipv6VrrpPacket } from './ip-packet.ts';
+
+/** Ethernet frames that announce an address or its router. Pure: bytes in, bytes out. Malformed arguments are bugs and throw. */
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_ARP = 0x0806;
 const ETHERTYPE_IPV6 = 0x86dd;
 const ETHERNET_HEADER_BYTES = 14;
+const IPV4_HEADER_BYTES = 20;
 const IPV6_HEADER_BYTES = 40;
 const ARP_BYTES = 28;
 const NEIGHBOUR_ADVERTISEMENT_BYTES = 32;
@@ -76,6 +80,45 @@ export function unsolicitedNeighbourAdvertisementFrame(announcement: {
   return frame;
 }
 
+/**
+ * A VRRP advertisement to a multicast group, from the virtual router's MAC address (RFC 9568 section 7.3): from it switches
+ * learn behind which port the router lives.
+ */
+export function advertisementFrame(advertisement: {
+  mac: Uint8Array;
+  source: Uint8Array;
+  destination: Uint8Array;
+  message: Uint8Array;
+}): Uint8Array {
+  const { mac, source, destination, message } = advertisement;
+  requireBytes('MAC address', mac, MAC_BYTES);
+  const family = familyOf(destination);
+  if (family === undefined) throw new RangeError(`an address has 4 or 16 bytes, not ${destination.length}`);
+  const packet =
+    family === 'ipv4' ? ipv4VrrpPacket(source, destination, message) : ipv6VrrpPacket(source, destination, message);
+  if (family === 'ipv4') {
+    // RFC 791 section 3.1: over the header, whose checksum field is still zero.
+    new DataView(packet.buffer).setUint16(10, internetChecksum(0, packet.subarray(0, IPV4_HEADER_BYTES)));
+  }
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + packet.length);
+  writeEthernetHeader(
+    frame,
+    multicastMac(family, destination),
+    mac,
+    family === 'ipv4' ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6,
+  );
+  frame.set(packet, ETHERNET_HEADER_BYTES);
+  return frame;
+}
+
+/** RFC 1112 section 6.4: the low 23 bits; RFC 2464 section 7: the low 32 bits of the group. */
+function multicastMac(family: AddressFamily, group: Uint8Array): Uint8Array {
+  const [second = 0, third = 0, fourth = 0] = group.slice(-3);
+  return family === 'ipv4'
+    ? Uint8Array.of(0x01, 0x00, 0x5e, second & 0x7f, third, fourth)
+    : Uint8Array.of(0x33, 0x33, ...group.slice(-4));
+}
+
 function writeEthernetHeader(frame: Uint8Array, destination: Uint8Array, source: Uint8Array, etherType: number): void {
   frame.set(destination, 0);
   frame.set(source, MAC_BYTES);
@@ -85,8 +128,13 @@ function writeEthernetHeader(frame: Uint8Array, destination: Uint8Array, source:
 
 /** RFC 4443 section 2.3: over the pseudo-header and the message, whose checksum field is still zero. */
 function icmpv6Checksum(source: Uint8Array, destination: Uint8Array, message: Uint8Array): number {
-  let sum = message.length + ICMPV6;
-  for (const part of [source, destination, message]) {
+  return internetChecksum(message.length + ICMPV6, source, destination, message);
+}
+
+/** RFC 1071, over parts of even length, beginning with a sum. */
+function internetChecksum(initial: number, ...parts: readonly Uint8Array[]): number {
+  let sum = initial;
+  for (const part of parts) {
     for (let offset = 0; offset < part.length; offset += 2) {
       sum += ((part[offset] ?? 0) << 8) | (part[offset + 1] ?? 0);
     }

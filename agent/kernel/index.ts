@@ -4,6 +4,7 @@ export { openClaimListener } from './claim-listener.ts';
 export { boottimeUs, kernelTickUs, monotonicUs } from './clock.ts';
 export type { SystemError, SystemResult } from './errno.ts';
 export type { EventLoopSocket } from './event-loop-socket.ts';
+export { type InterfaceSetting, readInterfaceSetting, writeInterfaceSetting } from './interface-settings.ts';
 export { interfaceIndex } from './libc.ts';
 export type { NetworkChange } from './network-change.ts';
 export { openNetworkMonitor } from './network-monitor.ts';

@@ -19,6 +19,7 @@ const IFA_F_NODAD = 0x02;
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_DEPRECATED = 0x20;
 const IFA_F_TENTATIVE = 0x40;
+const IFA_F_NOPREFIXROUTE = 0x200;
 const LIFETIME_FOREVER = 0xffffffff;
 
 /** An address as a request names it. `prefixLength` is part of its identity in IPv4. */
@@ -29,6 +30,8 @@ export interface AddressSpecification {
   prefixLength: number;
   /** IPv4 only, at most 15 bytes; by custom `<interface>:<anything>`. */
   label?: string | undefined;
+  /** The way to its network leads over another interface. */
+  noPrefixRoute?: boolean | undefined;
 }
 
 export interface InterfaceAddress {
@@ -70,10 +73,16 @@ export function encodeNewAddress(specification: AddressSpecification): RequestPa
     { type: IFA_PROTO, value: Uint8Array.of(OUR_PROTOCOL) },
   ];
   if (specification.label !== undefined) attributes.push({ type: IFA_LABEL, value: text(specification.label) });
+  const withoutRoute = specification.noPrefixRoute === true ? IFA_F_NOPREFIXROUTE : 0;
+  if (specification.family === 'ipv4' && withoutRoute !== 0)
+    attributes.push({ type: IFA_FLAGS, value: u32(withoutRoute) });
   if (specification.family === 'ipv6') {
     const lifetimes = new Uint8Array(16); // preferred, valid, created, updated
     new DataView(lifetimes.buffer).setUint32(4, LIFETIME_FOREVER, true);
-    attributes.push({ type: IFA_FLAGS, value: u32(IFA_F_NODAD) }, { type: IFA_CACHEINFO, value: lifetimes });
+    attributes.push(
+      { type: IFA_FLAGS, value: u32(IFA_F_NODAD | withoutRoute) },
+      { type: IFA_CACHEINFO, value: lifetimes },
+    );
   }
   return { body: addressHeader(specification), attributes };
 }

@@ -16,7 +16,7 @@ const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
-const MACVLAN_MODE_PRIVATE = 1;
+const MACVLAN_MODE_VEPA = 2;
 const IFF_UP = 0x1;
 const IFF_LOOPBACK = 0x8;
 const IFF_LOWER_UP = 0x10000;
@@ -41,7 +41,7 @@ export interface Link {
   masterIndex: number | undefined;
 }
 
-/** A macvlan in private mode: a second MAC address on the parent's wire. */
+/** A macvlan: a second MAC address on the parent's wire. */
 export interface MacvlanSpecification {
   name: string;
   parentIndex: number;
@@ -62,10 +62,14 @@ export function encodeGetLinks(): Uint8Array {
   return new Uint8Array(IFINFO_BYTES);
 }
 
-/** RTM_NEWLINK of a macvlan, up from the start. Private mode: it never talks to its siblings on the same parent. */
+/**
+ * RTM_NEWLINK of a macvlan, down. VEPA mode: all that it sends goes to the wire, and the parent hears what another host sends
+ * from the same MAC address. In private mode the kernel gives such frames to the macvlan alone: the owner's announcements
+ * and advertisements would be lost to a backup.
+ */
 export function encodeNewMacvlan({ name, parentIndex, mac }: MacvlanSpecification): RequestParts {
   return {
-    body: linkHeader(0, IFF_UP, IFF_UP),
+    body: linkHeader(0, 0, IFF_UP),
     attributes: [
       { type: IFLA_IFNAME, value: text(name) },
       { type: IFLA_ADDRESS, value: mac },
@@ -76,7 +80,7 @@ export function encodeNewMacvlan({ name, parentIndex, mac }: MacvlanSpecificatio
           { type: IFLA_INFO_KIND, value: text('macvlan') },
           {
             type: IFLA_INFO_DATA,
-            value: encodeAttributes([{ type: IFLA_MACVLAN_MODE, value: u32(MACVLAN_MODE_PRIVATE) }]),
+            value: encodeAttributes([{ type: IFLA_MACVLAN_MODE, value: u32(MACVLAN_MODE_VEPA) }]),
           },
         ]),
       },

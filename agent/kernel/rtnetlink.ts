@@ -37,7 +37,7 @@ export interface Rtnetlink {
   ourRoutes(): SystemResult<routeTable.RouteSpecification[]>;
   /** How the kernel would send to this address now (`ip route get`); `ENETUNREACH` if it would not. */
   routeTo(address: Uint8Array): SystemResult<routeTable.FoundRoute>;
-  /** Creates a macvlan (private mode) for a virtual MAC and brings it up. */
+  /** Creates a macvlan for a virtual MAC. It is down: what must be in place before its first frame is the caller's to know. */
   addMacvlan(macvlan: linkTable.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
   removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
   setLinkUp(interfaceIndex: number, up: boolean): SystemResult<'done'>;

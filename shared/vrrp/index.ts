@@ -39,3 +39,4 @@ export {
   skewTimeUs,
   type VrrpVersion,
 } from './timers.ts';
+export { virtualRouterMac } from './virtual-mac.ts';

@@ -12,6 +12,8 @@ export type CaptureOptions = {
   readonly interfaceName: string;
   /** pcap-filter(7). */
   readonly filter: string;
+  /** Seen from the place: only what comes in there. */
+  readonly incomingOnly?: boolean;
 };
 
 /** tcpdump on one interface; every frame comes with the kernel's time stamp, in or out. */
@@ -34,6 +36,7 @@ export class Capture {
       args: [
         '-i',
         options.interfaceName,
+        ...(options.incomingOnly === true ? ['-Q', 'in'] : []),
         ...['-n', '-U', '--immediate-mode', '-s', String(SNAPSHOT_BYTES), '-B', String(KERNEL_BUFFER_KIB), '-w', '-'],
         options.filter,
       ],

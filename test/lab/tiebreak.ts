@@ -20,6 +20,9 @@ export type VirtualRouterOptions = {
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
   readonly checksum: 'pseudo-header' | 'message';
+  readonly virtualMac?: boolean;
+  /** The virtual address is the client's router. */
+  readonly gateway?: boolean;
 };
 
 export const VIRTUAL_ROUTER_DEFAULTS: VirtualRouterOptions = {
@@ -213,6 +216,7 @@ export function tiebreakConfiguration(
       : ['[witness]', `url = "${lease.witnessUrl}"`, `cluster = "${CLUSTER}"`, `token_file = "${lease.tokenFile}"`]),
     '[[group]]',
     'name = "edge"',
+    ...(options.gateway === true ? ['gateway = true'] : []),
     ...(lease === undefined
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [
@@ -228,6 +232,7 @@ export function tiebreakConfiguration(
     `advertisement_interval = "${scenario.advertisementIntervalMs}ms"`,
     `addresses = [${addresses.map((address) => `"${address}"`).join(', ')}]`,
     `checksum = "${options.checksum}"`,
+    ...(options.virtualMac === true ? ['virtual_mac = true'] : []),
     ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
   ];
   return `${lines.join('\n')}\n`;

@@ -11,6 +11,8 @@ export interface FencedRouter {
   readonly family: AddressFamily;
   /** 1 to 255. */
   readonly virtualRouterId: number;
+  /** It has the MAC address of RFC 9568 section 7.3: frames to and from it are held back on `interface`, the macvlan's parent. */
+  readonly virtualMac?: boolean;
 }
 
 /** What is owned and given up as one: a group in `lease` mode, or a virtual router in mode `vrrp`. */

@@ -1,4 +1,4 @@
-import type { AddressFamily } from '@tiebreak/shared/vrrp';
+import { type AddressFamily, virtualRouterMac } from '@tiebreak/shared/vrrp';
 import { sentinelMs } from './arithmetic.ts';
 import { addressesOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
 import { leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
@@ -28,6 +28,18 @@ const CODE = '@th,240,16';
 /** The dynamic set that tells which virtual routers of an interface may advertise now. Its keys are VRIDs. */
 export function advertisingSet(interfaceName: string, family: AddressFamily): string {
   return `advertising${family === 'ipv4' ? 4 : 6}_${label(interfaceName)}`;
+}
+
+/** The dynamic set of the virtual MAC addresses that may be used on an interface now. */
+export function virtualMacSet(interfaceName: string): string {
+  return `mac_${label(interfaceName)}`;
+}
+
+/** A virtual router's MAC address, as nft writes it. */
+export function virtualMac({ family, virtualRouterId }: FencedRouter): string {
+  return Buffer.from(virtualRouterMac(family, virtualRouterId))
+    .toString('hex')
+    .replace(/..(?!$)/g, '$&:');
 }
 
 /** The dynamic set of interfaces on which a group's host is other hosts' router now. One a group: they may share one. */
@@ -65,6 +77,8 @@ export interface TableDuties {
   /** It holds back VRRP advertisements. */
   readonly advertisements: boolean;
   readonly ipv6Keys: Ipv6Keys;
+  /** It holds back frames to and from virtual MAC addresses. */
+  readonly virtualMacs: boolean;
   /** It holds back what would be forwarded. */
   readonly forwarding: boolean;
 }
@@ -98,12 +112,16 @@ function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
   const routers = config.groups.flatMap((group) => group.virtualRouters);
   const gateways = config.groups.filter((group) => group.gatewayInterfaces.length > 0);
   const advertising = new Set(routers.map((router) => advertisingSet(router.interface, router.family)));
+  const withMac = new Set(
+    routers.filter((router) => router.virtualMac).map((router) => virtualMacSet(router.interface)),
+  );
   return [
     `set armed { typeof ${SENTINEL}; ${DYNAMIC}; }`,
     `set alive { typeof ${GROUP}; ${DYNAMIC}; }`,
     `set owned4 { type ipv4_addr; ${DYNAMIC}; }`,
     `set owned6 { ${ipv6SetType(duties.ipv6Keys)}; ${DYNAMIC}; }`,
     ...(duties.advertisements ? [...advertising].map((name) => `set ${name} { typeof @th,8,8; ${DYNAMIC}; }`) : []),
+    ...(duties.virtualMacs ? [...withMac].map((name) => `set ${name} { type ether_addr; ${DYNAMIC}; }`) : []),
     ...(duties.forwarding ? gateways.map((group) => `set ${gatewaySet(group)} { type ifname; ${DYNAMIC}; }`) : []),
   ];
 }
@@ -114,12 +132,14 @@ function leasedElements(group: FencedGroup, duties: TableDuties): LeasedElement[
     set: advertisingSet(name, family),
     key: String(virtualRouterId),
   });
+  const mac = (router: FencedRouter) => ({ set: virtualMacSet(router.interface), key: virtualMac(router) });
   return [
     // First, so that no pause between two of these updates lets `alive` outlive what it vouches for.
     { set: 'alive', key: GROUP },
     ...addressesOf(addresses, 'ipv4').map((address) => ({ set: 'owned4', key: address })),
     ...addressesOf(addresses, 'ipv6').map((address) => ({ set: 'owned6', key: ipv6Key(address, duties.ipv6Keys) })),
     ...(duties.advertisements ? virtualRouters.map(advertising) : []),
+    ...(duties.virtualMacs ? virtualRouters.filter((router) => router.virtualMac).map(mac) : []),
     ...(duties.forwarding ? gatewayInterfaces.map((name) => ({ set: gatewaySet(group), key: `"${name}"` })) : []),
   ];
 }

@@ -10,6 +10,8 @@ import {
   label,
   leaseChains,
   TARGET,
+  virtualMac,
+  virtualMacSet,
 } from './lease-chains.ts';
 import { CONFIRMED_PORT, HANDED_ON_PORT, LEASE_PORT } from './lease-packet.ts';
 
@@ -61,6 +63,7 @@ function netdevTable(config: RulesetConfig): string[] {
       nextPort: HANDED_ON_PORT,
       advertisements: config.egress,
       ipv6Keys: 'target',
+      virtualMacs: true,
       forwarding: false,
     }),
     ...chain('lo_in', [
@@ -86,19 +89,23 @@ function interfaceHooks(config: RulesetConfig, name: string): string[] {
     ...rules.map((rule) => `add rule netdev tiebreak ${chainName} ${rule}`),
   ];
   return [
-    ...hook('ingress', `in_${label(name)}`, ['jump arp_in', 'jump nd_in']),
+    ...hook('ingress', `in_${label(name)}`, [
+      'jump arp_in',
+      'jump nd_in',
+      ...untagged(virtualMacRules(config, name, 'daddr')),
+    ]),
     ...(config.egress
       ? hook('egress', `out_${label(name)}`, [
           'jump arp_out',
           'jump nd_out',
-          ...advertisementRules(config, name, 'egress'),
+          ...untagged([...virtualMacRules(config, name, 'saddr'), ...advertisementRules(config, name, 'egress')]),
         ])
       : []),
   ];
 }
 
 function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' | 'output'): string[] {
-  const rules = (['ipv4', 'ipv6'] as const).flatMap((family) => {
+  return (['ipv4', 'ipv6'] as const).flatMap((family) => {
     const ids = routersOn(config, name, family);
     if (ids.length === 0) return [];
     const vrrp = family === 'ipv4' ? `ip protocol ${VRRP_PROTOCOL}` : `ip6 version 6 meta l4proto ${VRRP_PROTOCOL}`;
@@ -107,9 +114,22 @@ function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' 
     const where = hook === 'output' ? `oifname "${name}" ` : '';
     return [`${where}${advertisement} @th,8,8 != @${advertisingSet(name, family)} drop`];
   });
-  if (rules.length === 0 || hook === 'output') return rules;
-  // The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device.
-  return ['@ll,96,16 { 0x8100, 0x88a8 } accept', ...rules];
+}
+
+/**
+ * On a macvlan's parent. In: before the kernel hands the frame to the macvlan, so that an ex-owner no longer receives or
+ * forwards as a router. Out: or the switch would go on sending the owner's frames here.
+ */
+function virtualMacRules(config: RulesetConfig, name: string, side: 'daddr' | 'saddr'): string[] {
+  const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const macs = routers.filter((router) => router.interface === name && router.virtualMac).map(virtualMac);
+  if (macs.length === 0) return [];
+  return [`ether ${side} { ${macs.join(', ')} } ether ${side} != @${virtualMacSet(name)} drop`];
+}
+
+/** The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device. */
+function untagged(rules: readonly string[]): string[] {
+  return rules.length === 0 ? [] : ['@ll,96,16 { 0x8100, 0x88a8 } accept', ...rules];
 }
 
 function inetTable(config: RulesetConfig): string[] {
@@ -122,6 +142,7 @@ function inetTable(config: RulesetConfig): string[] {
       nextPort: CONFIRMED_PORT,
       advertisements: !egress,
       ipv6Keys: 'header',
+      virtualMacs: false,
       forwarding: true,
     }),
     ...chain('pre', [

@@ -166,12 +166,12 @@ describe('links', () => {
     ip(pair.b, 'link', 'set', 'eth0', 'up');
   });
 
-  it('a macvlan with the virtual MAC comes up and goes', async () => {
+  it('a macvlan with the virtual MAC comes, down, and goes', async () => {
     const macvlan = { name: 'vrrp4.33', mac: '00005e000121' };
     expect(await child.ask('addMacvlan', macvlan)).toEqual({ ok: true, value: 'done' });
     expect(await child.ask('addMacvlan', macvlan)).toEqual({ ok: true, value: 'already-there' });
     expect(ip(pair.a, '-d', 'link', 'show', 'vrrp4.33')).toMatch(
-      /UP[\s\S]*00:00:5e:00:01:21[\s\S]*macvlan mode private/,
+      /<BROADCAST,MULTICAST>[\s\S]*00:00:5e:00:01:21[\s\S]*macvlan mode vepa/,
     );
     expect(await child.ask('removeLink', { interface: 'vrrp4.33' })).toEqual({ ok: true, value: 'done' });
     expect(ip(pair.a, 'link', 'show')).not.toContain('vrrp4.33');

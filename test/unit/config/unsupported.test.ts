@@ -10,7 +10,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
 ];
 
 const IN_ROUTER: readonly (readonly [string, string])[] = [
-  ['virtual_mac = true', 'virtual_mac = true is not supported yet; leave it out'],
   ['accept = false', 'accept = false is not supported yet; leave it out'],
   ['routes = [{ to = "203.0.113.0/24", via = "192.0.2.254" }]', 'routes is not supported yet; leave it out'],
 ];

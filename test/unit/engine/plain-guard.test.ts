@@ -19,6 +19,7 @@ const router: VirtualRouterConfig = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  virtualMac: false,
 };
 
 const group: VrrpGroupConfig = {

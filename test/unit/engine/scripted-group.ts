@@ -25,6 +25,7 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  virtualMac: false,
 };
 
 export const GROUP: LeaseGroupConfig = {

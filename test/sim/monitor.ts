@@ -58,12 +58,14 @@ export class Monitor {
   memberStepped(agent: AgentShell, before: MemberState, event: MemberEvent, effects: readonly MemberEffect[]): void {
     const { state } = agent;
     if (state === undefined) return;
-    const complaint = checkRegister(before, state, event, agent.localUs());
+    const isSame = state.register === before.register;
+    const complaint = isSame ? undefined : checkRegister(before, state, event, agent.localUs());
     if (complaint !== undefined) this.violated('register changed its holder', `${agent.node}: ${complaint}`);
     for (const effect of effects) {
       if (effect.type === 'send-verdict' && effect.verdict.kind === 'granted') this.#granted(agent, before, event);
     }
-    this.voterChanged();
+    if (!isSame || state.role.name !== before.role.name) this.voterChanged(agent);
+    this.#checkNewBeliefs(agent, before, state);
   }
 
   /** The kernel has acted on an open or a refresh. */
@@ -93,10 +95,19 @@ export class Monitor {
     this.violated('released before the fence was closed', `${agent.node} gave W's vote back, but rests on it`);
   }
 
-  /** Some voter's register has changed: beliefs and fences must still be covered. */
-  voterChanged(): void {
+  /** This agent's vote is another one now, or its process is: what others believe of it must still be covered. */
+  voterChanged(voter: AgentShell): void {
     for (const agent of this.#agents) {
-      this.#checkBeliefs(agent);
+      if (agent === voter) continue;
+      const belief = isStanding(agent.state) ? peerVoteUntilUs(agent.state, voter.node) : Number.NEGATIVE_INFINITY;
+      this.#checkBelief(agent, voter, belief);
+      this.#checkContainment(agent);
+    }
+  }
+
+  witnessChanged(): void {
+    for (const agent of this.#agents) {
+      this.#checkWitnessBelief(agent);
       this.#checkContainment(agent);
     }
   }
@@ -132,23 +143,35 @@ export class Monitor {
     this.violated('ballots do not grow', `${now} follows ${then}`);
   }
 
-  /** What a holder believes ends no later than the voter's register, in real time (L2). */
-  #checkBeliefs(agent: AgentShell): void {
-    const { state, node } = agent;
-    if (state === undefined || (state.role.name !== 'candidate' && state.role.name !== 'active')) return;
+  /** What a holder believes ends no later than the voter's register, in real time (L2): looked at when it believes more. */
+  #checkNewBeliefs(agent: AgentShell, before: MemberState, after: MemberState): void {
+    if (!isStanding(after)) return;
+    const stood = isStanding(before);
     for (const voter of this.#agents) {
       if (voter === agent) continue;
-      const belief = peerVoteUntilUs(state, voter.node);
-      this.#checkBelief(agent, voter.node, belief, this.#registerUntilUs(voter, node));
+      const belief = peerVoteUntilUs(after, voter.node);
+      if (!stood || belief > peerVoteUntilUs(before, voter.node)) this.#checkBelief(agent, voter, belief);
     }
-    if (state.witness.returning || this.#witness === undefined) return;
-    const heldUntilUs = this.#witness.boundUntilUs(this.#group, node);
-    this.#checkBelief(agent, 'w', state.witness.voteUntilUs, heldUntilUs);
+    const [then, now] = [before.witness, after.witness];
+    if (!stood || then.returning || now.voteUntilUs > then.voteUntilUs) this.#checkWitnessBelief(agent);
   }
 
-  #checkBelief(agent: AgentShell, voter: string, beliefLocalUs: number, heldUntilUs: number): void {
+  #checkBelief(agent: AgentShell, voter: AgentShell, beliefLocalUs: number): void {
     const believedUntilUs = agent.clock.realUs(beliefLocalUs);
-    if (believedUntilUs <= this.#schedule.nowUs || believedUntilUs <= heldUntilUs + TOLERANCE_US) return;
+    if (believedUntilUs <= this.#schedule.nowUs) return;
+    this.#compare(agent, voter.node, believedUntilUs, this.#registerUntilUs(voter, agent.node));
+  }
+
+  #checkWitnessBelief(agent: AgentShell): void {
+    const { state } = agent;
+    if (this.#witness === undefined || !isStanding(state) || state.witness.returning) return;
+    const believedUntilUs = agent.clock.realUs(state.witness.voteUntilUs);
+    if (believedUntilUs <= this.#schedule.nowUs) return;
+    this.#compare(agent, 'w', believedUntilUs, this.#witness.boundUntilUs(this.#group, agent.node));
+  }
+
+  #compare(agent: AgentShell, voter: string, believedUntilUs: number, heldUntilUs: number): void {
+    if (believedUntilUs <= heldUntilUs + TOLERANCE_US) return;
     const excess = ((believedUntilUs - heldUntilUs) / 1000).toFixed(1);
     this.violated('belief exceeds the register', `${agent.node} believes in ${voter} for ${excess} ms too long`);
   }
@@ -179,4 +202,9 @@ export class Monitor {
     const boundUntilUs = bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;
     return state.role.name === 'initialize' ? Math.max(boundUntilUs, clock.realUs(state.role.untilUs)) : boundUntilUs;
   }
+}
+
+/** Whether it may count votes at all. */
+function isStanding(state: MemberState | undefined): state is MemberState {
+  return state?.role.name === 'candidate' || state?.role.name === 'active';
 }

@@ -1,5 +1,5 @@
 import type { Ballot } from '@tiebreak/shared/lease';
-import type { WitnessRequest } from '@tiebreak/shared/wire';
+import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Effect, WitnessSession } from '../../agent/witness-link/session.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -112,18 +112,19 @@ export class WitnessAccess {
   #send(request: WitnessRequest): void {
     const { node, incarnation } = this.#agent;
     this.#around.network.send(node, WITNESS, () => {
-      const frame = this.#host.answer(node, request);
-      if (frame === undefined) return;
+      const message = this.#host.answer(node, request);
+      if (message === undefined) return;
       this.#around.network.send(WITNESS, node, () => {
-        if (this.#agent.incarnation === incarnation) this.hear(frame);
+        if (this.#agent.incarnation === incarnation) this.hear(message);
       });
     });
   }
 
-  hear(frame: string): void {
+  /** A message whose frame would have been believed: the frame itself is proven elsewhere. */
+  hear(message: WitnessMessage): void {
     this.#agent.take(() => {
       const session = this.#session;
-      if (session !== undefined) this.#perform(session.receive('socket', frame, this.#agent.localUs()));
+      if (session !== undefined) this.#perform(session.hear('socket', message, this.#agent.localUs()));
     });
   }
 

@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import {
   decideWitness,
   type WitnessAnswer,
@@ -42,7 +41,7 @@ export class WitnessHost {
   readonly #around: Surroundings;
   readonly #clock: Clock;
   readonly #agents: readonly string[];
-  readonly #hear: (node: string, frame: string) => void;
+  readonly #hear: (node: string, message: WitnessMessage) => void;
   readonly #registers = new Map<string, WitnessRegister>();
   readonly #answers = new Map<string, WitnessAnswer>();
   #kept: WitnessMemory = EMPTY_STORAGE;
@@ -55,7 +54,7 @@ export class WitnessHost {
     around: Surroundings;
     clock: Clock;
     agents: readonly string[];
-    hear: (node: string, frame: string) => void;
+    hear: (node: string, message: WitnessMessage) => void;
   }) {
     this.#around = options.around;
     this.#clock = options.clock;
@@ -72,7 +71,7 @@ export class WitnessHost {
       untilUs: this.#around.schedule.nowUs + supersededForUs,
     };
     this.#current = this.#wake(wallOffsetMs);
-    this.#around.monitor.voterChanged();
+    this.#around.monitor.witnessChanged();
   }
 
   /** Storage loses what it has learned since it was last kept, or everything; the instance starts anew from it. */
@@ -98,15 +97,15 @@ export class WitnessHost {
     };
   }
 
-  /** The signed answer; undefined when it could not be written down first, and so must not leave. */
-  answer(node: string, request: WitnessRequest): string | undefined {
-    const frame = this.decide(node, request);
-    if (frame !== undefined) this.#around.monitor.voterChanged();
-    return frame;
+  /** The answer; undefined when it could not be written down first, and so must not leave. */
+  answer(node: string, request: WitnessRequest): WitnessMessage | undefined {
+    const message = this.decide(node, request);
+    if (message !== undefined) this.#around.monitor.witnessChanged();
+    return message;
   }
 
   /** As `answer`, but nobody looks yet: for what happens at one moment in several steps. */
-  decide(node: string, request: WitnessRequest): string | undefined {
+  decide(node: string, request: WitnessRequest): WitnessMessage | undefined {
     const instance = this.#instanceThatHears();
     const nowMs = this.#wallMs(instance);
     const { result, ...step } = decideWitness(instance.voter, { node, request, rivalHashes: [] }, nowMs);
@@ -117,7 +116,7 @@ export class WitnessHost {
     });
     const { incarnation, sequence } = request;
     const order = { witness_id: WITNESS_ID, node, sequence, incarnation, stamp_ms: nowMs };
-    return sign({ type: 'reply', ...order, serial: instance.voter.serial, result });
+    return { type: 'reply', ...order, serial: instance.voter.serial, result };
   }
 
   holder(group: string): string | undefined {
@@ -212,22 +211,17 @@ export class WitnessHost {
     schedule.at(endUs, () => {
       if (!instance.timers.delete(timer)) return;
       this.#perform(instance, witnessTimerRanOut(instance.voter, timer, this.#wallMs(instance)));
-      monitor.voterChanged();
+      monitor.witnessChanged();
     });
   }
 
   #announce(node: string, group: string): void {
-    const frame = sign({ type: 'freed', witness_id: WITNESS_ID, group });
-    this.#around.network.send(WITNESS, node, () => this.#hear(node, frame));
+    const message: WitnessMessage = { type: 'freed', witness_id: WITNESS_ID, group };
+    this.#around.network.send(WITNESS, node, () => this.#hear(node, message));
   }
 
   /** The runtime's clock: whole milliseconds. */
   #wallMs(instance: Instance): number {
     return Math.floor(this.#clock.localUs(this.#around.schedule.nowUs) / 1000) + instance.wallOffsetMs;
   }
-}
-
-function sign(message: WitnessMessage): string {
-  const body = JSON.stringify(message);
-  return JSON.stringify({ body, mac: createHmac('sha256', REPLY_KEY).update(body).digest('hex') });
 }

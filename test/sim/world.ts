@@ -1,6 +1,7 @@
 import type { Policy } from '@tiebreak/shared/lease';
-import { AgentShell, type AgentTroubles, FENCE_GUARD_US } from './agent-shell.ts';
+import { AgentShell, type AgentTroubles } from './agent-shell.ts';
 import { Clock } from './clock.ts';
+import { FENCE_GUARD_US } from './fence-hands.ts';
 import { KernelFence } from './kernel-fence.ts';
 import type { SidebandDatagram } from './messages.ts';
 import { Monitor } from './monitor.ts';
@@ -60,6 +61,7 @@ export class World {
   readonly policy: Policy;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
+  readonly #byName: ReadonlyMap<string, AgentShell>;
   readonly #accesses = new Map<string, WitnessAccess>();
   readonly #lateCopies: { to: string; datagram: SidebandDatagram }[] = [];
 
@@ -84,7 +86,7 @@ export class World {
       around,
       clock: clockOf(rates.w ?? 1),
       agents: this.nodes,
-      hear: (node, frame) => accesses.get(node)?.hear(frame),
+      hear: (node, message) => accesses.get(node)?.hear(message),
     });
     const makeAgent = (node: NodeName): AgentShell => {
       const configHash = options.configHashes?.[node] ?? HASH;
@@ -124,6 +126,7 @@ export class World {
     this.a = a;
     this.b = b;
     this.agents = [a, b, ...this.nodes.slice(2).map(makeAgent)];
+    this.#byName = new Map(this.agents.map((agent) => [agent.node, agent]));
     monitor.watch(this.agents, this.witness, this.hasWitness);
   }
 
@@ -196,7 +199,7 @@ export class World {
   rollBackWitness(everything: boolean): void {
     this.witness.rollBack(everything);
     for (const access of this.#accesses.values()) access.reopen();
-    this.monitor.voterChanged();
+    this.monitor.witnessChanged();
   }
 
   /** Plays datagrams again that were sent long ago, as someone with a recording could. */
@@ -209,7 +212,7 @@ export class World {
   }
 
   receiver(node: string): AgentShell | undefined {
-    return this.agents.find((agent) => agent.node === node);
+    return this.#byName.get(node);
   }
 
   #deliver(to: string, datagram: SidebandDatagram): void {

@@ -33,6 +33,8 @@ function buildGroup(table: GroupTable, id: number): GroupConfig {
     ...base,
     mode: 'lease',
     policy: 'safe',
+    preempt: table.preempt,
+    preemptDelayUs: table.preempt_delay,
     keyFile: table.key_file,
     peers: table.peers,
     sidebandPort: table.sideband_port,

@@ -9,4 +9,5 @@ export {
   loadSecrets,
   type SecretProblem,
 } from './secrets.ts';
+export { settingsDigest } from './settings.ts';
 export type * from './types.ts';

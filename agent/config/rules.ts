@@ -174,12 +174,11 @@ export function unityFindings(routers: readonly CheckedRouter[], source: Source)
 
 const LEASE_ONLY = ['policy', 'key_file', 'peers', 'sideband_port'] as const;
 
-/** Settings that do nothing in plain VRRP. */
+/** Settings that do nothing here. */
 export function groupWarnings(group: GroupAlone, raw: object, path: Path, source: Source): Finding[] {
-  if (group.mode === 'lease') return [];
-  const found = LEASE_ONLY.filter((key) => Object.hasOwn(raw, key)).map((key) =>
-    at(source.keyAt([...path, key]), [...path, key], 'has no effect in mode "vrrp"'),
-  );
+  const found = (group.mode === 'lease' ? [] : LEASE_ONLY)
+    .filter((key) => Object.hasOwn(raw, key))
+    .map((key) => at(source.keyAt([...path, key]), [...path, key], 'has no effect in mode "vrrp"'));
   if (group.preempt_delay !== 0 && !group.preempt) {
     const here = [...path, 'preempt_delay'];
     found.push(at(source.keyAt(here), here, 'has no effect without preempt = true'));

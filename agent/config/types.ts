@@ -44,6 +44,9 @@ type GroupBase = {
 export type LeaseGroupConfig = GroupBase & {
   readonly mode: 'lease';
   readonly policy: Policy;
+  /** A node of higher priority asks the owner for the group. */
+  readonly preempt: boolean;
+  readonly preemptDelayUs: number;
   readonly keyFile: string;
   /** Every other agent of the group; exactly one for now. */
   readonly peers: readonly PeerConfig[];

@@ -1,6 +1,5 @@
 import { at, type Finding } from './finding.ts';
 import type { Path } from './problem.ts';
-import { Duration } from './schema.ts';
 import type { Source } from './source.ts';
 
 type Mode = 'lease' | 'vrrp';
@@ -25,18 +24,6 @@ const IN_GROUP: readonly Unsupported[] = [
     hint: 'use "safe", or leave it out',
   },
   { key: 'bias_promise', when: present, what: () => 'bias_promise', hint: 'leave it out' },
-  {
-    key: 'preempt',
-    when: (value, mode) => value === true && mode === 'lease',
-    what: () => 'preempt = true in mode "lease"',
-    hint: 'leave it out: a node that returns does not take the group back',
-  },
-  {
-    key: 'preempt_delay',
-    when: (value, mode) => mode === 'lease' && Duration.safeParse(value).data !== 0,
-    what: () => 'preempt_delay in mode "lease"',
-    hint: 'leave it out',
-  },
   { key: 'check', when: notEmpty, what: () => '[[group.check]]', hint: 'leave it out' },
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },

@@ -7,6 +7,7 @@ import {
   type GroupConfig,
   type LeaseGroupConfig,
   type Secrets,
+  settingsDigest,
   type VirtualRouterConfig,
 } from '../config/index.ts';
 import type { Handover } from '../guardian/index.ts';
@@ -235,7 +236,11 @@ export class Agent {
         witness: witness !== null,
         policy: { name: 'safe' },
         intervalUs: config.intervalUs,
+        priority: config.priority,
         skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
+        preemptDelayUs: config.preempt ? config.preemptDelayUs : undefined,
+        standNotBeforeUs: 0,
+        settings: settingsDigest(config),
         configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
         guardUs: GUARD_TICKS * kernelTickUs(),
         usedCounter: state.usedCounter(config.name),

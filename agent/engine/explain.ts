@@ -78,6 +78,12 @@ const CAUSES: Readonly<Record<Cause, string>> = {
   fence_lost: 'the kernel did not confirm the fence',
   lease_ended: 'the votes ran out and the kernel has closed the fence',
   higher_ballot: 'another node owns the group with a higher ballot',
+  handover: 'an operator has asked for the handover',
+  preempted: 'a node of higher priority asks for the group',
+  clock_gap: 'this host was suspended, and what its clocks say of that time is not trusted',
+  link_lost: 'an interface of the group has lost its link',
+  check_failed: 'a check of the group fails',
+  maintenance: 'this node is in maintenance',
   stop: 'the agent is stopping',
   left: 'the agent has left',
 };

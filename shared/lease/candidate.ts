@@ -2,7 +2,7 @@ import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
-import { become, ownershipEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
+import { become, becomeBackup, ownershipEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
@@ -62,9 +62,7 @@ export function forceTakeover(turn: Turn): void {
   if ((role.name !== 'backup' && role.name !== 'initialize') || hasDeparted(turn)) return;
   turn.register = { ...turn.register, bound: undefined };
   forgetPromise(turn);
-  const backup = { name: 'backup', standAtUs: nowUs, heardAtUs: undefined, standBecause: 'forced' } as const;
-  if (role.name === 'backup') turn.role = backup;
-  else become(turn, backup, 'forced');
+  becomeBackup(turn, nowUs, 'forced', 'forced');
 }
 
 /** Frees whatever this candidacy has bound and stands again after skew + random(0..interval) (L1). */
@@ -75,8 +73,7 @@ export function giveUpCandidacy(turn: Turn, cause: Cause, delayUs = 0): void {
   for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
   turn.effects.push({ type: 'send-release', ballot: role.ballot });
   giveWitnessVoteBack(turn);
-  const standAtUs = nowUs + delayUs + config.skewUs + takeRandom(turn) * config.intervalUs;
-  become(turn, { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' }, cause);
+  becomeBackup(turn, nowUs + delayUs + turn.fitness.skewUs + takeRandom(turn) * config.intervalUs, cause);
 }
 
 /** Someone has granted a higher ballot: the same candidacy goes on under one above it, for no longer than before (L10). */

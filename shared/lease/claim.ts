@@ -12,8 +12,14 @@ export type Claim = {
   readonly configHash: string;
   /** the promise that the sender's own interval asks for, in ms; the longer of both sides' counts (L16) */
   readonly promiseMs: number;
+  /** what the sender would stand with now, 1 to 255; 0: it cannot own the group, whoever invites it */
+  readonly priority: number;
+  /** 8 hex digits over the settings that may differ at the price of a warning (L16) */
+  readonly settings: string;
   /** an owner under policy `bias` has not reached the witness for a while */
   readonly witnessLost?: true;
+  /** preemption: a backup of higher priority asks the owner to hand over to it */
+  readonly wants?: true;
 };
 
 export type Refusal = 'bound' | 'lower_ballot' | 'quarantined' | 'config_mismatch' | 'unknown_group';

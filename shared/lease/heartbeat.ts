@@ -3,8 +3,10 @@ import type { MemberState } from './member.types.ts';
 import { promiseUs } from './turn.ts';
 
 /** What this node says of the group in its heartbeats (L3). */
-export function claimOf({ config, role, register, witness }: MemberState): Claim {
-  const said = { group: config.group, configHash: config.configHash, promiseMs: promiseUs(config) / 1000 };
+export function claimOf({ config, role, register, witness, fitness }: MemberState): Claim {
+  const { group, configHash, settings } = config;
+  const priority = fitness.unfit === undefined ? fitness.priority : 0;
+  const said = { group, configHash, settings, priority, promiseMs: promiseUs(config) / 1000 };
   switch (role.name) {
     case 'active':
       return config.policy.name === 'bias' && witness.lost
@@ -12,8 +14,11 @@ export function claimOf({ config, role, register, witness }: MemberState): Claim
         : { ...said, kind: 'owns', ballot: role.ballot };
     case 'candidate':
       return { ...said, kind: 'requests', ballot: role.ballot };
+    case 'backup': {
+      const none = { ...said, kind: 'none', ballot: register.highestGranted } as const;
+      return role.wants ? { ...none, wants: true } : none;
+    }
     case 'initialize':
-    case 'backup':
     case 'closing':
     case 'leaving':
     case 'stopped':

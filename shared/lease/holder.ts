@@ -1,7 +1,8 @@
 import type { Ballot } from './ballot.ts';
 import type { AfterClosing, Cause, MemberConfig, MemberState } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
-import { become, downUs, ownershipEndUs, type Turn } from './turn.ts';
+import { bestSuccessor } from './successor.ts';
+import { become, becomeBackup, downUs, ownershipEndUs, type Turn } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** The fence is never open for longer than this, whatever the lease: it bounds what a resumed virtual machine can do. */
@@ -15,6 +16,9 @@ const STAND_AGAIN_AFTER_FENCE_REFUSAL_US = 1_000_000;
 const LEAVE_PATIENCE_US = 1_000_000;
 const DEPART_PATIENCE_US = 3_000_000;
 
+/** Ownership has ended for a reason that makes nobody the next owner. */
+export const STAY: AfterClosing = { kind: 'stay', invites: undefined };
+
 /** The kernel has confirmed the opening: this node owns the group, if that is still true at this very moment (L6). */
 export function takeOwnership(turn: Turn, expiresAtUs: number): void {
   const { role, config, nowUs } = turn;
@@ -22,7 +26,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
   const own = boundTo(turn.register, nowUs);
   const forever = bind(turn.register, config.node, role.ballot, Number.POSITIVE_INFINITY, nowUs);
   if (own?.holder !== config.node || !forever.ok || expiresAtUs <= nowUs) {
-    closeFence(turn, role.ballot, expiresAtUs, 'fence_lost', { kind: 'stay' });
+    closeFence(turn, role.ballot, expiresAtUs, 'fence_lost', STAY);
     return;
   }
   turn.register = forever.register;
@@ -112,14 +116,14 @@ export function startClosing(turn: Turn, cause: Cause, after: AfterClosing): voi
 export function abandonOpening(turn: Turn): void {
   const { role, nowUs } = turn;
   if (role.name !== 'candidate') return;
-  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_refused', { kind: 'stay' });
+  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_refused', STAY);
 }
 
 /** A refresh was not confirmed. */
 export function abandonOwnership(turn: Turn): void {
   const { role, nowUs } = turn;
   if (role.name !== 'active') return;
-  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_lost', { kind: 'stay' });
+  closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_lost', STAY);
 }
 
 function closeFence(turn: Turn, ballot: Ballot, expiresAtUs: number, cause: Cause, after: AfterClosing): void {
@@ -151,7 +155,7 @@ export function finishClosing(turn: Turn): void {
   if (role.name !== 'closing') return;
   turn.register = release(turn.register, config.node, role.ballot);
   turn.effects.push({ type: 'remove-addresses' });
-  const successor = role.after.kind === 'leave' ? chooseSuccessor(turn) : undefined;
+  const successor = role.after.kind === 'leave' ? bestSuccessor(turn) : role.after.invites;
   for (const peer of Object.values(turn.peers)) {
     peer.voteUntilUs = Number.NEGATIVE_INFINITY;
     peer.unackedSinceUs = undefined;
@@ -165,8 +169,7 @@ export function finishClosing(turn: Turn): void {
   giveWitnessVoteBack(turn);
   if (role.after.kind === 'stay') {
     const waitUs = role.cause === 'fence_refused' ? STAND_AGAIN_AFTER_FENCE_REFUSAL_US : 0;
-    const standAtUs = nowUs + Math.max(downUs(config), waitUs);
-    become(turn, { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' }, role.cause);
+    becomeBackup(turn, nowUs + Math.max(downUs(turn), waitUs), role.cause);
   } else if (successor === undefined) {
     become(turn, { name: 'stopped' }, 'left');
     turn.effects.push({ type: 'stopped' });
@@ -179,15 +182,4 @@ export function finishClosing(turn: Turn): void {
 /** How long a leaver answers before it goes, in µs: two writes to disk need more time than a handover. */
 export function leavePatienceUs(departs: boolean): number {
   return departs ? DEPART_PATIENCE_US : LEAVE_PATIENCE_US;
-}
-
-export function isHeard({ peers, nowUs, config }: Turn, node: string | undefined): boolean {
-  const heardAtUs = node === undefined ? undefined : peers[node]?.heardAtUs;
-  return heardAtUs !== undefined && heardAtUs >= nowUs - 2 * config.intervalUs;
-}
-
-/** Whom to invite: a peer that is there, if possible one whose vote shows that it is past its quarantine. */
-function chooseSuccessor(turn: Turn): string | undefined {
-  const heard = Object.keys(turn.peers).filter((node) => isHeard(turn, node));
-  return heard.find((node) => (turn.peers[node]?.voteUntilUs ?? 0) > turn.nowUs) ?? heard[0];
 }

@@ -10,6 +10,7 @@ export { leaseEndUs, voterCount, votesNeeded, witnessVotes } from './quorum.ts';
 export type { RegisterRecord } from './record.ts';
 export { boundTo, type Register } from './register.ts';
 export { type FoundAtStart, type FoundRegister, NOTHING_FOUND, startMember } from './start.ts';
+export { type Successor, successorOf } from './successor.ts';
 export { currentLeaseEndUs, ownsUnprotected, peerVoteUntilUs } from './turn.ts';
 
 export {

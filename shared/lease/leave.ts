@@ -1,5 +1,6 @@
-import { isHeard, leavePatienceUs, startClosing } from './holder.ts';
+import { leavePatienceUs, startClosing } from './holder.ts';
 import { boundTo, release } from './register.ts';
+import { isHeard } from './successor.ts';
 import { become, type Turn } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 

@@ -20,6 +20,7 @@ import {
   isDepartureNoted,
   noteDepartedWritten,
 } from './departure.ts';
+import { changeFitness, endUnfitOwnership, handOver, standDueUs } from './fitness.ts';
 import {
   abandonOpening,
   abandonOwnership,
@@ -30,6 +31,7 @@ import {
   postponeRefresh,
   refreshDueUs,
   retryClosing,
+  STAY,
   startClosing,
   takeOwnership,
 } from './holder.ts';
@@ -37,7 +39,7 @@ import { dropSpentPromise, notePersisted } from './kept-promise.ts';
 import { leave, stop } from './leave.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './member.types.ts';
 import { recordRegister } from './record.ts';
-import { become, beginTurn, downUs, endTurn, ownershipEndUs, type Turn } from './turn.ts';
+import { becomeBackup, beginTurn, downUs, endTurn, ownershipEndUs, type Turn } from './turn.ts';
 import { hearClaim, hearRelease, hearTransfer } from './voter.ts';
 import { noteWitnessLoss, tendWitnessVote, witnessWantedFromUs } from './witness-vote.ts';
 
@@ -63,11 +65,9 @@ export function stepMember(
 function endWhatHasRunOut(turn: Turn): void {
   const { role, nowUs } = turn;
   if (role.name === 'initialize' && nowUs >= role.untilUs) {
-    const standAtUs = nowUs + downUs(turn.config);
-    const backup = { name: 'backup', standAtUs, heardAtUs: undefined, standBecause: 'down_timer' } as const;
-    become(turn, backup, role.overBecause);
+    becomeBackup(turn, nowUs + downUs(turn), role.overBecause);
   }
-  if (role.name === 'active' && nowUs >= role.fenceExpiresAtUs) startClosing(turn, 'lease_ended', { kind: 'stay' });
+  if (role.name === 'active' && nowUs >= role.fenceExpiresAtUs) startClosing(turn, 'lease_ended', STAY);
   if (role.name === 'candidate' && !role.opening && nowUs >= role.untilUs) giveUpCandidacy(turn, 'votes_missing');
 }
 
@@ -91,7 +91,7 @@ function apply(turn: Turn, event: MemberEvent): void {
     case 'advertisement':
       // L4: advertisements start timers and nothing else.
       if (turn.role.name === 'backup') {
-        const waitUs = event.priority === 0 ? turn.config.skewUs : downUs(turn.config);
+        const waitUs = event.priority === 0 ? turn.fitness.skewUs : downUs(turn);
         turn.role = { ...turn.role, standAtUs: turn.nowUs + waitUs };
       }
       return;
@@ -132,6 +132,8 @@ function apply(turn: Turn, event: MemberEvent): void {
       return;
     case 'fence-opened':
       takeOwnership(turn, event.expiresAtUs);
+      // It may have become unfit while the kernel opened.
+      endUnfitOwnership(turn);
       return;
     case 'fence-refreshed':
       noteRefresh(turn, event.expiresAtUs);
@@ -144,6 +146,15 @@ function apply(turn: Turn, event: MemberEvent): void {
       return;
     case 'fence-close-failed':
       return;
+    case 'fitness':
+      changeFitness(turn, event.fitness);
+      return;
+    case 'hand-over':
+      handOver(turn, event.to);
+      return;
+    case 'clock-gap':
+      startOver(turn);
+      return;
     case 'stop':
       stop(turn, false);
       return;
@@ -154,6 +165,14 @@ function apply(turn: Turn, event: MemberEvent): void {
     case 'tick':
       return;
   }
+}
+
+/** After a suspension others may own by now, and the kernel's timers have not counted it: the fence closes first of all. */
+function startOver(turn: Turn): void {
+  const { role, nowUs } = turn;
+  if (role.name === 'active') startClosing(turn, 'clock_gap', STAY);
+  else if (role.name === 'candidate' && !role.opening) giveUpCandidacy(turn, 'clock_gap', downUs(turn));
+  else if (role.name === 'backup') turn.role = { ...role, standAtUs: Math.max(role.standAtUs, nowUs + downUs(turn)) };
 }
 
 function noteHeartbeatSent(turn: Turn, to: string, sentAtUs: number): void {
@@ -181,7 +200,7 @@ function pursue(turn: Turn): void {
   const { role, nowUs } = turn;
   switch (role.name) {
     case 'backup':
-      if (nowUs >= role.standAtUs) stand(turn, role.standBecause);
+      if (nowUs >= standDueUs(turn)) stand(turn, role.standBecause);
       break;
     case 'closing':
       retryClosing(turn);
@@ -214,7 +233,7 @@ function roleDeadlineUs(state: MemberState): number {
     case 'leaving':
       return role.untilUs;
     case 'backup':
-      return role.standAtUs;
+      return standDueUs(state);
     case 'candidate':
       return role.opening ? Number.POSITIVE_INFINITY : Math.min(role.untilUs, role.aloneAtUs);
     case 'active':

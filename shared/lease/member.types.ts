@@ -21,15 +21,35 @@ export type MemberConfig = {
   readonly witness: boolean;
   readonly policy: Policy;
   readonly intervalUs: number;
-  /** RFC 9568 Skew_Time of the group's priority */
+  /** the configured priority, 1 to 255 */
+  readonly priority: number;
+  /** RFC 9568 Skew_Time of that priority */
   readonly skewUs: number;
+  /** how long a fit node of higher priority hears an owner before it asks for the group; undefined: it never does */
+  readonly preemptDelayUs: number | undefined;
+  /** after a crash loop: until then the node does not stand of its own accord; an invitation counts all the same */
+  readonly standNotBeforeUs: number;
   readonly configHash: string;
+  /** `settings` of its claims */
+  readonly settings: string;
   /** the fence's guard, 5 kernel ticks: it closes that long before the lease ends */
   readonly guardUs: number;
   /** Ballot counters at or below this one may have been used by an earlier run (L10). */
   readonly usedCounter: number;
   /** seeds the random part of standing again (L1) */
   readonly seed: number;
+};
+
+/** Why a node may not own the group. It goes on voting. */
+export type Unfitness = 'link_lost' | 'check_failed' | 'maintenance';
+
+/** What the node may stand with, as things are around it. */
+export type Fitness = {
+  /** RFC 9568: 1 to 255, with the weights of the checks */
+  readonly priority: number;
+  /** Skew_Time of that priority, in µs */
+  readonly skewUs: number;
+  readonly unfit: Unfitness | undefined;
 };
 
 /** What this node knows of one other agent's vote. */
@@ -42,6 +62,8 @@ export type PeerView = {
   verdict: Verdict | undefined;
   verdictAtUs: number;
   heardAtUs: number;
+  /** of its last claim; 0: it cannot own */
+  priority: number;
 };
 
 /** What this node knows of the witness's vote, and what it has asked of it. */
@@ -78,11 +100,18 @@ export type Cause =
   | 'fence_lost'
   | 'lease_ended'
   | 'higher_ballot'
+  | 'handover'
+  | 'preempted'
+  | 'clock_gap'
+  | Unfitness
   | 'stop'
   | 'left';
 
 /** What happens once the fence is confirmed closed. */
-export type AfterClosing = { readonly kind: 'stay' } | { readonly kind: 'leave'; readonly departs: boolean };
+export type AfterClosing =
+  /** `invites`: whom, if anybody, the node has closed its fence for */
+  | { readonly kind: 'stay'; readonly invites: string | undefined }
+  | { readonly kind: 'leave'; readonly departs: boolean };
 
 export type Role =
   /** L9: has started; neither acks nor stands until every promise of a former run has run out */
@@ -92,6 +121,10 @@ export type Role =
       readonly standAtUs: number;
       readonly heardAtUs: number | undefined;
       readonly standBecause: Cause;
+      /** since when this node, of higher priority, could have owned what it hears another one own */
+      readonly superiorSinceUs: number | undefined;
+      /** preemption: its claims ask for the group */
+      readonly wants: boolean;
     }
   | {
       readonly name: 'candidate';
@@ -138,6 +171,7 @@ export type MemberState = {
   readonly recorded: RegisterRecord | undefined;
   /** for the choice of the next ballot only; no vote hangs on it */
   readonly highestSeen: Ballot;
+  readonly fitness: Fitness;
   readonly kept: KeptPromiseView;
   readonly departed: DepartedView;
   readonly peers: Readonly<Record<string, Readonly<PeerView>>>;
@@ -181,6 +215,12 @@ export type MemberEvent =
   | { readonly type: 'fence-refused'; readonly reason: string }
   | { readonly type: 'fence-closed' }
   | { readonly type: 'fence-close-failed' }
+  /** what the node may stand with has changed; an owner that is unfit hands over, to nobody if nobody is fit */
+  | { readonly type: 'fitness'; readonly fitness: Fitness }
+  /** an operator wants `to` to own the group, or whoever is best; nothing happens if `successorOf` names nobody */
+  | { readonly type: 'hand-over'; readonly to: string | undefined }
+  /** the host was suspended: what its clocks say of the time in between is not to be trusted */
+  | { readonly type: 'clock-gap' }
   | { readonly type: 'stop' }
   /** L17: as `stop`, but the survivor of two agents keeps this node's vote until it comes back */
   | { readonly type: 'depart' }

@@ -23,6 +23,9 @@ export type FoundAtStart = {
   readonly departed?: DepartedVote | undefined;
 };
 
+/** A peer that has claimed nothing yet may own: nobody knows better. */
+const PRIORITY_UNKNOWN = 1;
+
 export const NOTHING_FOUND: FoundAtStart = { register: { kind: 'nothing' } };
 
 /**
@@ -41,6 +44,7 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
     verdict: undefined,
     verdictAtUs: Number.NEGATIVE_INFINITY,
     heardAtUs: Number.NEGATIVE_INFINITY,
+    priority: PRIORITY_UNKNOWN,
   };
   const usedBefore = { counter: config.usedCounter, node: config.node };
   const recorded = found.register.kind === 'recorded' ? found.register.record : undefined;
@@ -51,6 +55,7 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
     register: bindAgain(registerOf(recorded, config.node, usedBefore), promise, nowUs),
     recorded,
     highestSeen: usedBefore,
+    fitness: { priority: config.priority, skewUs: config.skewUs, unfit: undefined },
     kept: { ...NO_KEPT_PROMISE, written: promise },
     departed: { ...NOBODY_DEPARTED, vote: found.departed },
     peers: Object.fromEntries(config.peers.map((node) => [node, unknown])),

@@ -3,7 +3,16 @@ import { highestBallot, nextBallot } from './ballot.ts';
 import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
 import type { DepartedView } from './departure.ts';
 import type { KeptPromiseView } from './kept-promise.ts';
-import type { Cause, MemberConfig, MemberEffect, MemberState, PeerView, Role, WitnessView } from './member.types.ts';
+import type {
+  Cause,
+  Fitness,
+  MemberConfig,
+  MemberEffect,
+  MemberState,
+  PeerView,
+  Role,
+  WitnessView,
+} from './member.types.ts';
 import { leaseEndUs, votesNeeded, witnessVotes } from './quorum.ts';
 import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
@@ -16,6 +25,7 @@ export type Turn = {
   register: Register;
   recorded: RegisterRecord | undefined;
   highestSeen: Ballot;
+  fitness: Fitness;
   kept: KeptPromiseView;
   departed: DepartedView;
   readonly peers: Record<string, PeerView>;
@@ -36,14 +46,22 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
 }
 
 export function endTurn(turn: Turn): MemberState {
-  const { config, register, recorded, highestSeen, kept, departed, peers, witness, seed, role } = turn;
-  return { config, register, recorded, highestSeen, kept, departed, peers, witness, seed, role };
+  const { config, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role } = turn;
+  return { config, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role };
 }
 
 /** The only way to change the role's name, so that every change is told with its cause. */
 export function become(turn: Turn, role: Role, cause: Cause): void {
   turn.effects.push({ type: 'transition', from: turn.role.name, to: role.name, cause });
   turn.role = role;
+}
+
+/** A backup that stands at `standAtUs` if nothing happens before. */
+export function becomeBackup(turn: Turn, standAtUs: number, cause: Cause, standBecause: Cause = 'down_timer'): void {
+  const calm = { heardAtUs: undefined, superiorSinceUs: undefined, wants: false } as const;
+  const backup = { name: 'backup', standAtUs, standBecause, ...calm } as const;
+  if (turn.role.name === 'backup') turn.role = backup;
+  else become(turn, backup, cause);
 }
 
 export function see(turn: Turn, ballot: Ballot): void {
@@ -62,9 +80,9 @@ export function promiseUs(config: MemberConfig): number {
   return Math.min(PROMISE_INTERVALS * config.intervalUs, PROMISE_MAX_MS * 1000);
 }
 
-/** RFC 9568 Active_Down_Interval. */
-export function downUs(config: MemberConfig): number {
-  return 3 * config.intervalUs + config.skewUs;
+/** RFC 9568 Active_Down_Interval, by the priority that the node has now. */
+export function downUs({ config, fitness }: Turn | MemberState): number {
+  return 3 * config.intervalUs + fitness.skewUs;
 }
 
 /** Whether the witness is one of this group's voters. */

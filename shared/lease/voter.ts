@@ -3,7 +3,8 @@ import { giveUpCandidacy } from './candidate.ts';
 import type { Claim, Refusal, Verdict } from './claim.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
 import { askToJoin, departTo, hasDeparted } from './departure.ts';
-import { startClosing } from './holder.ts';
+import { noteOwnerPriority, yieldToSuperior } from './fitness.ts';
+import { STAY, startClosing } from './holder.ts';
 import { persistPromise } from './kept-promise.ts';
 import { bind, boundTo, release } from './register.ts';
 import { downUs, promiseUs, see, type Turn } from './turn.ts';
@@ -13,9 +14,13 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   const peer = turn.peers[from];
   if (peer === undefined) return;
   peer.heardAtUs = turn.nowUs;
+  peer.priority = claim.priority;
   see(turn, claim.ballot);
   askToJoin(turn, from);
-  if (claim.kind === 'none') return;
+  if (claim.kind === 'none') {
+    yieldToSuperior(turn, from, claim);
+    return;
+  }
   if (claim.kind === 'owns') hearOwner(turn, claim);
   else yieldTo(turn, claim);
   const verdict = judge(turn, from, claim);
@@ -32,7 +37,7 @@ function hearOwner(turn: Turn, claim: Claim): void {
     case 'active':
       // L8: the higher ballot wins, whatever the priority; the winner announces itself again.
       if (compareBallots(claim.ballot, role.ballot) > 0) {
-        startClosing(turn, 'higher_ballot', { kind: 'stay' });
+        startClosing(turn, 'higher_ballot', STAY);
       } else {
         turn.effects.push({ type: 'announce' }, { type: 'send-heartbeat' });
       }
@@ -40,12 +45,13 @@ function hearOwner(turn: Turn, claim: Claim): void {
     case 'candidate':
       // An owner has a majority, so this candidacy cannot win. While the fence is being opened it has won already.
       if (!role.opening && !stale && claim.configHash === config.configHash) giveUpCandidacy(turn, 'owner_heard');
-      if (turn.role.name === 'backup')
-        turn.role = { ...turn.role, standAtUs: nowUs + downUs(config), heardAtUs: nowUs };
+      if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(turn), heardAtUs: nowUs };
       return;
     case 'backup':
       // L4: an owner's heartbeat restarts the down timer, but not one of a node that has been superseded.
-      if (!stale) turn.role = { ...role, standAtUs: nowUs + downUs(config), heardAtUs: nowUs };
+      if (stale) return;
+      turn.role = { ...role, standAtUs: nowUs + downUs(turn), heardAtUs: nowUs };
+      noteOwnerPriority(turn, claim);
       return;
     case 'leaving':
       if (!stale && !role.departs)
@@ -67,7 +73,7 @@ function yieldTo(turn: Turn, claim: Claim): void {
   if (config.peers.length < 2 || role.name !== 'candidate' || role.opening) return;
   if (claim.configHash !== config.configHash || compareBallots(claim.ballot, role.ballot) <= 0) return;
   giveUpCandidacy(turn, 'outbid');
-  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(config) };
+  if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(turn) };
 }
 
 function judge(turn: Turn, from: string, claim: Claim): Verdict {
@@ -129,7 +135,7 @@ export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
   if (!freeFrom(turn, from, ballot)) return;
   if (turn.role.name !== 'backup') return;
   // Of several peers the one with the highest priority stands first, or their candidacies would split the votes.
-  const waitUs = turn.config.peers.length < 2 ? 0 : turn.config.skewUs;
+  const waitUs = turn.config.peers.length < 2 ? 0 : turn.fitness.skewUs;
   turn.role = { ...turn.role, standAtUs: turn.nowUs + waitUs, standBecause: 'released' };
 }
 
@@ -141,7 +147,7 @@ export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: strin
   // The promise may have run out before the invitation came; what is bound to someone else, or superseded, stays as it is.
   const open = boundTo(register, nowUs) === undefined && compareBallots(ballot, register.highestGranted) >= 0;
   if (!open || role.name !== 'backup') return;
-  const standAtUs = to === config.node ? nowUs : nowUs + downUs(config);
+  const standAtUs = to === config.node ? nowUs : nowUs + downUs(turn);
   turn.role = { ...role, standAtUs, standBecause: 'transferred' };
 }
 

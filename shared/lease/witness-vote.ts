@@ -1,9 +1,11 @@
 import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
 import { WITNESS_PROMISE_MS } from './constants.ts';
+import { isFit } from './fitness.ts';
 import type { MemberState } from './member.types.ts';
 import { leaseEndUs } from './quorum.ts';
 import {
   currentLeaseEndUs,
+  downUs,
   hasWitness,
   needed,
   peerVoteUntilUs,
@@ -29,9 +31,13 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
     case 'candidate':
       return role.sinceUs;
     case 'backup':
-      return role.heardAtUs === undefined
-        ? Number.POSITIVE_INFINITY
-        : Math.max(role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs, freeWithinPromiseUs(state));
+      if (role.heardAtUs === undefined || !isFit(state)) return Number.POSITIVE_INFINITY;
+      return Math.max(
+        role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs,
+        freeWithinPromiseUs(state),
+        // A vote that it may not use yet is left to others.
+        config.standNotBeforeUs - downUs(state),
+      );
     case 'active': {
       const freshUntilUs = Object.entries(peers).map(([node, peer]) =>
         Math.min(

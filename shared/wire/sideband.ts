@@ -44,11 +44,14 @@ export const NONCE_BYTES = 8;
 export const DATAGRAM_BYTES_MAX = 60_000;
 const MAGIC = 0x5442;
 const GROUPS_MAX = 1024;
+const HASH_BYTES = 8;
+const SETTINGS_BYTES = 4;
 
 const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer', 'depart', 'departed', 'join'] as const;
 const CLAIM_KINDS = ['none', 'owns', 'requests'] as const;
-/** On top of a claim's kind, under policy `bias` only. */
+/** On top of a claim's kind: under policy `bias` only, and of a backup that asks for the group. */
 const WITNESS_LOST = 0x80;
+const WANTS = 0x40;
 /** A verdict whose promise is in seconds, because it does not fit in milliseconds. */
 const GRANTED_LONG = 0x80;
 const REFUSALS = [
@@ -182,22 +185,30 @@ function readList<Item>(input: ByteReader, readItem: (input: ByteReader) => Item
 
 function writeClaim(out: ByteWriter, claim: Claim): void {
   out.string(claim.group);
-  out.u8(CLAIM_KINDS.indexOf(claim.kind) | (claim.witnessLost === true ? WITNESS_LOST : 0));
+  const flags = (claim.witnessLost === true ? WITNESS_LOST : 0) | (claim.wants === true ? WANTS : 0);
+  out.u8(CLAIM_KINDS.indexOf(claim.kind) | flags);
   writeBallot(out, claim.ballot);
-  writeHash(out, claim.configHash);
+  writeHex(out, claim.configHash, HASH_BYTES);
   out.u16(Math.ceil(claim.promiseMs));
+  out.u8(claim.priority);
+  writeHex(out, claim.settings, SETTINGS_BYTES);
 }
 
 function readClaim(input: ByteReader): Claim | undefined {
   const group = input.string();
   const code = input.u8();
-  const kind = CLAIM_KINDS[code & ~WITNESS_LOST];
+  const kind = CLAIM_KINDS[code & ~(WITNESS_LOST | WANTS)];
   const ballot = readBallot(input);
-  const configHash = readHash(input);
+  const configHash = readHex(input, HASH_BYTES);
   const promiseMs = input.u16();
+  const priority = input.u8();
+  const settings = readHex(input, SETTINGS_BYTES);
   if (kind === undefined) return undefined;
-  const claim = { group, kind, ballot, configHash, promiseMs };
-  return (code & WITNESS_LOST) === 0 ? claim : { ...claim, witnessLost: true };
+  return {
+    ...{ group, kind, ballot, configHash, promiseMs, priority, settings },
+    ...((code & WITNESS_LOST) === 0 ? {} : { witnessLost: true }),
+    ...((code & WANTS) === 0 ? {} : { wants: true }),
+  };
 }
 
 function writeVerdict(out: ByteWriter, verdict: Verdict): void {
@@ -236,10 +247,10 @@ function readBallot(input: ByteReader): Ballot {
   return { counter: input.u64(), node: input.string() };
 }
 
-function writeHash(out: ByteWriter, hex: string): void {
-  for (let index = 0; index < 16; index += 2) out.u8(Number.parseInt(hex.slice(index, index + 2), 16));
+function writeHex(out: ByteWriter, hex: string, bytes: number): void {
+  for (let index = 0; index < 2 * bytes; index += 2) out.u8(Number.parseInt(hex.slice(index, index + 2), 16));
 }
 
-function readHash(input: ByteReader): string {
-  return Array.from(input.raw(8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+function readHex(input: ByteReader, bytes: number): string {
+  return Array.from(input.raw(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

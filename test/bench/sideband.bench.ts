@@ -54,6 +54,8 @@ function claims(count: number): Claim[] {
     ballot: { counter: 1000 + index, node: 'a' },
     configHash: '0123456789abcdef',
     promiseMs: 250,
+    priority: 100,
+    settings: '000000bb',
   }));
 }
 

@@ -6,11 +6,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
   ['policy = "available"', 'policy "available" is not supported yet; use "safe", or leave it out'],
   ['bias_promise = "60s"', 'bias_promise is not supported yet; leave it out'],
   [
-    'preempt = true',
-    'preempt = true in mode "lease" is not supported yet; leave it out: a node that returns does not take the group back',
-  ],
-  ['preempt_delay = "1s"', 'preempt_delay in mode "lease" is not supported yet; leave it out'],
-  [
     'check = [{ name = "nginx", http = "http://127.0.0.1/healthz?full" }]',
     '[[group.check]] is not supported yet; leave it out',
   ],

@@ -9,14 +9,25 @@ const CONFIG: MemberConfig = {
   witness: true,
   policy: { name: 'safe' },
   intervalUs: 100_000,
+  priority: 100,
   skewUs: 50_000,
+  preemptDelayUs: undefined,
+  standNotBeforeUs: 0,
+  settings: '000000bb',
   configHash: '00000000000000aa',
   guardUs: 20_000,
   usedCounter: 0,
   seed: 1,
 };
 const BALLOT = { counter: 5, node: 'b' };
-const BACKUP: Role = { name: 'backup', standAtUs: 0, heardAtUs: undefined, standBecause: 'down_timer' };
+const BACKUP: Role = {
+  name: 'backup',
+  standAtUs: 0,
+  heardAtUs: undefined,
+  standBecause: 'down_timer',
+  superiorSinceUs: undefined,
+  wants: false,
+};
 const CANDIDATE: Role = {
   name: 'candidate',
   ballot: BALLOT,

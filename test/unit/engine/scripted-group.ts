@@ -9,6 +9,7 @@ import type { VirtualTime } from './virtual-time.ts';
 
 export const INTERVAL_US = 100_000;
 export const HASH = '00000000000000aa';
+const SETTINGS = '000000bb';
 const GUARD_US = 20_000;
 
 const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
@@ -30,6 +31,8 @@ export const GROUP: LeaseGroupConfig = {
   mode: 'lease',
   gateway: false,
   policy: 'safe',
+  preempt: false,
+  preemptDelayUs: 0,
   keyFile: '/etc/tiebreak/edge.key',
   peers: [{ node: 'a', addresses: ['10.0.0.a'] }],
   sidebandPort: 3112,
@@ -128,7 +131,11 @@ export class ScriptedMember {
         witness: true,
         policy: { name: 'safe' },
         intervalUs: INTERVAL_US,
+        priority: 100,
         skewUs: INTERVAL_US / 2,
+        preemptDelayUs: undefined,
+        standNotBeforeUs: 0,
+        settings: SETTINGS,
         configHash: HASH,
         guardUs: GUARD_US,
         usedCounter: 0,
@@ -177,7 +184,15 @@ export class ScriptedMember {
 
   hear(kind: Claim['kind'], counter: number): Verdict | undefined {
     const ballot = { counter, node: 'a' };
-    return this.group.judge('a', { group: 'edge', kind, ballot, configHash: HASH, promiseMs: 250 });
+    return this.group.judge('a', {
+      group: 'edge',
+      kind,
+      ballot,
+      configHash: HASH,
+      promiseMs: 250,
+      priority: 200,
+      settings: SETTINGS,
+    });
   }
 
   /** A heartbeat leaves, and a grants it. */

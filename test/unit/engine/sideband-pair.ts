@@ -28,7 +28,15 @@ export class ScriptedGroup implements LinkedGroup {
 
   claim(): Claim {
     const ballot = { counter: 5, node: 'a' };
-    return { group: this.name, kind: this.kind, ballot, configHash: '00000000000000aa', promiseMs: 250 };
+    return {
+      group: this.name,
+      kind: this.kind,
+      ballot,
+      configHash: '00000000000000aa',
+      promiseMs: 250,
+      priority: 100,
+      settings: '000000bb',
+    };
   }
 
   heartbeatSent(_to: string, sentAtUs: number): void {

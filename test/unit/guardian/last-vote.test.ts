@@ -39,7 +39,16 @@ function ownVote(): LastVote {
 
 function claim(counter: number, changes: Partial<Claim> = {}): Claim {
   const ballot = { counter, node: 'b' };
-  return { group: 'edge', kind: 'requests', ballot, configHash: GROUP.configHash, promiseMs: 625, ...changes };
+  return {
+    group: 'edge',
+    kind: 'requests',
+    ballot,
+    configHash: GROUP.configHash,
+    promiseMs: 625,
+    priority: 100,
+    settings: '000000bb',
+    ...changes,
+  };
 }
 
 describe('whose vote it is', () => {

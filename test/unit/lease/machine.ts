@@ -1,6 +1,7 @@
 import {
   type Ballot,
   type Claim,
+  claimOf,
   type FoundAtStart,
   type MemberConfig,
   type MemberEffect,
@@ -15,6 +16,7 @@ export const INTERVAL_US = 1_000_000;
 export const PROMISE_US = 2.5 * INTERVAL_US;
 export const GUARD_US = 20_000;
 export const HASH = '00000000000000aa';
+const SAID = { configHash: HASH, promiseMs: PROMISE_US / 1000, priority: 200, settings: '000000bb' };
 
 export const CONFIG: MemberConfig = {
   node: 'b',
@@ -23,7 +25,11 @@ export const CONFIG: MemberConfig = {
   witness: true,
   policy: { name: 'safe' },
   intervalUs: INTERVAL_US,
+  priority: 128,
   skewUs: 0.5 * INTERVAL_US,
+  preemptDelayUs: undefined,
+  standNotBeforeUs: 0,
+  settings: '000000bb',
   configHash: HASH,
   guardUs: GUARD_US,
   usedCounter: 0,
@@ -85,8 +91,12 @@ export class Machine {
     this.nowUs = untilUs;
   }
 
+  claim(): Claim {
+    return claimOf(this.state);
+  }
+
   hear(kind: Claim['kind'], ballot: Ballot, more: Partial<Claim> = {}): void {
-    const claim = { group: 'edge', kind, ballot, configHash: HASH, promiseMs: PROMISE_US / 1000, ...more };
+    const claim = { group: 'edge', kind, ballot, ...SAID, ...more };
     this.step({ type: 'claim', from: 'a', claim });
   }
 

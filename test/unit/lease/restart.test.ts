@@ -37,6 +37,8 @@ describe('a restarted agent (L9)', () => {
       kind: 'requests',
       configHash: machine.state.config.configHash,
       promiseMs: 2500,
+      priority: 100,
+      settings: '000000bb',
     } as const;
     machine.nowUs = 4 * SECOND_US - 1;
     machine.step({ type: 'claim', from: 'c', claim: { ...claim, ballot: { counter: 9, node: 'c' } } });

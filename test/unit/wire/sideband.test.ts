@@ -49,10 +49,13 @@ const plainClaim: fc.Arbitrary<Claim> = fc.record({
   ballot,
   configHash: fc.stringMatching(/^[0-9a-f]{16}$/),
   promiseMs: milliseconds,
+  priority: fc.nat(255),
+  settings: fc.stringMatching(/^[0-9a-f]{8}$/),
 });
 const claim = fc.oneof(
   plainClaim,
   plainClaim.map((said): Claim => ({ ...said, witnessLost: true })),
+  plainClaim.map((said): Claim => ({ ...said, wants: true })),
 );
 const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   fc.record({ kind: fc.constant('granted' as const), group: name, ballot, promiseMs: milliseconds }),

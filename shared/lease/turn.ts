@@ -40,9 +40,9 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
     const view = state.peers[node];
     if (view !== undefined) peers[node] = { ...view };
   }
-  const { config, register, recorded, highestSeen, kept, departed, seed, role } = state;
-  const witness = { ...state.witness };
-  return { config, nowUs, effects: [], register, recorded, highestSeen, kept, departed, peers, witness, seed, role };
+  const { config, register, recorded, highestSeen, fitness, kept, departed, seed, role } = state;
+  const [effects, witness]: [MemberEffect[], WitnessView] = [[], { ...state.witness }];
+  return { config, nowUs, effects, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role };
 }
 
 export function endTurn(turn: Turn): MemberState {

@@ -7,6 +7,7 @@
 import {
   type Claim,
   claimOf,
+  type Fitness,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -14,10 +15,12 @@ import {
   nextDeadlineUs,
   startMember,
   stepMember,
+  type Unfitness,
 } from '@tiebreak/shared/lease';
 import type { Clock } from './clock.ts';
 import { Disk } from './disk.ts';
 import { FenceHands } from './fence-hands.ts';
+import { Guardian } from './guardian.ts';
 import type { KernelFence } from './kernel-fence.ts';
 import type { SidebandDatagram } from './messages.ts';
 import { Process } from './process.ts';
@@ -45,7 +48,10 @@ export class AgentShell {
   readonly clock: Clock;
   readonly fence: KernelFence;
   readonly disk: Disk;
+  readonly guardian: Guardian;
   troubles: AgentTroubles = NO_TROUBLES;
+  /** for whom the guardian has voted in the place of the engine that is gone */
+  lastWord: string | undefined;
   state: MemberState | undefined;
   /** Grows by two with each start: between two runs lies the guardian's. */
   incarnation = 0;
@@ -58,6 +64,8 @@ export class AgentShell {
   readonly #sideband: Sideband;
   #configHash: string;
   #stopping = false;
+  #startedAtUs = 0;
+  #unfit: { readonly why: Unfitness; readonly untilUs: number } | undefined;
   #dueOf: MemberState | undefined;
   #dueAtUs = Number.POSITIVE_INFINITY;
 
@@ -80,6 +88,13 @@ export class AgentShell {
       tick: () => this.dispatch({ type: 'tick' }),
     });
     this.#witness = options.witness(this);
+    const { sessions, deliver } = options;
+    const { group, peers } = config;
+    this.guardian = new Guardian({ around, agent: this, group, peers, sessions, deliver });
+  }
+
+  get configHash(): string {
+    return this.#configHash;
   }
 
   get running(): boolean {
@@ -95,7 +110,10 @@ export class AgentShell {
   start(configHash = this.#configHash): void {
     const { around, config } = this.#options;
     this.#configHash = configHash;
+    this.guardian.end();
+    this.lastWord = undefined;
     this.incarnation += 2;
+    this.#startedAtUs = around.schedule.nowUs;
     this.fence.close();
     this.#stopping = false;
     this.#sideband.begin(this.incarnation);
@@ -106,10 +124,11 @@ export class AgentShell {
     this.state = startMember(started, nowUs, around.tampering.found?.(found) ?? found);
     this.disk.noteRun();
     this.#process.start();
-    around.monitor.voterChanged(this);
+    around.monitor.started(this, found);
     this.note(() => `starts, and finds of its register: ${found.register.kind}`);
     this.#witness.start(this.incarnation);
     this.#beat(this.incarnation);
+    if (this.#unfit !== undefined) this.#tellFitness();
     this.#process.run();
   }
 
@@ -128,8 +147,22 @@ export class AgentShell {
 
   /** The process is gone with everything it knew; what is in the kernel and in `run_dir` stays. */
   crash(): void {
+    this.guardian.end();
     if (this.state === undefined) return;
     this.note(() => 'crashes');
+    this.#end();
+  }
+
+  /** The engine alone is gone: its guardian has its last duties to do, and starts the next one. */
+  crashEngine(): void {
+    if (this.state === undefined) return;
+    this.note(() => 'loses its engine');
+    this.#end();
+    const livedUs = this.#options.around.schedule.nowUs - this.#startedAtUs;
+    this.guardian.engineDied(livedUs, this.#configHash);
+  }
+
+  #end(): void {
     this.state = undefined;
     this.#process.end();
     this.#witness.end();
@@ -147,6 +180,24 @@ export class AgentShell {
   /** An operator who knows what the node cannot know. */
   forceTakeover(): void {
     this.#process.take(() => this.dispatch({ type: 'force-takeover' }));
+  }
+
+  handOver(to: string | undefined): void {
+    this.#process.take(() => this.dispatch({ type: 'hand-over', to }));
+  }
+
+  /** A link, a check or an operator forbids it to own for so long: whatever process runs is told. */
+  becomeUnfit(why: Unfitness, lastsUs: number): void {
+    const { schedule } = this.#options.around;
+    const untilUs = schedule.nowUs + lastsUs;
+    if (this.#unfit !== undefined && this.#unfit.untilUs > untilUs) return;
+    this.#unfit = { why, untilUs };
+    this.#tellFitness();
+    schedule.at(untilUs, () => {
+      if (this.#unfit?.untilUs !== untilUs) return;
+      this.#unfit = undefined;
+      this.#tellFitness();
+    });
   }
 
   stop(how: 'stop' | 'depart' = 'stop'): void {
@@ -168,13 +219,23 @@ export class AgentShell {
 
   setTroubles(troubles: AgentTroubles): void {
     this.troubles = troubles;
-    this.#process.setPauses(troubles.pauseChance, troubles.pauseMaxUs);
+    const { pauseChance, pauseMaxUs } = troubles;
+    this.#process.setPauses(pauseChance, pauseMaxUs);
+    this.guardian.setPauses(pauseChance, pauseMaxUs);
   }
 
-  receive(datagram: SidebandDatagram): void {
+  /** `heardIn`: the run in which it has been received before, for what is played again. */
+  receive(datagram: SidebandDatagram, heardIn?: number): void {
+    if (this.state === undefined) {
+      this.guardian.receive(datagram);
+      return;
+    }
     this.#process.take(() => {
       const heard = this.#sideband.open(datagram);
-      if (heard !== undefined) this.dispatch(heard.event, heard.answering);
+      if (heard === undefined) return;
+      const { monitor } = this.#options.around;
+      if (this.#options.sessions && heardIn === this.incarnation) monitor.believedTwice(this, datagram.body.kind);
+      this.dispatch(heard.event, heard.answering);
     });
   }
 
@@ -278,7 +339,8 @@ export class AgentShell {
         return;
       case 'send-release':
         around.monitor.releaseSent(this);
-        for (const peer of this.#options.config.peers) this.#sideband.send(peer, { kind: 'release', ballot: effect.ballot });
+        for (const peer of this.#options.config.peers)
+          this.#sideband.send(peer, { kind: 'release', ballot: effect.ballot });
         return;
       case 'send-transfer':
         around.monitor.releaseSent(this);
@@ -312,6 +374,12 @@ export class AgentShell {
       case 'announce':
         return;
     }
+  }
+
+  #tellFitness(): void {
+    const { priority, skewUs } = this.#options.config;
+    const fitness: Fitness = { priority, skewUs, unfit: this.#unfit?.why };
+    this.#process.take(() => this.dispatch({ type: 'fitness', fitness }));
   }
 
   #persist(write: () => MemberEvent): void {

@@ -1,3 +1,9 @@
+import { Violation } from './violation.ts';
+
+/** Far beyond any run that ends: what takes longer goes round in circles. */
+const EVENTS_MAX = 2_000_000;
+const SIMULATED_MAX_US = 600_000_000;
+
 type Entry = { readonly atUs: number; readonly order: number; readonly run: () => void };
 
 function isBefore(left: Entry, right: Entry): boolean {
@@ -39,9 +45,14 @@ export class Schedule {
       this.removeFirst();
       this.nowUs = first.atUs;
       this.performed++;
+      if (this.performed > EVENTS_MAX || this.nowUs > SIMULATED_MAX_US) this.#neverEnds();
       first.run();
     }
     this.nowUs = Math.max(this.nowUs, untilUs);
+  }
+
+  #neverEnds(): never {
+    throw new Violation('does not end', `${this.performed} events in ${(this.nowUs / 1e6).toFixed(0)} s`, this.nowUs);
   }
 
   private removeFirst(): void {

@@ -7,9 +7,9 @@ export type Answering = { readonly to: string; readonly incarnation: number; rea
 export type Heard = { readonly event: MemberEvent; readonly answering: Answering | undefined };
 
 const SENT_REMEMBERED = 64;
-const SEQUENCES_REMEMBERED = 4096;
+const SEQUENCES_REMEMBERED = 1024;
 
-type Session = { readonly incarnation: number; readonly sequences: Set<number> };
+type Session = { readonly incarnation: number; highest: number; sequences: Set<number> };
 
 /** One process's part of its sessions with the other agents: numbers what it sends, and believes each datagram once (L3). */
 export class Sideband {
@@ -86,12 +86,17 @@ export class Sideband {
   #isFresh({ from, incarnation, sequence }: SidebandDatagram): boolean {
     let session = this.#heard.get(from);
     if (session === undefined || session.incarnation < incarnation) {
-      session = { incarnation, sequences: new Set() };
+      session = { incarnation, highest: 0, sequences: new Set() };
       this.#heard.set(from, session);
     }
-    if (session.incarnation > incarnation || session.sequences.has(sequence)) return false;
+    const isOld = sequence <= session.highest - SEQUENCES_REMEMBERED;
+    if (session.incarnation > incarnation || isOld || session.sequences.has(sequence)) return false;
+    session.highest = Math.max(session.highest, sequence);
     session.sequences.add(sequence);
-    if (session.sequences.size > SEQUENCES_REMEMBERED) session.sequences.clear();
+    if (session.sequences.size > 2 * SEQUENCES_REMEMBERED) {
+      const floor = session.highest - SEQUENCES_REMEMBERED;
+      session.sequences = new Set([...session.sequences].filter((heard) => heard > floor));
+    }
     return true;
   }
 }

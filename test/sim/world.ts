@@ -1,5 +1,5 @@
 import type { Policy } from '@tiebreak/shared/lease';
-import { AgentShell, type AgentTroubles } from './agent-shell.ts';
+import { AgentShell } from './agent-shell.ts';
 import { Clock } from './clock.ts';
 import { FENCE_GUARD_US } from './fence-hands.ts';
 import { KernelFence } from './kernel-fence.ts';
@@ -10,6 +10,7 @@ import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
 import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { Timeline } from './timeline.ts';
+import { type AgentTroubles, NO_TROUBLES } from './troubles.ts';
 import { WitnessAccess } from './witness-access.ts';
 import { WITNESS, WitnessHost } from './witness-host.ts';
 
@@ -33,6 +34,8 @@ export type WorldOptions = {
   readonly uplink?: LinkQuality;
   readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
   readonly policy?: Policy;
+  /** how long a node of higher priority hears another one own before it asks for the group; without it none does */
+  readonly preemptDelayUs?: number | undefined;
   readonly tampering?: Tampering;
   readonly recorded?: boolean;
 };
@@ -40,9 +43,15 @@ export type WorldOptions = {
 const PRIORITIES = { a: 200, b: 100, c: 150, d: 150, e: 50 } as const;
 const HASH = '0123456789abcdef';
 
+const RECORDED_SHARE = 0.01;
+const RECORDED_MAX = 16;
+
 export type NodeName = keyof typeof PRIORITIES;
 export const NODE_NAMES: readonly NodeName[] = ['a', 'b', 'c', 'd', 'e'];
 export type Place = NodeName | typeof WITNESS;
+
+/** `heardIn`: the receiver's run that has got it already. */
+type Recorded = { readonly to: string; readonly datagram: SidebandDatagram; heardIn: number | undefined };
 
 /** Two to five agents and a witness, and everything that can happen to them. */
 export class World {
@@ -59,11 +68,14 @@ export class World {
   readonly witness: WitnessHost;
   readonly intervalUs: number;
   readonly policy: Policy;
+  readonly preemptDelayUs: number | undefined;
+  readonly configHash = HASH;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
   readonly #byName: ReadonlyMap<string, AgentShell>;
   readonly #accesses = new Map<string, WitnessAccess>();
-  readonly #lateCopies: { to: string; datagram: SidebandDatagram }[] = [];
+  readonly #recorded: Recorded[] = [];
+  #troubles = NO_TROUBLES;
 
   constructor(options: WorldOptions) {
     const { seed, intervalUs, rates = {} } = options;
@@ -71,6 +83,7 @@ export class World {
     this.hasWitness = options.hasWitness ?? true;
     this.intervalUs = intervalUs;
     this.policy = options.policy ?? { name: 'safe' };
+    this.preemptDelayUs = options.preemptDelayUs;
     this.random = new Random(seed);
     this.timeline = new Timeline(options.recorded ?? false);
     this.monitor = new Monitor(this.schedule, this.timeline, GROUP);
@@ -103,7 +116,7 @@ export class World {
           intervalUs: paceUs,
           priority: PRIORITIES[node],
           skewUs: ((256 - PRIORITIES[node]) * paceUs) / 256,
-          preemptDelayUs: undefined,
+          preemptDelayUs: options.preemptDelayUs,
           standNotBeforeUs: 0,
           settings: '000000bb',
           configHash,
@@ -192,7 +205,12 @@ export class World {
     this.mend(right, left);
   }
 
+  addTroubles(more: Partial<AgentTroubles>): void {
+    this.setTroubles({ ...this.#troubles, ...more });
+  }
+
   setTroubles(troubles: AgentTroubles): void {
+    this.#troubles = troubles;
     for (const agent of this.agents) agent.setTroubles(troubles);
   }
 
@@ -206,9 +224,14 @@ export class World {
     this.monitor.witnessChanged();
   }
 
-  /** Plays datagrams again that were sent long ago, as someone with a recording could. */
+  /** Plays again what was sent long ago, as someone with a recording could. */
   replay(): void {
-    for (const { to, datagram } of this.#lateCopies.splice(0)) this.receiver(to)?.receive(datagram);
+    for (const { to, datagram, heardIn } of this.#recorded.splice(0)) this.receiver(to)?.receive(datagram, heardIn);
+    this.witness.replay();
+  }
+
+  grantByAnotherWitness(node: NodeName): void {
+    this.#accesses.get(node)?.hearAnotherWitness();
   }
 
   note(what: () => string): void {
@@ -222,8 +245,10 @@ export class World {
   #deliver(to: string, datagram: SidebandDatagram): void {
     const receiver = this.receiver(to);
     if (receiver === undefined) return;
-    if (this.random.chance(0.01) && this.#lateCopies.length < 16) this.#lateCopies.push({ to, datagram });
+    const copy: Recorded = { to, datagram, heardIn: undefined };
+    if (this.random.chance(RECORDED_SHARE) && this.#recorded.length < RECORDED_MAX) this.#recorded.push(copy);
     this.network.send(datagram.from, to, () => {
+      if (receiver.running) copy.heardIn = receiver.incarnation;
       if (datagram.body.kind !== 'heartbeat' && datagram.body.kind !== 'ack') {
         this.timeline.note(this.nowUs, to, () => `hears ${datagram.body.kind} of ${datagram.from}`);
       }

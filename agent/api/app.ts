@@ -1,6 +1,10 @@
-import { type Context, Hono } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { Hono } from 'hono';
+import type { Access } from './access.ts';
+import type { HistoryEntry } from './history.ts';
+import type { Operations } from './operations.ts';
+import { problem } from './problem.ts';
 import type { Status } from './status.ts';
+import { writeRoutes } from './writes.ts';
 
 export type Health = {
   /** False: the decision loop has made no progress for too long. */
@@ -11,41 +15,55 @@ export type Health = {
 export type ApiSources = {
   /** Called for each request; must be quick, since it runs in the engine's own thread. */
   readonly status: () => Status;
+  readonly history: () => readonly HistoryEntry[];
   readonly health: () => Health;
+  readonly operations: Operations;
   /** An error of the API itself; the caller learns no more than that there was one. */
   readonly onError?: (error: Error) => void;
 };
 
 const READ_METHODS = 'GET, HEAD';
+const READ_PATHS = ['/v1/status', '/v1/history', '/healthz'] as const;
+const WRITE_PATHS = [
+  '/v1/maintenance',
+  '/v1/groups/:group/handover',
+  '/v1/groups/:group/health',
+  '/v1/groups/:group/takeover',
+  '/v1/groups/:group/join',
+] as const;
 
-/** The local API (DESIGN section 7): reads only. */
-export function createApp({ status, health, onError }: ApiSources): Hono {
+/** The local API (DESIGN section 7), as it is served where `access` holds. */
+export function createApp({ status, history, health, operations, onError }: ApiSources, access: Access): Hono {
   const app = new Hono();
   app.get('/v1/status', (context) => context.json(status()));
+  app.get('/v1/history', (context) => context.json(history()));
   app.get('/healthz', (context) => {
     const { ok, detail } = health();
     return ok ? context.json({ status: 'ok', detail }) : problem(context, 503, 'The agent is stuck', detail);
   });
-  for (const path of ['/v1/status', '/healthz']) {
-    app.all(path, (context) => {
-      context.header('Allow', READ_METHODS);
-      return problem(context, 405, 'Method not allowed', `${path} can be read with ${READ_METHODS}`);
-    });
+  app.route('/v1', writeRoutes(operations, access));
+  for (const [paths, methods] of [
+    [READ_PATHS, READ_METHODS],
+    [WRITE_PATHS, 'POST'],
+  ] as const) {
+    for (const path of paths) {
+      app.all(path, (context) => {
+        context.header('Allow', methods);
+        return problem(context, 405, 'Method not allowed', `${context.req.path} takes ${methods}`);
+      });
+    }
   }
   app.notFound((context) =>
-    problem(context, 404, 'Not found', `there is no ${context.req.path}; there are /v1/status and /healthz`),
+    problem(
+      context,
+      404,
+      'Not found',
+      `there is no ${context.req.path}; there are ${[...READ_PATHS, ...WRITE_PATHS].join(', ')}`,
+    ),
   );
   app.onError((error, context) => {
     onError?.(error);
     return problem(context, 500, 'Internal error', 'the log of the agent has the details');
   });
   return app;
-}
-
-/** RFC 9457 */
-function problem(context: Context, status: ContentfulStatusCode, title: string, detail: string): Response {
-  context.header('Cache-Control', 'no-store');
-  return context.body(JSON.stringify({ type: 'about:blank', title, status, detail }), status, {
-    'Content-Type': 'application/problem+json',
-  });
 }

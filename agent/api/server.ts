@@ -3,12 +3,15 @@ import { createServer, type Server } from 'node:http';
 import { connect, type ListenOptions } from 'node:net';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
+import type { Access } from './access.ts';
 import { type ApiSources, createApp } from './app.ts';
 
 export type ApiOptions = ApiSources & {
   /** TCP; `host` an IP address without brackets. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly runDir: string;
+  /** Authorises writes over TCP; null: there are none. */
+  readonly token: string | null;
 };
 
 export type StartedApi =
@@ -35,21 +38,20 @@ export function apiSocketPath(runDir: string): string {
  * Serves the API on TCP and on `run_dir/api.sock` (0660). The socket also tells whether another agent runs here: a live
  * one is an error, what a dead one left behind is replaced.
  */
-export async function startApi({ listen, runDir, ...sources }: ApiOptions): Promise<StartedApi> {
-  const app = createApp(sources);
-  const newServer = (): Server => {
+export async function startApi({ listen, runDir, token, ...sources }: ApiOptions): Promise<StartedApi> {
+  const newServer = (access: Access): Server => {
     const server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: REQUEST_TIMEOUT_MS },
-      getRequestListener(app.fetch),
+      getRequestListener(createApp(sources, access).fetch),
     );
     server.maxConnections = MAX_CONNECTIONS;
     // Out of file descriptors, say: the API may fail, the agent may not.
     server.on('error', (error) => sources.onError?.(error));
     return server;
   };
-  const local = await listenLocally(newServer(), runDir);
+  const local = await listenLocally(newServer({ kind: 'socket' }), runDir);
   if (!local.ok) return local;
-  const tcp = newServer();
+  const tcp = newServer({ kind: 'tcp', token });
   const failure = await listening(tcp, listen);
   if (failure !== undefined) {
     await local.close();

@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import { parseJson } from './parse-json.ts';
 
 export type ApiTarget =
   | { readonly kind: 'socket'; readonly path: string }
@@ -10,22 +11,44 @@ export type ApiAnswer = { readonly ok: true; readonly text: string } | { readonl
 const TIMEOUT_MS = 3_000;
 
 /** The body of `GET path`; otherwise what went wrong and what to do, for a person. */
-export async function readApi(target: ApiTarget, path: string): Promise<ApiAnswer> {
+export function readApi(target: ApiTarget, path: string): Promise<ApiAnswer> {
+  return ask(target, path, { method: 'GET' });
+}
+
+/** `POST path` with a JSON body, over the socket: over TCP a token would be needed. What came of it, for a person. */
+export async function writeApi(target: ApiTarget, path: string, body: unknown): Promise<ApiAnswer> {
+  const headers = { 'content-type': 'application/json' };
+  const answer = await ask(target, path, { method: 'POST', body: JSON.stringify(body), headers });
+  return answer.ok ? { ok: true, text: detailOf(answer.text) ?? answer.text } : answer;
+}
+
+type Request = {
+  readonly method: 'GET' | 'POST';
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+};
+
+async function ask(target: ApiTarget, path: string, asked: Request): Promise<ApiAnswer> {
   const dispatcher = new Agent(target.kind === 'socket' ? { connect: { socketPath: target.path } } : {});
   try {
     const url = new URL(path, target.kind === 'socket' ? 'http://localhost' : target.url);
-    const response = await request(url, { dispatcher, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await request(url, { ...asked, dispatcher, signal: AbortSignal.timeout(TIMEOUT_MS) });
     const text = await response.body.text();
     if (response.statusCode === 200) return { ok: true, text };
-    return {
-      ok: false,
-      error: `the agent at ${placeOf(target)} answered ${response.statusCode}: ${text.slice(0, 500)}`,
-    };
+    const detail = detailOf(text) ?? `${response.statusCode}: ${text.slice(0, 500)}`;
+    return { ok: false, error: `the agent at ${placeOf(target)} says: ${detail}` };
   } catch (error) {
     return { ok: false, error: describeFailure(error, target) };
   } finally {
     await dispatcher.destroy();
   }
+}
+
+/** What an answer says for people, be it of a success or Problem Details (RFC 9457). */
+function detailOf(text: string): string | undefined {
+  const parsed = parseJson(text);
+  if (typeof parsed !== 'object' || parsed === null || !('detail' in parsed)) return undefined;
+  return typeof parsed.detail === 'string' ? parsed.detail : undefined;
 }
 
 function placeOf(target: ApiTarget): string {

@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { agentVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
 import { EXIT } from './exit-code.ts';
+import { registerHistory } from './history.ts';
+import { registerOperations } from './operate.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
 
@@ -18,6 +20,8 @@ const program = new Command('tiebreak')
 registerRun(program);
 registerCheck(program);
 registerStatus(program);
+registerHistory(program);
+registerOperations(program);
 
 try {
   await program.parseAsync();

@@ -40,6 +40,7 @@ function buildGroup(table: GroupTable, id: number): GroupConfig {
     sidebandPort: table.sideband_port,
     intervalUs: first.advertisementIntervalUs,
     priority: first.priority,
+    checks: table.check.map(({ name, rise, fall, weight }) => ({ name, kind: 'push', rise, fall, weight })),
   };
 }
 

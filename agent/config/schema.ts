@@ -131,7 +131,13 @@ export const Group = z.strictObject({
   peers: z.array(Peer).max(14).default([]),
   sideband_port: integer(1, 65_535).default(3112),
   virtual_router: z.array(VirtualRouter).min(1, 'at least one is needed').max(255),
-  check: z.array(Check).max(64).default([]),
+  check: z
+    .array(Check)
+    .max(64)
+    .refine((checks) => new Set(checks.map(({ name }) => name)).size === checks.length, {
+      message: 'two checks have the same name; a report could not tell them apart',
+    })
+    .default([]),
   notify: z.array(Notify).max(16).default([]),
   floating_ip: z.array(FloatingIp).max(64).default([]),
 });

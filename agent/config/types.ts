@@ -56,6 +56,7 @@ export type LeaseGroupConfig = GroupBase & {
   readonly intervalUs: number;
   /** The priority of all its virtual routers, 1 to 255. */
   readonly priority: number;
+  readonly checks: readonly CheckConfig[];
 };
 
 /** Plain RFC 9568 with a peer that is no agent: unprotected. */
@@ -67,6 +68,17 @@ export type VrrpGroupConfig = GroupBase & {
 
 /** What a node does that has only its own vote. */
 export type Policy = 'safe';
+
+/** A service whose health others report to the local API. */
+export type CheckConfig = {
+  readonly name: string;
+  readonly kind: 'push';
+  /** Reports in a row that make it pass, and fail: at least 1. */
+  readonly rise: number;
+  readonly fall: number;
+  /** -254 to 254; 0: failing gives the group up. */
+  readonly weight: number;
+};
 
 export type PeerConfig = {
   readonly node: string;

@@ -24,10 +24,24 @@ const IN_GROUP: readonly Unsupported[] = [
     hint: 'use "safe", or leave it out',
   },
   { key: 'bias_promise', when: present, what: () => 'bias_promise', hint: 'leave it out' },
-  { key: 'check', when: notEmpty, what: () => '[[group.check]]', hint: 'leave it out' },
+  {
+    key: 'check',
+    when: (value, mode) => notEmpty(value) && mode === 'vrrp',
+    what: () => '[[group.check]] in mode "vrrp"',
+    hint: 'leave it out',
+  },
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
+
+const IN_CHECK: readonly Unsupported[] = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp'].map(
+  (key) => ({
+    key,
+    when: present,
+    what: () => `a check by ${key}`,
+    hint: 'use push = true, and report to the local API: POST /v1/groups/GROUP/health',
+  }),
+);
 
 const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
   { key: 'virtual_mac', when: (value) => value === true, what: () => 'virtual_mac = true', hint: 'leave it out' },
@@ -43,6 +57,9 @@ export function unsupportedFindings(source: Source): Finding[] {
     return [
       ...tableFindings(IN_GROUP, group, path, mode, source),
       ...(mode === 'lease' ? largerGroup(group, path, source) : []),
+      ...entries(group.check).flatMap(([checkIndex, check]) =>
+        tableFindings(IN_CHECK, check, [...path, 'check', checkIndex], mode, source),
+      ),
       ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
         const routerPath: Path = [...path, 'virtual_router', routerIndex];
         return tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source);

@@ -11,10 +11,12 @@ import {
   type VirtualRouterConfig,
 } from '../config/index.ts';
 import type { Handover } from '../guardian/index.ts';
+import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { readBootId } from '../state/boot-id.ts';
+import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
 import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
@@ -25,6 +27,7 @@ import { LeaseGroup } from './lease-group.ts';
 import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
+import { operationsOn } from './operations.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
@@ -73,6 +76,9 @@ export class Agent {
   #rtnetlink: Rtnetlink | undefined;
   #started = false;
   readonly #bootId = readBootId();
+  #history = new HistoryLog([], () => {});
+  #flushHistory: () => Promise<void> = async () => {};
+  #maintenance: MaintenanceFile | undefined;
   #closeApi: () => Promise<void> = async () => {};
 
   constructor({ config, secrets, log, guardian }: AgentOptions) {
@@ -90,6 +96,8 @@ export class Agent {
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     requireInterfaces(groups, links);
     const state = this.#openState(leases);
+    this.#openHistory();
+    this.#maintenance = openMaintenanceFile(this.#config.stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
     this.#fence = openFence(groups, links, this.#log, (secret, options) => {
       this.#installed = { secret, options };
@@ -113,6 +121,7 @@ export class Agent {
     for (const link of this.#sideband.links) link.start();
     for (const group of this.#leaseGroups) {
       const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
+      group.fitness.setMaintenance(this.#maintenance.on);
       group.start(this.#sideband.linksOf(group), own);
     }
     for (const group of this.#vrrpGroups) group.start();
@@ -155,6 +164,7 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     await this.#closeApi();
+    await this.#flushHistory();
   }
 
   /** Before the start has succeeded there is nothing to look after: a start that fails cleans up by itself. */
@@ -188,6 +198,13 @@ export class Agent {
     if (!opened.ok) throw new StartFailure(opened.error);
     this.#state = opened.state;
     return opened.state;
+  }
+
+  #openHistory(): void {
+    const complaints = new RateLimitedLog(this.#log);
+    const file = openHistoryFile(this.#config.stateDir, (text) => complaints.error('history', {}, text));
+    this.#history = new HistoryLog(file.earlier, file.append);
+    this.#flushHistory = file.flush;
   }
 
   #addGroup(config: GroupConfig, links: readonly Link[], rtnetlink: Rtnetlink, state: StateFile): void {
@@ -229,6 +246,8 @@ export class Agent {
       fence,
       log: this.#log,
       clock: SYSTEM_CLOCK,
+      skewUsOf: (priority) => skewTimeUs(first.version, priority, config.intervalUs),
+      onHistory: (entry) => this.#history.add(entry),
       member: {
         node,
         group: config.name,
@@ -293,7 +312,10 @@ export class Agent {
     const api = await startApi({
       listen: this.#config.api.listen,
       runDir: this.#config.runDir,
+      token: this.#secrets.apiToken,
       status: () => this.#status(),
+      history: () => this.#history.entries,
+      operations: operationsOn(this.#leaseGroups, this.#maintenance),
       health: () => this.#health(),
       onError: (error) => this.#log.error({ err: error }, 'the local API failed'),
     });

@@ -6,6 +6,7 @@ import {
   type MemberState,
   votesNeeded,
 } from '@tiebreak/shared/lease';
+import type { HistoryEntry } from '../api/index.ts';
 
 export type VoteState = 'granted' | 'bound_elsewhere' | 'free' | 'unreachable' | 'quarantined';
 export type VoteReport = { readonly voter: string; readonly state: VoteState; readonly remainingMs: number | null };
@@ -94,6 +95,7 @@ function outlook(state: MemberState): string {
     case 'initialize':
       return 'it votes and stands when the quarantine ends';
     case 'backup':
+      if (state.fitness.unfit !== undefined) return 'it votes, and does not stand before that is over';
       return 'it stands when the down timer fires';
     case 'candidate':
       return 'it asks the other voters';
@@ -114,33 +116,32 @@ export type Told = {
   readonly text: string;
 };
 
-/** The log line of a change of role: what changed, why, with which votes, and what happens next. */
+export type ToldTransition = Told & { readonly entry: HistoryEntry };
+
+/** A change of role for the log and the history: what changed, why, with which votes, and what happens next. */
 export function explainTransition(
   state: MemberState,
   { from, to, cause }: Extract<MemberEffect, { type: 'transition' }>,
-  votes: readonly VoteReport[],
-): Told {
+  reports: readonly VoteReport[],
+  atMs: number,
+): ToldTransition {
+  const { group, peers, witness } = state.config;
   const ballot = 'ballot' in state.role ? state.role.ballot : state.register.highestGranted;
-  const held = votes.filter((vote) => vote.state === 'granted').length;
-  const needed = votesNeeded(state.config.peers.length + 1, state.config.witness);
-  const told = votes.map(({ voter, state: vote, remainingMs }) => `${voter} ${vote}${remaining(remainingMs)}`);
+  const held = reports.filter((vote) => vote.state === 'granted').length;
+  const needed = votesNeeded(peers.length + 1, witness);
+  const each = reports.map(({ voter, state: vote, remainingMs }) => `${voter} ${vote}${remaining(remainingMs)}`);
+  const votes = reports.map(({ voter, state: vote, remainingMs }) => ({
+    voter,
+    state: vote,
+    remaining_ms: remainingMs === null ? null : Math.round(remainingMs),
+  }));
+  const text = `${group}: ${from} -> ${to}: ${CAUSES[cause]} (ballot ${formatBallot(ballot)}, ${held} of ${needed} votes: ${each.join(', ')}); ${outlook(state)}`;
+  const shared = { group, from, to, cause, votes };
   return {
     level: level(from, to),
-    fields: {
-      group: state.config.group,
-      from,
-      to,
-      cause,
-      ballot: formatBallot(ballot),
-      votes_held: held,
-      votes_needed: needed,
-      votes: votes.map(({ voter, state: vote, remainingMs }) => ({
-        voter,
-        state: vote,
-        remaining_ms: remainingMs === null ? null : Math.round(remainingMs),
-      })),
-    },
-    text: `${state.config.group}: ${from} -> ${to}: ${CAUSES[cause]} (ballot ${formatBallot(ballot)}, ${held} of ${needed} votes: ${told.join(', ')}); ${outlook(state)}`,
+    fields: { ...shared, ballot: formatBallot(ballot), votes_held: held, votes_needed: needed },
+    text,
+    entry: { at: new Date(atMs).toISOString(), ...shared, ballot: { ...ballot }, text },
   };
 }
 

@@ -7,10 +7,13 @@ import {
   type MemberEvent,
   type MemberState,
   nextDeadlineUs,
+  type Successor,
   startMember,
   stepMember,
+  successorOf,
   type Verdict,
 } from '@tiebreak/shared/lease';
+import type { HistoryEntry, Outcome } from '../api/index.ts';
 import type { LeaseGroupConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -18,6 +21,7 @@ import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
 import { explainPeer, explainTransition, isHeard, votesOf } from './explain.ts';
 import { GroupFence } from './group-fence.ts';
+import { GroupFitness } from './group-fitness.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
@@ -47,6 +51,10 @@ export type GroupSurroundings = {
   readonly witness: GroupWitness | undefined;
   readonly log: Logger;
   readonly clock: Clock;
+  /** RFC 9568 Skew_Time in µs of a priority */
+  readonly skewUsOf: (priority: number) => number;
+  /** Every change of role that people may ask about. */
+  readonly onHistory: (entry: HistoryEntry) => void;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   /** The fence had to be made anew, which closed these groups too. */
@@ -59,6 +67,7 @@ export type GroupSurroundings = {
  */
 export class LeaseGroup implements LinkedGroup {
   readonly config: LeaseGroupConfig;
+  readonly fitness: GroupFitness;
   readonly #around: GroupSurroundings;
   readonly #alarm: Alarm;
   readonly #askSoon: Alarm;
@@ -73,6 +82,8 @@ export class LeaseGroup implements LinkedGroup {
   #lastProgressUs: number;
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
+  /** By peer: in what its configuration differs from ours (L16). */
+  readonly #differences = new Map<string, string>();
   readonly #heardPeers = new Set<string>();
   #announceStopped: () => void = () => {};
   readonly #stopped: Promise<void>;
@@ -89,6 +100,12 @@ export class LeaseGroup implements LinkedGroup {
       group: config,
       complaints: this.#complaints,
       replaced: around.fenceReplaced,
+    });
+    this.fitness = new GroupFitness({
+      priority: config.priority,
+      skewUsOf: around.skewUsOf,
+      checks: config.checks,
+      onChange: (fitness) => this.#dispatch({ type: 'fitness', fitness }),
     });
     this.#lastProgressUs = clock.nowUs();
     this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found });
@@ -123,9 +140,14 @@ export class LeaseGroup implements LinkedGroup {
     return this.#heardOwner;
   }
 
-  /** What keeps the addresses from being where they belong, for a person. */
+  /** What keeps the group from being as it was configured to be, for a person. */
   get faults(): string[] {
-    return this.#routers.flatMap((router) => router.faults());
+    const reason = this.fitness.reason();
+    return [
+      ...(reason === undefined ? [] : [reason]),
+      ...this.#routers.flatMap((router) => router.faults()),
+      ...this.#differences.values(),
+    ];
   }
 
   /** Wall clock, ms: when the role last changed. */
@@ -163,6 +185,40 @@ export class LeaseGroup implements LinkedGroup {
     this.#dispatch({ type: 'fence-refused', reason: 'expired' });
   }
 
+  /** The host was suspended: what happens next must not rest on what was known before. */
+  clockGap(): void {
+    this.#dispatch({ type: 'clock-gap' });
+  }
+
+  /** The owner closes its fence and invites `to`, or the fittest peer; or says why it can invite nobody. */
+  handOver(to: string | undefined): Successor {
+    const successor = successorOf({ ...this.#state, nowUs: this.#around.clock.nowUs() }, to);
+    if (successor.ok) this.#dispatch({ type: 'hand-over', to: successor.node });
+    return successor;
+  }
+
+  /** An operator vouches for it that whoever holds this node's vote does not own the group. */
+  forceTakeover(): Outcome {
+    const before = this.#state;
+    this.#dispatch({ type: 'force-takeover' });
+    if (this.#state.role.name === before.role.name) {
+      const why = this.fitness.reason() ?? `this node is ${before.role.name}`;
+      return { ok: false, reason: 'refused', detail: `${this.name}: nothing to force: ${why}` };
+    }
+    return { ok: true, detail: `${this.name}: its own vote is free, and it stands for the group` };
+  }
+
+  /** An operator frees this node from its departure (L17). */
+  forceJoin(): Outcome {
+    const departed = this.#state.kept.written?.kind === 'departed';
+    this.#dispatch({ type: 'force-join' });
+    if (!departed || this.#state.kept.written?.kind === 'departed') {
+      const detail = `${this.name}: this node's vote is not bound by a departure`;
+      return { ok: false, reason: 'refused', detail };
+    }
+    return { ok: true, detail: `${this.name}: its own vote is free` };
+  }
+
   claim(): Claim {
     return claimOf(this.#state);
   }
@@ -175,6 +231,7 @@ export class LeaseGroup implements LinkedGroup {
     this.#verdict = undefined;
     if (claim.kind === 'owns') this.#heardOwner = { node: from, atUs: this.#around.clock.nowUs() };
     else if (this.#heardOwner?.node === from) this.#heardOwner = undefined;
+    this.#compareConfiguration(from, claim);
     this.#dispatch({ type: 'claim', from, claim });
     return this.#verdict;
   }
@@ -222,6 +279,24 @@ export class LeaseGroup implements LinkedGroup {
     }
     this.#alarm.set(nextDeadlineUs(this.#state));
     this.#tellOfPeers(nowUs);
+  }
+
+  /** L16: what differs in its identity costs the votes, what differs in its settings a warning. */
+  #compareConfiguration(from: string, { configHash, settings }: Claim): void {
+    const { config } = this.#state;
+    const what =
+      configHash !== config.configHash
+        ? 'is not configured for the same group (members, witness, policy, mode or version differ): neither votes for the other'
+        : settings !== config.settings
+          ? 'has other addresses, intervals or gateway for this group: the two should be the same'
+          : undefined;
+    if (what === undefined) {
+      this.#differences.delete(from);
+      return;
+    }
+    const text = `${this.name}: peer ${from} ${what}`;
+    this.#differences.set(from, text);
+    this.#complaints.warn('differs', { group: this.name, peer: from }, text);
   }
 
   /** Lost redundancy is news even while nothing moves. */
@@ -335,9 +410,12 @@ export class LeaseGroup implements LinkedGroup {
     const reachable = this.#around.witness?.reachable() ?? false;
     const state = this.#state;
     const votes = votesOf(state, this.#around.clock.nowUs(), reachable);
+    const atMs = Date.now();
     setImmediate(() => {
-      const told = explainTransition(state, change, votes);
+      const told = explainTransition(state, change, votes, atMs);
       this.#around.log[told.level](told.fields, told.text);
+      // The attempts of a long outage would drive out what led to it.
+      if (told.level !== 'debug') this.#around.onHistory(told.entry);
     });
   }
 }

@@ -38,8 +38,14 @@ export function leaseGroupStatus(
     },
     fence: { level: group.fenceLevel, open: openForUs > 0, expires_in_ms: openForUs > 0 ? openForUs / 1000 : null },
     witness: witnessStatus(witness),
-    virtual_routers: virtualRouters(config, () => routerState(state)),
-    checks: [],
+    virtual_routers: virtualRouters(config, () => routerState(state), state.fitness.priority),
+    checks: group.fitness.checks.map(({ config: { name, kind }, state: result, sinceMs, detail }) => ({
+      name,
+      kind,
+      state: result,
+      since: new Date(sinceMs).toISOString(),
+      detail,
+    })),
     peers: links.map((link) => ({
       node: link.peer,
       state: isHeard(state, link.peer, nowUs) ? 'heard' : 'silent',
@@ -91,10 +97,12 @@ function plainFence({ guards }: VrrpGroup, nowUs: number): GroupStatus['fence'] 
   return { level, open: true, expires_in_ms: Math.max(0, Math.min(...ends) - nowUs) / 1000 };
 }
 
-function roleOf({ role }: MemberState): GroupStatus['role'] {
+function roleOf({ role, fitness }: MemberState): GroupStatus['role'] {
   switch (role.name) {
-    case 'active':
     case 'backup':
+      if (fitness.unfit === undefined) return 'backup';
+      return fitness.unfit === 'maintenance' ? 'maintenance' : 'fault';
+    case 'active':
     case 'candidate':
     case 'initialize':
       return role.name;
@@ -141,6 +149,7 @@ function witnessStatus(witness: WitnessLink | undefined): GroupStatus['witness']
 function virtualRouters(
   config: GroupConfig,
   stateOf: (index: number) => 'initialize' | 'backup' | 'active',
+  effectivePriority?: number,
 ): GroupStatus['virtual_routers'] {
   return config.virtualRouters.map((router: VirtualRouterConfig, index) => ({
     interface: router.interface,
@@ -149,7 +158,7 @@ function virtualRouters(
     family: router.family,
     state: stateOf(index),
     priority: router.priority,
-    effective_priority: router.priority,
+    effective_priority: effectivePriority ?? router.priority,
     advertisement_interval_ms: router.advertisementIntervalUs / 1000,
     addresses: router.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
   }));

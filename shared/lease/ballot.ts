@@ -7,6 +7,12 @@ export type Ballot = { readonly counter: number; readonly node: string };
 /** Below every ballot that anyone can stand with. */
 export const NO_BALLOT: Ballot = { counter: 0, node: '' };
 
+/**
+ * No ballot that anyone speaks of may be higher: at a change of owner each millisecond that takes 8,900 years, and a
+ * damaged peer cannot use up the numbers in which the next ones must find room (L10).
+ */
+export const BALLOT_COUNTER_MAX = 2 ** 48;
+
 /** Below zero: `left` is older; zero: the same ballot; above zero: `left` is newer. */
 export function compareBallots(left: Ballot, right: Ballot): number {
   if (left.counter !== right.counter) return left.counter - right.counter;

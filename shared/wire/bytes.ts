@@ -97,6 +97,11 @@ export class ByteReader {
     return this.#take(length) ? this.#bytes.subarray(this.#offset - length, this.#offset) : new Uint8Array(0);
   }
 
+  /** What was read means nothing. */
+  refuse(): void {
+    this.#failed = true;
+  }
+
   string(): string {
     return text.decode.decode(this.raw(this.u8()));
   }

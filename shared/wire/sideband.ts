@@ -1,4 +1,4 @@
-import type { Ballot, Claim, Refusal, Verdict } from '../lease/index.ts';
+import { BALLOT_COUNTER_MAX, type Ballot, type Claim, type Refusal, type Verdict } from '../lease/index.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 
 /** What two agents say to each other, all groups of a link in one datagram (L3). */
@@ -244,7 +244,9 @@ function writeBallot(out: ByteWriter, ballot: Ballot): void {
 }
 
 function readBallot(input: ByteReader): Ballot {
-  return { counter: input.u64(), node: input.string() };
+  const ballot = { counter: input.u64(), node: input.string() };
+  if (ballot.counter > BALLOT_COUNTER_MAX) input.refuse();
+  return ballot;
 }
 
 function writeHex(out: ByteWriter, hex: string, bytes: number): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { BALLOT_COUNTER_MAX } from '../lease/index.ts';
 
 /** Names of nodes, groups and clusters: part of paths, file names and datagrams, hence short and plain. */
 export const Name = z
@@ -12,7 +13,10 @@ export const LINK_PING = 'ping';
 export const LINK_PONG = 'pong';
 
 const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-export const BallotMessage = z.strictObject({ counter: Counter, node: z.string().max(63) });
+export const BallotMessage = z.strictObject({
+  counter: z.int().min(0).max(BALLOT_COUNTER_MAX),
+  node: z.string().max(63),
+});
 
 /** Fields of every request: who asks in which order, and the proof that it was sent just now (L13). */
 const requestFields = {

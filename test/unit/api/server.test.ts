@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apiSocketPath, type StartedApi, startApi } from '../../../agent/api/index.ts';
 import { readApi } from '../../../agent/cli/local-api.ts';
+import { SOURCES } from './sources.ts';
 import { WELL } from './status-example.ts';
+
+const TOKEN = 'a-token-of-22-letters';
 
 type RunningApi = Extract<StartedApi, { ok: true }>;
 
@@ -22,7 +25,7 @@ afterEach(async () => {
 });
 
 function start(port = 0, host = '127.0.0.1'): Promise<StartedApi> {
-  return startApi({ listen: { host, port }, runDir, status: () => WELL, health: () => ({ ok: true, detail: '' }) });
+  return startApi({ ...SOURCES, listen: { host, port }, runDir, token: TOKEN });
 }
 
 async function started(): Promise<RunningApi> {

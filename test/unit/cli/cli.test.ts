@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startApi } from '../../../agent/api/index.ts';
+import { type Outcome, startApi } from '../../../agent/api/index.ts';
+import { operationsOf, SOURCES } from '../api/sources.ts';
 import { WELL } from '../api/status-example.ts';
 import { edit, PAIR } from '../config/example.ts';
 import { BIN, tiebreak } from './command.ts';
@@ -146,8 +147,8 @@ describe('status', () => {
     const api = await startApi({
       listen: { host: '127.0.0.1', port: 0 },
       runDir: directory,
-      status: () => WELL,
-      health: () => ({ ok: true, detail: '' }),
+      token: null,
+      ...SOURCES,
     });
     if (!api.ok) throw new Error(api.error);
     try {
@@ -177,6 +178,77 @@ describe('status', () => {
     expect(await tiebreak('status', '--api', '127.0.0.1:9112')).toMatchObject({
       code: 2,
       stderr: "tiebreak: --api must be a URL such as http://127.0.0.1:9112, not '127.0.0.1:9112'\n",
+    });
+  });
+});
+
+describe('what changes a running agent', () => {
+  async function withAgent(outcome: Outcome, act: (file: string, asked: unknown[][]) => Promise<void>): Promise<void> {
+    const asked: unknown[][] = [];
+    const operations = operationsOf(outcome, asked);
+    const listen = { host: '127.0.0.1', port: 0 };
+    const api = await startApi({ listen, runDir: directory, token: null, ...SOURCES, operations });
+    if (!api.ok) throw new Error(api.error);
+    try {
+      await act(put('edge.toml', `run_dir = "${directory}"\n${PAIR}`), asked);
+    } finally {
+      await api.close();
+    }
+  }
+  const DONE: Outcome = { ok: true, detail: 'done' };
+
+  it('maintenance on and off', async () => {
+    await withAgent(DONE, async (file, asked) => {
+      expect(await tiebreak('maintenance', 'on', '--config', file)).toEqual({ code: 0, stdout: 'done\n', stderr: '' });
+      await tiebreak('maintenance', 'off', '--config', file);
+      expect(asked).toEqual([
+        ['setMaintenance', true],
+        ['setMaintenance', false],
+      ]);
+    });
+    expect(await tiebreak('maintenance', 'perhaps')).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  it('a refused handover ends with 1 and the reason', async () => {
+    const refusal: Outcome = { ok: false, reason: 'refused', detail: 'b is not heard' };
+    await withAgent(refusal, async (file, asked) => {
+      const { code, stderr } = await tiebreak('handover', 'edge', '--to', 'b', '--config', file);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `tiebreak: the agent at ${directory}/api.sock says: b is not heard\n`,
+      });
+      expect(asked).toEqual([['handOver', 'edge', 'b']]);
+    });
+  });
+
+  it('a forced takeover wants the name of the group typed once more', async () => {
+    await withAgent(DONE, async (file, asked) => {
+      const wrong = await tiebreak('takeover', 'edge', '--force', '--confirm', 'core', '--config', file);
+      expect(wrong).toMatchObject({ code: 1, stdout: '' });
+      expect(wrong.stderr).toContain("confirm must be the group's name, edge, not 'core'");
+      expect(asked).toEqual([]);
+      // Without a terminal nobody can be asked, and nothing is done.
+      expect((await tiebreak('takeover', 'edge', '--force', '--config', file)).code).toBe(1);
+      expect(asked).toEqual([]);
+      const right = await tiebreak('takeover', 'edge', '--force', '--confirm', 'edge', '--config', file);
+      expect(right).toMatchObject({ code: 0, stdout: 'done\n' });
+      await tiebreak('join', 'edge', '--force', '--confirm', 'edge', '--config', file);
+      expect(asked).toEqual([
+        ['forceTakeover', 'edge'],
+        ['forceJoin', 'edge'],
+      ]);
+    });
+    expect((await tiebreak('takeover', 'edge')).code).toBe(2);
+  });
+
+  it('history tells what was decided, a line each', async () => {
+    await withAgent(DONE, async (file) => {
+      const told = await tiebreak('history', '--config', file);
+      expect(told.stdout).toBe(
+        '2026-11-01 03:12:00.000  edge: candidate -> active: a majority has voted for this node\n',
+      );
+      const none = await tiebreak('history', '--group', 'core', '--json', '--config', file);
+      expect(JSON.parse(none.stdout)).toEqual([]);
     });
   });
 });

@@ -5,10 +5,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
   ['policy = "bias"', 'policy "bias" is not supported yet; use "safe", or leave it out'],
   ['policy = "available"', 'policy "available" is not supported yet; use "safe", or leave it out'],
   ['bias_promise = "60s"', 'bias_promise is not supported yet; leave it out'],
-  [
-    'check = [{ name = "nginx", http = "http://127.0.0.1/healthz?full" }]',
-    '[[group.check]] is not supported yet; leave it out',
-  ],
   ['notify = [{ command = ["/etc/tiebreak/notify"] }]', '[[group.notify]] is not supported yet; leave it out'],
   [
     'floating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
@@ -120,6 +116,20 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 
+  it('of the checks only those that others report to the agent are there, and only in mode "lease"', () => {
+    const push = '\n[[group.check]]\nname = "nginx"\npush = true\n';
+    expect(problemsOf(`${PAIR}${push}`)).toEqual([]);
+    expect(problemsOf(`${PLAIN}${push}`)).toEqual([
+      expect.stringContaining('[[group.check]] in mode "vrrp" is not supported yet; leave it out'),
+    ]);
+    expect(problemsOf(`${PAIR}${push.replace('push = true', 'http = "http://127.0.0.1/"')}`)).toEqual([
+      expect.stringContaining(
+        'a check by http is not supported yet; use push = true, and report to the local API: POST /v1/groups/GROUP/health',
+      ),
+    ]);
+    expect(problemsOf(`${PAIR}${push}${push}`)).toEqual([expect.stringContaining('two checks have the same name')]);
+  });
+
   it('preemption in mode "vrrp" is there', () => {
     const text = edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\npreempt = true\npreempt_delay = "30s"');
     expect(problemsOf(text)).toEqual([]);
@@ -131,11 +141,11 @@ describe('what is not built yet is refused, never ignored', () => {
   });
 
   it('and nothing else in a file with every key of the contract', () => {
-    expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*): .*$/, '$1'))).toEqual([
+    expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
       'group[0].policy',
       'group[0].bias_promise',
       'group[0].virtual_router[0].routes',
-      'group[0].check',
+      'group[0].check[0].http',
       'group[0].notify',
       'group[0].floating_ip',
     ]);

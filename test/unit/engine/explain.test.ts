@@ -40,7 +40,7 @@ const CANDIDATE: Role = {
 
 function told(from: Role['name'], role: Role, cause: Cause) {
   const state = { ...startMember(CONFIG, 0), role };
-  return explainTransition(state, { type: 'transition', from, to: role.name, cause }, votesOf(state, 0, true));
+  return explainTransition(state, { type: 'transition', from, to: role.name, cause }, votesOf(state, 0, true), 0);
 }
 
 /** Each cause with the change of role that it comes with, and the sentence that it becomes. */

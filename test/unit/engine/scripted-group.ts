@@ -1,4 +1,5 @@
 import type { Ballot, Claim, FoundRegister, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
+import type { HistoryEntry } from '../../../agent/api/index.ts';
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
@@ -38,6 +39,7 @@ export const GROUP: LeaseGroupConfig = {
   sidebandPort: 3112,
   intervalUs: INTERVAL_US,
   priority: 100,
+  checks: [],
   virtualRouters: [ROUTER],
 };
 
@@ -115,6 +117,7 @@ export class ScriptedMember {
   recordable = true;
   readonly records: RegisterRecord[] = [];
   faults: string[] = [];
+  readonly told: HistoryEntry[] = [];
   readonly end: SidebandEnd;
 
   constructor(time: VirtualTime, found: FoundRegister = { kind: 'nothing' }) {
@@ -149,6 +152,8 @@ export class ScriptedMember {
       },
       log,
       clock: time,
+      skewUsOf: () => INTERVAL_US / 2,
+      onHistory: (entry) => this.told.push(entry),
       ballots: {
         foresee: (counter) => this.ballots.foresee(counter),
         mayUse: (counter) => this.ballots.mayUse(counter),
@@ -182,7 +187,7 @@ export class ScriptedMember {
     return this.history.splice(0);
   }
 
-  hear(kind: Claim['kind'], counter: number): Verdict | undefined {
+  hear(kind: Claim['kind'], counter: number, more: Partial<Claim> = {}): Verdict | undefined {
     const ballot = { counter, node: 'a' };
     return this.group.judge('a', {
       group: 'edge',
@@ -192,6 +197,7 @@ export class ScriptedMember {
       promiseMs: 250,
       priority: 200,
       settings: SETTINGS,
+      ...more,
     });
   }
 

@@ -109,6 +109,13 @@ describe('sideband datagrams', () => {
     expect(heard).toMatchObject({ ok: true, message: { verdicts: [{ promiseMs: 187 }] } });
   });
 
+  test('a ballot beyond all that can ever be reached is refused: it would leave no room for the next one (L10)', () => {
+    const { a, b } = pair();
+    const release = (counter: number) => a.seal({ kind: 'release', group: 'edge', ballot: { counter, node: 'a' } });
+    expect(b.open(release(2 ** 48).datagram).ok).toBe(true);
+    expect(b.open(release(2 ** 48 + 1).datagram)).toMatchObject({ ok: false, reason: 'malformed' });
+  });
+
   test('one changed bit anywhere is refused', () => {
     const { a, b } = pair();
     const { datagram } = a.seal({ kind: 'release', group: 'edge', ballot: { counter: 5, node: 'a' } });

@@ -1,0 +1,65 @@
+import type { Successor } from '@tiebreak/shared/lease';
+import type { Operations, Outcome } from '../api/index.ts';
+import type { MaintenanceFile } from '../state/maintenance-file.ts';
+import type { LeaseGroup } from './lease-group.ts';
+
+/** What an operator or a monitor asks of this agent, done to its groups in mode `lease`. */
+export function operationsOn(groups: readonly LeaseGroup[], maintenance: MaintenanceFile | undefined): Operations {
+  const withGroup = (name: string, act: (group: LeaseGroup) => Outcome): Outcome => {
+    const group = groups.find((candidate) => candidate.name === name);
+    if (group !== undefined) return act(group);
+    const known = groups.map((candidate) => candidate.name).join(', ');
+    return notFound(`there is no group ${name} in mode "lease" here; there is ${known || 'none'}`);
+  };
+  return {
+    handOver: (name, to) =>
+      withGroup(name, (group) => {
+        const successor = group.handOver(to);
+        if (!successor.ok) return refused(explain(successor, group));
+        return { ok: true, detail: `${name}: handing over to ${successor.node}` };
+      }),
+    reportHealth: (name, check, healthy, detail) =>
+      withGroup(name, (group) => {
+        if (!group.fitness.report(check, healthy, detail)) {
+          const known = group.fitness.checks.map(({ config }) => config.name).join(', ');
+          return notFound(`group ${name} has no check ${check}; it has ${known || 'none'}`);
+        }
+        return { ok: true, detail: `${name}: ${check} was reported ${healthy ? 'healthy' : 'failed'}` };
+      }),
+    setMaintenance(on) {
+      const failure = maintenance?.set(on);
+      if (failure !== undefined) return refused(`maintenance could not be recorded: ${failure}`);
+      for (const group of groups) group.fitness.setMaintenance(on);
+      const detail = on
+        ? 'in maintenance: this node votes, owns nothing, and hands over what it owns'
+        : 'maintenance has ended: this node may own again';
+      return { ok: true, detail };
+    },
+    forceTakeover: (name) => withGroup(name, (group) => group.forceTakeover()),
+    forceJoin: (name) => withGroup(name, (group) => group.forceJoin()),
+  };
+}
+
+function explain({ reason, node }: Extract<Successor, { ok: false }>, { name, state }: LeaseGroup): string {
+  const who = node ?? 'no peer';
+  switch (reason) {
+    case 'not_owner':
+      return `${name} is not owned by this node; ask its owner`;
+    case 'not_a_peer':
+      return `${who} is no peer of ${name}; its peers are ${state.config.peers.join(', ')}`;
+    case 'not_heard':
+      return node === undefined ? `${name}: no peer can take over now` : `${node} is not heard`;
+    case 'unfit':
+      return `${who} may not own ${name} now (maintenance, a lost link or a failing check there)`;
+    case 'not_voting':
+      return `${who} does not vote yet: after a start it waits 10 s`;
+  }
+}
+
+function refused(detail: string): Outcome {
+  return { ok: false, reason: 'refused', detail };
+}
+
+function notFound(detail: string): Outcome {
+  return { ok: false, reason: 'not_found', detail };
+}

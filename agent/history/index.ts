@@ -1,0 +1,2 @@
+export { HistoryLog } from './history.ts';
+export { openHistoryFile } from './history-file.ts';

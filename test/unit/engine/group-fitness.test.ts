@@ -1,0 +1,100 @@
+import type { Fitness } from '@tiebreak/shared/lease';
+import { describe, expect, test } from 'vitest';
+import type { CheckConfig } from '../../../agent/config/index.ts';
+import { GroupFitness } from '../../../agent/engine/group-fitness.ts';
+
+const check = (name: string, changes: Partial<CheckConfig> = {}): CheckConfig => ({
+  name,
+  kind: 'push',
+  rise: 1,
+  fall: 1,
+  weight: 0,
+  ...changes,
+});
+
+function fitnessWith(checks: readonly CheckConfig[] = [], priority = 100) {
+  const changes: Fitness[] = [];
+  const fitness = new GroupFitness({
+    priority,
+    skewUsOf: (given) => 256 - given,
+    checks,
+    onChange: (changed) => changes.push(changed),
+  });
+  return { fitness, changes };
+}
+
+describe('links', () => {
+  test('one that is lost makes unfit, until it is back', () => {
+    const { fitness, changes } = fitnessWith();
+    fitness.linkChanged('eth0', false);
+    fitness.linkChanged('eth1', false);
+    expect(fitness.reason()).toBe('no link on eth0, eth1');
+    fitness.linkChanged('eth0', true);
+    fitness.linkChanged('eth1', true);
+    expect(changes.map(({ unfit }) => unfit)).toEqual(['link_lost', undefined]);
+    expect(fitness.reason()).toBeUndefined();
+  });
+});
+
+describe('checks', () => {
+  test('one without weight gives the group up when it fails', () => {
+    const { fitness, changes } = fitnessWith([check('nginx')]);
+    expect(fitness.current.unfit).toBeUndefined();
+    expect(fitness.report('nginx', false, '502')).toBe(true);
+    expect(changes).toMatchObject([{ unfit: 'check_failed', priority: 100 }]);
+    expect(fitness.reason()).toBe('check failing: nginx: 502');
+    expect(fitness.report('mysql', false, '')).toBe(false);
+  });
+
+  test('fall and rise count reports in a row', () => {
+    const { fitness } = fitnessWith([check('nginx', { fall: 3, rise: 2 })]);
+    fitness.report('nginx', true, '');
+    fitness.report('nginx', false, '');
+    fitness.report('nginx', false, '');
+    fitness.report('nginx', true, '');
+    fitness.report('nginx', false, '');
+    fitness.report('nginx', false, '');
+    expect(fitness.current.unfit).toBeUndefined();
+    fitness.report('nginx', false, '');
+    expect(fitness.current.unfit).toBe('check_failed');
+    fitness.report('nginx', true, '');
+    expect(fitness.current.unfit).toBe('check_failed');
+    fitness.report('nginx', true, '');
+    expect(fitness.current.unfit).toBeUndefined();
+  });
+
+  test.each([
+    [20, 120, 100],
+    [-20, 100, 80],
+    [-254, 100, 1],
+    [254, 254, 100],
+  ])('a weight of %i makes the priority %i while passing and %i while failing', (weight, passing, failing) => {
+    const { fitness } = fitnessWith([check('nginx', { weight })]);
+    fitness.report('nginx', true, '');
+    expect(fitness.current).toEqual({ priority: passing, skewUs: 256 - passing, unfit: undefined });
+    fitness.report('nginx', false, '');
+    expect(fitness.current).toEqual({ priority: failing, skewUs: 256 - failing, unfit: undefined });
+  });
+
+  test("the priority of an address's own host has no weights", () => {
+    const { fitness } = fitnessWith([check('nginx', { weight: -50 })], 255);
+    fitness.report('nginx', false, '');
+    expect(fitness.current.priority).toBe(255);
+  });
+
+  test('a report that changes nothing is no change', () => {
+    const { fitness, changes } = fitnessWith([check('nginx')]);
+    fitness.report('nginx', true, '');
+    fitness.report('nginx', true, '');
+    expect(changes).toEqual([]);
+  });
+});
+
+test('maintenance comes before everything else', () => {
+  const { fitness, changes } = fitnessWith([check('nginx')]);
+  fitness.linkChanged('eth0', false);
+  fitness.setMaintenance(true);
+  expect(fitness.reason()).toContain('tiebreak maintenance off');
+  fitness.setMaintenance(false);
+  expect(changes.map(({ unfit }) => unfit)).toEqual(['link_lost', 'maintenance', 'link_lost']);
+});

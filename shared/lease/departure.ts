@@ -86,6 +86,8 @@ export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
     forgetPromise(turn);
     return;
   }
+  // A late answer to a departure of this node's own that is over: taken for a question it would be answered for ever.
+  if (departure.node !== from) return;
   const { vote, asked } = turn.departed;
   const order = vote?.voter === from ? compareBallots(departure, vote.departure) : 1;
   if (order < 0) return;

@@ -42,7 +42,21 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
   }
   const { config, register, recorded, highestSeen, fitness, kept, departed, seed, role } = state;
   const [effects, witness]: [MemberEffect[], WitnessView] = [[], { ...state.witness }];
-  return { config, nowUs, effects, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role };
+  return {
+    config,
+    nowUs,
+    effects,
+    register,
+    recorded,
+    highestSeen,
+    fitness,
+    kept,
+    departed,
+    peers,
+    witness,
+    seed,
+    role,
+  };
 }
 
 export function endTurn(turn: Turn): MemberState {

@@ -14,7 +14,7 @@ const survivors: string[] = [];
 for (const defect of DEFECTS) {
   if (values.only !== undefined && values.only !== defect.name) continue;
   const { caught, line } = await hunt(pool, defect, limit);
-  if (!caught) survivors.push(defect.name);
+  if (caught === undefined) survivors.push(defect.name);
   process.stdout.write(`${line}\n`);
 }
 await pool.end();

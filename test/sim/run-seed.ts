@@ -47,6 +47,8 @@ export type SeedOptions = {
 const WITHOUT_QUORUM: readonly Rule[] = ['two owners in the kernel', 'lease containment', 'ballots do not grow'];
 
 const SECOND_US = 1_000_000;
+/** Far beyond any run that ends. */
+const LIMITS = { events: 2_000_000, untilUs: 600 * SECOND_US };
 const TENURE_US = 10 * SECOND_US;
 const WORLD_SALT = 0x5bd1e995;
 const PLAN_SALT = 0x2545f491;
@@ -63,6 +65,7 @@ export function runSeed(seed: number, options: SeedOptions = {}): SeedResult {
   const world = makeWorld(random, { seed, kind, intervalUs, mix, recorded, tampering });
   for (const rule of options.ignored ?? []) world.monitor.ignored.add(rule);
   if (world.policy.name === 'available') for (const rule of WITHOUT_QUORUM) world.monitor.ignored.add(rule);
+  world.schedule.limits = LIMITS;
   const plan = planOf(seed, kind, world, random, options);
   let settledAfterUs: number | undefined;
   let violation: Violation | undefined;

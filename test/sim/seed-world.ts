@@ -69,6 +69,7 @@ export function makeWorld(random: Random, choice: WorldChoice): World {
     intervalUs,
     rates: { a: rate(), b: rate(), c: rate(), d: rate(), e: rate(), w: rate() },
     agents,
+    comparesHashes: true,
     hasWitness,
     paces,
     policy,

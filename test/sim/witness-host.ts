@@ -54,6 +54,7 @@ export class WitnessHost {
   #kept: WitnessMemory = EMPTY_STORAGE;
   /** the config hashes that each node's last hello named (L16) */
   readonly #hashes = new Map<string, Map<string, string>>();
+  readonly #comparesHashes: boolean;
   readonly #decided: { readonly node: string; readonly request: WitnessRequest }[] = [];
   #serial = 0;
   #recovering = false;
@@ -64,11 +65,13 @@ export class WitnessHost {
     around: Surroundings;
     clock: Clock;
     agents: readonly string[];
+    comparesHashes: boolean;
     hear: (node: string, message: WitnessMessage) => void;
   }) {
     this.#around = options.around;
     this.#clock = options.clock;
     this.#agents = options.agents;
+    this.#comparesHashes = options.comparesHashes;
     this.#hear = options.hear;
     this.#current = this.#wake(0);
   }
@@ -150,7 +153,7 @@ export class WitnessHost {
     if (request.type === 'hello') {
       this.#hashes.set(node, new Map(request.groups.map(({ group, config_hash }) => [group, config_hash])));
     }
-    if (request.type !== 'vote') return [];
+    if (request.type !== 'vote' || !this.#comparesHashes) return [];
     const others = this.#agents.filter((other) => other !== node);
     return others.flatMap((other) => this.#hashes.get(other)?.get(request.group) ?? []);
   }

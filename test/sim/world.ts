@@ -33,6 +33,8 @@ export type WorldOptions = {
   readonly sideband?: LinkQuality;
   readonly uplink?: LinkQuality;
   readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
+  /** W refuses a first vote while the other node's link reports another configuration (L16) */
+  readonly comparesHashes?: boolean;
   readonly policy?: Policy;
   /** how long a node of higher priority hears another one own before it asks for the group; without it none does */
   readonly preemptDelayUs?: number | undefined;
@@ -99,6 +101,7 @@ export class World {
       around,
       clock: clockOf(rates.w ?? 1),
       agents: this.nodes,
+      comparesHashes: options.comparesHashes ?? false,
       hear: (node, message) => accesses.get(node)?.hear(message),
     });
     const makeAgent = (node: NodeName): AgentShell => {

@@ -23,8 +23,16 @@ const { values } = parseArgs({
   },
 });
 
+class UsageError extends Error {}
+
 if (values.help) process.stdout.write(`${USAGE}\n`);
-else process.exitCode = await main();
+else {
+  process.exitCode = await main().catch((cause: unknown) => {
+    if (!(cause instanceof UsageError)) throw cause;
+    process.stderr.write(`${cause.message}\n${USAGE}\n`);
+    return 2;
+  });
+}
 
 async function main(): Promise<number> {
   const [first, count] = [wholeNumber('from', values.from), wholeNumber('seeds', values.seeds)];
@@ -72,13 +80,13 @@ function progressOf(tally: Tally, count: number): () => void {
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isInteger(value) || value < 0) {
-    throw new RangeError(`--${name} ${text}: a whole number is wanted; ${USAGE}`);
+    throw new UsageError(`--${name} ${text}: a whole number is wanted`);
   }
   return value;
 }
 
 function kindOf(text: string | undefined): Kind | undefined {
   const kind = KINDS.find((known) => known === text);
-  if (text !== undefined && kind === undefined) throw new RangeError(`--kind ${text}: unknown; ${USAGE}`);
+  if (text !== undefined && kind === undefined) throw new UsageError(`--kind ${text}: there is no such kind of seed`);
   return kind;
 }

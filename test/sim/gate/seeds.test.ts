@@ -14,7 +14,8 @@ const DEFECT_SEEDS = 400;
 const TIMEOUT_MS = 600_000;
 const BASE_MAX = 1e9;
 
-const freshBase = baseOf(process.env['TIEBREAK_SIM_BASE']);
+const { TIEBREAK_SIM_BASE: givenBase } = process.env;
+const freshBase = baseOf(givenBase);
 const pool = new Pool();
 const whole = new Tally();
 

@@ -56,6 +56,11 @@ export class WitnessAccess {
     if (this.#agent.state?.config.policy.name === 'bias') this.#ping(this.#session);
   }
 
+  /** The highest grant serial that a running agent can show (L14). */
+  get knownSerial(): number {
+    return this.#session === undefined ? -1 : this.#serial;
+  }
+
   end(): void {
     this.#session = undefined;
   }

@@ -188,6 +188,11 @@ export class WitnessHost {
     if (!isRenewal && rivalHashes.some((rival) => rival !== hash)) monitor.crossedConfigurations(WITNESS, node);
   }
 
+  /** Of the newest grant. */
+  get serial(): number {
+    return this.#serial;
+  }
+
   holder(group: string): string | undefined {
     const vote = this.#current.voter.votes.get(group);
     return vote?.kind === 'held' ? vote.ballot.node : undefined;

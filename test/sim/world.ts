@@ -219,9 +219,15 @@ export class World {
 
   /**
    * The witness forgets. Whoever remembers a later serial says so as its link comes back, before anyone asks for a vote:
-   * without that a witness that has forgotten everything cannot know it, and L14 promises nothing.
+   * without that a witness that has forgotten everything cannot know it, and L14 promises nothing. Hence nothing is lost
+   * while the newest grant is known to no agent that runs, as when its reply is still under way.
    */
   rollBackWitness(everything: boolean): void {
+    const known = [...this.#accesses.values()].some(({ knownSerial }) => knownSerial >= this.witness.serial);
+    if (!known) {
+      this.note(() => 'nobody knows yet of W’s newest grant: its storage stays');
+      return;
+    }
     this.witness.rollBack(everything);
     for (const access of this.#accesses.values()) access.reopen();
     this.monitor.witnessChanged();

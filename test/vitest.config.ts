@@ -14,6 +14,15 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
+      {
+        test: {
+          name: 'sim',
+          include: ['sim/gate/*.test.ts'],
+          root: import.meta.dirname,
+          // Last and alone: it keeps every core at work by itself.
+          sequence: { groupOrder: 3 },
+        },
+      },
       `${import.meta.dirname}/workers/vitest.config.ts`,
       `${import.meta.dirname}/workers-e2e/vitest.config.ts`,
       `${import.meta.dirname}/lab/vitest.config.ts`,

@@ -122,7 +122,11 @@ export class WitnessSession {
   receive(path: Path, frame: string, receivedAtUs: number): Effect[] {
     const opened = openFrame(frame, this.#options.replyKey, this.#options.witnessId);
     if (!opened.ok) return [{ kind: 'dropped', reason: opened.reason }];
-    const { message } = opened;
+    return this.hear(path, opened.message, receivedAtUs);
+  }
+
+  /** As `receive`, for what has been verified to come from the witness. */
+  hear(path: Path, message: WitnessMessage, receivedAtUs: number): Effect[] {
     if (message.type === 'freed') return [{ kind: 'freed', group: message.group }];
     if (message.type === 'passed_on') {
       return [{ kind: 'passed_on', from: message.from, datagram: Buffer.from(message.datagram, 'base64') }];

@@ -86,8 +86,8 @@ export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
     forgetPromise(turn);
     return;
   }
-  // A departure bears the leaver's name: this is the answer to a question of its own that it has had already.
-  if (departure.node === turn.config.node) return;
+  // A late answer to a departure of this node's own that is over: taken for a question it would be answered for ever.
+  if (departure.node !== from) return;
   const { vote, asked } = turn.departed;
   const order = vote?.voter === from ? compareBallots(departure, vote.departure) : 1;
   if (order < 0) return;

@@ -19,6 +19,8 @@ export function votesNeeded(agents: number, witness: boolean): number {
  */
 export function leaseEndUs(otherVotesUntilUs: readonly number[], needed: number): number {
   if (needed <= 1) return Number.POSITIVE_INFINITY;
+  // One other vote is enough: the usual case, and one that needs no order.
+  if (needed === 2) return Math.max(Number.NEGATIVE_INFINITY, ...otherVotesUntilUs);
   const longestFirst = [...otherVotesUntilUs].sort((left, right) => right - left);
   return longestFirst[needed - 2] ?? Number.NEGATIVE_INFINITY;
 }

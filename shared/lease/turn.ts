@@ -36,8 +36,27 @@ export type Turn = {
 
 export function beginTurn(state: MemberState, nowUs: number): Turn {
   const peers: Record<string, PeerView> = {};
-  for (const [node, view] of Object.entries(state.peers)) peers[node] = { ...view };
-  return { ...state, nowUs, effects: [], peers, witness: { ...state.witness } };
+  for (const node in state.peers) {
+    const view = state.peers[node];
+    if (view !== undefined) peers[node] = { ...view };
+  }
+  const { config, register, recorded, highestSeen, fitness, kept, departed, seed, role } = state;
+  const [effects, witness]: [MemberEffect[], WitnessView] = [[], { ...state.witness }];
+  return {
+    config,
+    nowUs,
+    effects,
+    register,
+    recorded,
+    highestSeen,
+    fitness,
+    kept,
+    departed,
+    peers,
+    witness,
+    seed,
+    role,
+  };
 }
 
 export function endTurn(turn: Turn): MemberState {
@@ -97,7 +116,8 @@ export function peerVoteUntilUs({ peers, departed }: Turn | MemberState, node: s
 
 /** When the lease ends by the votes that count now; a vote that is being given back does not. */
 export function currentLeaseEndUs(turn: Turn | MemberState): number {
-  const votes = Object.keys(turn.peers).map((node) => peerVoteUntilUs(turn, node));
+  const votes: number[] = [];
+  for (const node in turn.peers) votes.push(peerVoteUntilUs(turn, node));
   if (hasWitness(turn.config) && !turn.witness.returning) votes.push(turn.witness.voteUntilUs);
   return leaseEndUs(votes, needed(turn.config));
 }

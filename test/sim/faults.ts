@@ -1,167 +1,273 @@
-import { type AgentShell, NO_TROUBLES } from './agent-shell.ts';
+/** Everything that can go wrong once: each fault draws its parameters when the seed's plan is made. */
+import type { AgentShell } from './agent-shell.ts';
+import { type DrawFault, type Drawn, lasting, type Scene } from './fault.ts';
 import { GOOD_LINK, type LinkQuality } from './network.ts';
 import type { Random } from './random.ts';
-import type { Place, World } from './world.ts';
-
-type Fault = (world: World, random: Random) => void;
+import type { NodeName, Place, World } from './world.ts';
 
 const SECOND_US = 1_000_000;
 const OUTAGE_MAX_US = 12 * SECOND_US;
 const FREEZE_MAX_US = 7 * SECOND_US;
+const OTHER_HASH = 'fedcba9876543210';
 
-function durationUs(world: World, random: Random, maxUs: number): number {
-  const lengthUs = random.logBetween(world.intervalUs / 5, maxUs);
-  world.troubledUntilUs = Math.max(world.troubledUntilUs, world.nowUs + lengthUs);
-  return lengthUs;
+type Cut = readonly [from: Place, to: Place];
+
+function drawUs(random: Random, { intervalUs }: Scene, maxUs: number): number {
+  return random.logBetween(intervalUs / 5, maxUs);
 }
 
-function cutFor(world: World, random: Random, from: Place, to: Place): void {
+function cut(cuts: readonly Cut[], lastsUs: number): Drawn {
+  return {
+    text: `cut ${cuts.map(([from, to]) => `${from}>${to}`).join(' ')} ${lasting(lastsUs)}`,
+    lastsUs,
+    begin: (world) => {
+      for (const [from, to] of cuts) world.cut(from, to);
+    },
+    end: (world) => {
+      for (const [from, to] of cuts) world.mend(from, to);
+    },
+  };
+}
+
+function bothWays(pairs: readonly Cut[]): Cut[] {
+  return pairs.flatMap(([left, right]): Cut[] => [
+    [left, right],
+    [right, left],
+  ]);
+}
+
+function someWays(random: Random, from: Place, to: Place): Cut[] {
   const direction = random.integer(3);
-  const cuts: [Place, Place][] = [];
-  if (direction !== 1) cuts.push([from, to]);
-  if (direction !== 0) cuts.push([to, from]);
-  for (const [left, right] of cuts) world.cut(left, right);
-  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
-    for (const [left, right] of cuts) world.mend(left, right);
-  });
+  return bothWays([[from, to]]).filter((_, index) => direction === 2 || direction === index);
 }
 
-const cutPeers: Fault = (world, random) => {
-  const from = random.pick(world.nodes);
-  cutFor(world, random, from, random.pick(world.nodes.filter((node) => node !== from)));
+export const cutPeers: DrawFault = (random, scene) => {
+  const from = random.pick(scene.nodes);
+  const to = random.pick(scene.nodes.filter((node) => node !== from));
+  return cut(someWays(random, from, to), drawUs(random, scene, OUTAGE_MAX_US));
 };
 
 /** The nodes fall into two parts that do not hear each other; each may reach the witness still. */
-const partition: Fault = (world, random) => {
-  const left = world.nodes.filter(() => random.chance(0.5));
-  const right = world.nodes.filter((node) => !left.includes(node));
-  for (const from of left) for (const to of right) world.cutBoth(from, to);
-  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
-    for (const from of left) for (const to of right) world.mendBoth(from, to);
-  });
+export const partition: DrawFault = (random, scene) => {
+  const left = scene.nodes.filter(() => random.chance(0.5));
+  const right = scene.nodes.filter((node) => !left.includes(node));
+  const pairs = left.flatMap((from) => right.map((to): Cut => [from, to]));
+  return cut(bothWays(pairs), drawUs(random, scene, OUTAGE_MAX_US));
 };
 
-const cutWitness: Fault = (world, random) => cutFor(world, random, random.pick(world.nodes), 'w');
+export const cutWitness: DrawFault = (random, scene) =>
+  cut(someWays(random, random.pick(scene.nodes), 'w'), drawUs(random, scene, OUTAGE_MAX_US));
 
 /** Hours at a provider, in short. */
-const loseWitness: Fault = (world, random) => {
-  for (const node of world.nodes) world.cutBoth(node, 'w');
-  world.schedule.after(durationUs(world, random, 3 * OUTAGE_MAX_US), () => {
-    for (const node of world.nodes) world.mendBoth(node, 'w');
-  });
+export const loseWitness: DrawFault = (random, scene) =>
+  cut(bothWays(scene.nodes.map((node): Cut => [node, 'w'])), drawUs(random, scene, 3 * OUTAGE_MAX_US));
+
+export const isolate: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  const others: Place[] = [...scene.nodes.filter((other) => other !== node), 'w'];
+  return cut(bothWays(others.map((other): Cut => [node, other])), drawUs(random, scene, OUTAGE_MAX_US));
 };
 
-const isolate: Fault = (world, random) => {
-  const node = random.pick(world.nodes);
-  const others: Place[] = [...world.nodes.filter((other) => other !== node), 'w'];
-  for (const other of others) world.cutBoth(node, other);
-  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => {
-    for (const other of others) world.mendBoth(node, other);
-  });
-};
-
-const freeze: Fault = (world, random) => {
-  world.agent(random.pick(world.nodes)).pause(durationUs(world, random, FREEZE_MAX_US));
+export const freeze: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  const lastsUs = drawUs(random, scene, FREEZE_MAX_US);
+  return { text: `freeze ${node} ${lasting(lastsUs)}`, lastsUs, begin: (world) => world.agent(node).pause(lastsUs) };
 };
 
 /** As systemd does: a process that is still on its way out is waited for. */
-function startOnceGone(world: World, agent: AgentShell): void {
-  if (!agent.running) agent.start();
+function startOnceGone(world: World, agent: AgentShell, configHash?: string): void {
+  if (!agent.running) agent.start(configHash);
   else if (agent.stopping) {
     world.troubledUntilUs = Math.max(world.troubledUntilUs, world.nowUs + SECOND_US / 2);
-    world.schedule.after(SECOND_US / 2, () => startOnceGone(world, agent));
+    world.schedule.after(SECOND_US / 2, () => startOnceGone(world, agent, configHash));
   }
 }
 
-const crash: Fault = (world, random) => {
-  const agent = world.agent(random.pick(world.nodes));
-  agent.crash();
-  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
-};
+/** The node is down for a while; `how` it came to that. */
+function down(name: string, maxUs: number, how: (agent: AgentShell, random: Random) => void): DrawFault {
+  return (random, scene) => {
+    const node = random.pick(scene.nodes);
+    const lastsUs = drawUs(random, scene, maxUs);
+    return {
+      text: `${name} ${node}, started again ${lasting(lastsUs).replace('for', 'after')}`,
+      lastsUs,
+      begin: (world) => how(world.agent(node), world.random),
+      end: (world) => startOnceGone(world, world.agent(node)),
+    };
+  };
+}
 
-const reboot: Fault = (world, random) => {
-  const agent = world.agent(random.pick(world.nodes));
-  agent.reboot();
-  world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
-};
+const crash = down('crash of', 5 * SECOND_US, (agent) => agent.crash());
+const reboot = down('reboot of', 15 * SECOND_US, (agent) => agent.reboot());
+const stop = down('orderly stop of', 5 * SECOND_US, (agent) => agent.stop());
+const depart = down('departure of', 15 * SECOND_US, (agent) => agent.stop('depart'));
 
 /** Without `RuntimeDirectoryPreserve=yes`, or by hand: `run_dir` is empty at the next start in the same boot. */
-const crashWithoutRunDir: Fault = (world, random) => {
-  const agent = world.agent(random.pick(world.nodes));
+const crashWithoutRunDir = down('crash with the loss of run_dir of', 5 * SECOND_US, (agent) => {
   agent.crash();
   agent.loseRunDir();
-  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
-};
+});
 
-const stop: Fault = (world, random) => {
-  const agent = world.agent(random.pick(world.nodes));
-  world.note(() => `${agent.node} is asked to stop`);
-  agent.stop();
-  world.schedule.after(durationUs(world, random, 5 * SECOND_US), () => startOnceGone(world, agent));
-};
-
-const depart: Fault = (world, random) => {
-  const agent = world.agent(random.pick(world.nodes));
-  world.note(() => `${agent.node} is asked to depart`);
-  agent.stop('depart');
-  world.schedule.after(durationUs(world, random, 15 * SECOND_US), () => startOnceGone(world, agent));
-};
-
-const restartWitness: Fault = (world, random) => {
-  const supersededForUs = random.chance(0.7) ? random.between(0, 15 * SECOND_US) : 0;
-  world.witness.restart(supersededForUs, random.chance(0.5) ? 0 : Math.floor(random.between(-3000, 3000)));
-};
-
-const degrade: Fault = (world, random) => {
-  const places: readonly Place[] = [...world.nodes, 'w'];
-  const from = random.pick(places);
-  const to = random.pick(places.filter((place) => place !== from));
-  const delayMaxUs = random.logBetween(500, 2 * world.intervalUs);
-  const quality: LinkQuality = {
-    ...GOOD_LINK,
-    loss: random.between(0, 0.6),
-    duplicate: 0.1,
-    delayMaxUs,
-    late: random.between(0, 0.3),
-    lateMaxUs: 6 * SECOND_US,
+/** The engine dies alone: its guardian does the last duties and starts the next one, unless something befalls it too. */
+export const crashEngine: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  const fate = random.pick(['lives', 'lives', 'is frozen', 'dies']);
+  const fateAfterUs = random.logBetween(100, 300_000);
+  const frozenUs = random.logBetween(1000, FREEZE_MAX_US);
+  const lastsUs = fate === 'dies' ? drawUs(random, scene, 5 * SECOND_US) + fateAfterUs : SECOND_US + frozenUs;
+  const then = fate === 'lives' ? '' : ` ${lasting(fateAfterUs).replace('for', 'after')}`;
+  const forLong = fate === 'is frozen' ? ` ${lasting(frozenUs)}` : '';
+  return {
+    text: `crash of ${node}'s engine; its guardian ${fate}${then}${forLong}`,
+    lastsUs,
+    begin: (world) => {
+      const agent = world.agent(node);
+      agent.crashEngine();
+      if (fate === 'is frozen') world.schedule.after(fateAfterUs, () => agent.guardian.pause(frozenUs));
+      if (fate === 'dies') world.schedule.after(fateAfterUs, () => agent.crash());
+    },
+    end: (world) => {
+      const agent = world.agent(node);
+      if (!agent.guardian.atWork) startOnceGone(world, agent);
+    },
   };
-  world.note(() => `the way from ${from} to ${to} gets bad`);
-  world.network.degrade(from, to, quality);
-  world.schedule.after(durationUs(world, random, OUTAGE_MAX_US), () => world.network.degrade(from, to));
 };
 
-/** Anybody on the wire can send these (L4). */
-const spoof: Fault = (world, random) => {
-  const count = 1 + random.integer(5);
-  for (let sent = 0; sent < count; sent++) {
-    const priority = random.pick([0, 0, 0, 1, 255]);
-    world.schedule.after(sent * random.between(0, world.intervalUs), () => {
-      world.agent(random.pick(world.nodes)).hearAdvertisement(priority);
-    });
-  }
+/** L16: a node comes back with other settings on which safety hangs, until that is put right. */
+export const misconfigure: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  const lastsUs = drawUs(random, scene, OUTAGE_MAX_US);
+  const restart = (hash: string | undefined) => (world: World) => {
+    world.agent(node).crash();
+    world.agent(node).start(hash);
+  };
+  return {
+    text: `${node} restarts with another configuration ${lasting(lastsUs)}`,
+    lastsUs,
+    begin: restart(OTHER_HASH),
+    end: (world) => restart(world.configHash)(world),
+  };
+};
+
+/** A link, a check or an operator forbids a node to own, for a while. */
+export const unfit: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  const why = random.pick(['link_lost', 'check_failed', 'maintenance'] as const);
+  const lastsUs = drawUs(random, scene, OUTAGE_MAX_US);
+  return {
+    text: `${node} is unfit (${why}) ${lasting(lastsUs)}`,
+    lastsUs,
+    begin: (world) => world.agent(node).becomeUnfit(why, lastsUs),
+    ownerAfter: (owner, other) => (owner === node ? other : owner),
+  };
+};
+
+export const handOver: DrawFault = (random, scene) => {
+  const to: NodeName | undefined = random.chance(0.5) ? undefined : random.pick(scene.nodes);
+  return {
+    text: `an operator hands over to ${to ?? 'whoever is best'}`,
+    lastsUs: 0,
+    begin: (world) => {
+      for (const agent of world.agents) agent.handOver(to);
+    },
+    ownerAfter: (_, other) => to ?? other,
+  };
+};
+
+const restartWitness: DrawFault = (random) => {
+  const supersededForUs = random.chance(0.7) ? random.between(0, 15 * SECOND_US) : 0;
+  const wallOffsetMs = random.chance(0.5) ? 0 : Math.floor(random.between(-3000, 3000));
+  return {
+    text: `a new instance of w, its wall clock off by ${wallOffsetMs} ms, the old one heard ${lasting(supersededForUs)}`,
+    lastsUs: 0,
+    begin: (world) => world.witness.restart(supersededForUs, wallOffsetMs),
+  };
 };
 
 /** The object's storage goes back to an earlier state: a restore, a deletion, a class migration (L14). */
-const rollBackWitness: Fault = (world, random) => {
-  world.rollBackWitness(random.chance(0.5));
+const rollBackWitness: DrawFault = (random) => {
+  const everything = random.chance(0.5);
+  return {
+    text: everything ? 'w loses its storage' : 'w’s storage goes back to an earlier state',
+    lastsUs: 0,
+    begin: (world) => world.rollBackWitness(everything),
+  };
 };
 
-const replay: Fault = (world) => world.replay();
+const degrade: DrawFault = (random, scene) => {
+  const places: readonly Place[] = [...scene.nodes, 'w'];
+  const from = random.pick(places);
+  const to = random.pick(places.filter((place) => place !== from));
+  const quality: LinkQuality = {
+    ...GOOD_LINK,
+    delayMaxUs: random.logBetween(500, 2 * scene.intervalUs),
+    loss: random.between(0, 0.6),
+    duplicate: 0.1,
+    late: random.between(0, 0.3),
+    lateMaxUs: 6 * SECOND_US,
+  };
+  const lastsUs = drawUs(random, scene, OUTAGE_MAX_US);
+  const [loss, late] = [quality.loss, quality.late].map((share) => (100 * share).toFixed(0));
+  return {
+    text: `${from}>${to} loses ${loss} %, delays ${late} % ${lasting(lastsUs)}`,
+    lastsUs,
+    begin: (world) => world.network.degrade(from, to, quality),
+    end: (world) => world.network.degrade(from, to),
+  };
+};
 
-export const SINGLE_FAULTS: readonly Fault[] = [
+/** Anybody on the wire can send these (L4). */
+const spoof: DrawFault = (random, scene) => {
+  const forged = Array.from({ length: 1 + random.integer(5) }, (_, index) => ({
+    priority: random.pick([0, 0, 0, 1, 255]),
+    node: random.pick(scene.nodes),
+    afterUs: index * random.between(0, scene.intervalUs),
+  }));
+  return {
+    text: `forged advertisements: ${forged.map(({ priority, node }) => `${priority} to ${node}`).join(', ')}`,
+    lastsUs: 0,
+    begin: (world) => {
+      for (const { priority, node, afterUs } of forged) {
+        world.schedule.after(afterUs, () => world.agent(node).hearAdvertisement(priority));
+      }
+    },
+  };
+};
+
+const replay: DrawFault = () => ({
+  text: 'everything recorded of the sideband and of the way to w is played again',
+  lastsUs: 0,
+  begin: (world) => world.replay(),
+});
+
+/** L14: a second deployment grants whatever it is asked, under its own key and, as a forger would, under the true name. */
+const foreignWitness: DrawFault = (random, scene) => {
+  const node = random.pick(scene.nodes);
+  return {
+    text: `another witness grants ${node} the vote`,
+    lastsUs: 0,
+    begin: (world) => world.grantByAnotherWitness(node),
+  };
+};
+
+/** Each of them alone moves the group once at most. */
+export const SINGLE_FAULTS: readonly DrawFault[] = [
   cutPeers,
   cutWitness,
   loseWitness,
   isolate,
   freeze,
   crash,
+  crashEngine,
   reboot,
   restartWitness,
   spoof,
 ];
-export const WITNESS_FAULTS: readonly Fault[] = [cutWitness, loseWitness, restartWitness];
 
-const ALL: readonly Fault[] = [
+/** None of them concerns two agents that hear each other. */
+export const WITNESS_FAULTS: readonly DrawFault[] = [cutWitness, loseWitness, restartWitness, foreignWitness];
+
+export const ALL_FAULTS: readonly DrawFault[] = [
   cutPeers,
   cutPeers,
   partition,
@@ -171,46 +277,28 @@ const ALL: readonly Fault[] = [
   freeze,
   crash,
   crash,
+  crashEngine,
+  crashEngine,
   crashWithoutRunDir,
   reboot,
   stop,
   depart,
   depart,
+  misconfigure,
+  unfit,
+  unfit,
+  handOver,
   restartWitness,
   rollBackWitness,
   degrade,
   degrade,
   spoof,
   replay,
+  foreignWitness,
 ];
 
-/** Faults of these kinds at random times until `untilUs`, one every `everyUs` on average, several at once if it comes so. */
-export function sow(world: World, faults: readonly Fault[], everyUs: number, untilUs: number): void {
-  const { random } = world;
-  let atUs = world.nowUs + random.between(0, 2 * everyUs);
-  while (atUs < untilUs) {
-    world.schedule.at(atUs, () => random.pick(faults)(world, random));
-    atUs += random.between(0, 2 * everyUs);
-  }
-}
-
-/** Everything at once: the mix that the safety of the lease is judged by. */
-export function sowChaos(world: World, untilUs: number): void {
-  const { random, intervalUs } = world;
-  const everyUs = random.logBetween(Math.max(4 * intervalUs, 300_000), 8 * SECOND_US);
-  sow(world, ALL, everyUs, untilUs);
-  world.setTroubles({
-    pauseChance: random.pick([0, 0.0002, 0.002, 0.02]),
-    pauseMaxUs: random.pick([50_000, SECOND_US, FREEZE_MAX_US]),
-    fencePauseChance: random.pick([0, 0, 0.01, 0.1]),
-    unconfirmedChance: random.pick([0, 0, 0.01]),
-    closeFailureChance: random.pick([0, 0, 0.3, 1]),
-  });
-}
-
-/** From here on nothing fails any more, but what is cut, frozen or gone stays so for its time. */
-export function endFaults(world: World): void {
-  world.note(() => 'no more faults');
-  world.setTroubles(NO_TROUBLES);
-  world.network.improve(GOOD_LINK);
-}
+/** Any way to cut the link between two agents, while the witness is near. */
+export const cutLink: DrawFault = (random, scene) => {
+  const lastsUs = random.logBetween(scene.intervalUs / 5, 15 * SECOND_US);
+  return cut(someWays(random, 'a', 'b'), lastsUs);
+};

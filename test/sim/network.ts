@@ -25,7 +25,7 @@ type Link = { cuts: number; quality: LinkQuality };
 
 /** Datagrams between named nodes: lost, doubled, delayed, reordered, and cut one way or both. */
 export class Network {
-  private readonly links = new Map<string, Link>();
+  private readonly links = new Map<string, Map<string, Link>>();
   private readonly schedule: Schedule;
   private readonly random: Random;
   private usual: (from: string, to: string) => LinkQuality;
@@ -61,7 +61,7 @@ export class Network {
   /** From now on every link is usually like that, and is so at once. */
   improve(quality: LinkQuality): void {
     this.usual = () => quality;
-    for (const link of this.links.values()) link.quality = quality;
+    for (const links of this.links.values()) for (const link of links.values()) link.quality = quality;
   }
 
   private delayUs(quality: LinkQuality): number {
@@ -70,11 +70,15 @@ export class Network {
   }
 
   private link(from: string, to: string): Link {
-    const key = `${from}>${to}`;
-    const known = this.links.get(key);
+    let links = this.links.get(from);
+    if (links === undefined) {
+      links = new Map();
+      this.links.set(from, links);
+    }
+    const known = links.get(to);
     if (known !== undefined) return known;
     const link = { cuts: 0, quality: this.usual(from, to) };
-    this.links.set(key, link);
+    links.set(to, link);
     return link;
   }
 }

@@ -29,6 +29,7 @@ export class Process {
   #alive = false;
   #life = 0;
   #pausedUntilUs = 0;
+  #wakeAtUs = 0;
   #pauseChance = 0;
   #pauseMaxUs = 0;
   #operationsUntilPause = Number.POSITIVE_INFINITY;
@@ -58,6 +59,7 @@ export class Process {
     this.#operations = [];
     this.#inbox = [];
     this.#alarmUs = Number.POSITIVE_INFINITY;
+    this.#wakeAtUs = 0;
     this.#drawPause();
   }
 
@@ -99,9 +101,7 @@ export class Process {
     while (this.#alive) {
       if (--operationsLeft < 0) this.#neverSettles();
       if (this.#schedule.nowUs < this.#pausedUntilUs) {
-        this.#schedule.at(this.#pausedUntilUs, () => {
-          if (this.#life === life) this.run();
-        });
+        this.#wakeAt(this.#pausedUntilUs);
         return;
       }
       const operation = this.#operations.pop() ?? this.#inbox.shift() ?? this.#tickIfDue();
@@ -115,6 +115,16 @@ export class Process {
       operation();
     }
     if (this.#alive) this.#arm(life);
+  }
+
+  /** Once for each end of a pause: whatever comes in meanwhile waits for the same one. */
+  #wakeAt(atUs: number): void {
+    if (this.#wakeAtUs === atUs) return;
+    this.#wakeAtUs = atUs;
+    const life = this.#life;
+    this.#schedule.at(atUs, () => {
+      if (this.#life === life) this.run();
+    });
   }
 
   #tickIfDue(): Operation | undefined {

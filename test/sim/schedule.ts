@@ -1,3 +1,5 @@
+import { Violation } from './violation.ts';
+
 type Entry = { readonly atUs: number; readonly order: number; readonly run: () => void };
 
 function isBefore(left: Entry, right: Entry): boolean {
@@ -8,6 +10,8 @@ function isBefore(left: Entry, right: Entry): boolean {
 export class Schedule {
   nowUs = 0;
   performed = 0;
+  /** What takes more goes round in circles. */
+  limits = { events: Number.POSITIVE_INFINITY, untilUs: Number.POSITIVE_INFINITY };
   private readonly heap: Entry[] = [];
   private order = 0;
 
@@ -39,9 +43,14 @@ export class Schedule {
       this.removeFirst();
       this.nowUs = first.atUs;
       this.performed++;
+      if (this.performed > this.limits.events || this.nowUs > this.limits.untilUs) this.#neverEnds();
       first.run();
     }
     this.nowUs = Math.max(this.nowUs, untilUs);
+  }
+
+  #neverEnds(): never {
+    throw new Violation('does not end', `${this.performed} events in ${(this.nowUs / 1e6).toFixed(0)} s`, this.nowUs);
   }
 
   private removeFirst(): void {

@@ -14,6 +14,8 @@ export type Tampering = {
   readonly fence?: 'plain_set' | 'no_sentinel' | 'full_lifetime';
   /** the witness: a superseded instance answers from memory; a new one takes every vote for free; serials are not kept */
   readonly witness?: 'from_memory' | 'no_wait' | 'no_serial';
+  /** the guardian: takes every recorded vote for its own; forgets that it has voted */
+  readonly guardian?: 'claims_every_vote' | 'votes_again';
   /** writes to `state_dir` are confirmed before they are done, and a crash takes them along */
   readonly noFsync?: boolean;
 };

@@ -1,5 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { Ballot } from '@tiebreak/shared/lease';
-import type { WitnessRequest } from '@tiebreak/shared/wire';
+import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Effect, WitnessSession } from '../../agent/witness-link/session.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -8,6 +9,8 @@ import { REPLY_KEY, WITNESS, WITNESS_ID, type WitnessHost } from './witness-host
 const RECONNECT_US = 10_000_000;
 const PING_US = 1_000_000;
 const PONG_DEADLINE_US = 2_500_000;
+const ANOTHER_WITNESS_ID = 'f'.repeat(32);
+const ANOTHER_KEY = Buffer.alloc(32, 9);
 
 /** One agent's way to the witness: the real session; socket and HTTPS alike are datagrams here, and so even worse. */
 export class WitnessAccess {
@@ -21,6 +24,7 @@ export class WitnessAccess {
   #pongAtUs = Number.NEGATIVE_INFINITY;
   #reachable = false;
   #tickAtUs = Number.POSITIVE_INFINITY;
+  #lastVote: Extract<WitnessRequest, { type: 'vote' }> | undefined;
 
   constructor(options: {
     around: Surroundings;
@@ -50,6 +54,11 @@ export class WitnessAccess {
     this.#reachable = false;
     this.#connect(this.#session);
     if (this.#agent.state?.config.policy.name === 'bias') this.#ping(this.#session);
+  }
+
+  /** The highest grant serial that a running agent can show (L14). */
+  get knownSerial(): number {
+    return this.#session === undefined ? -1 : this.#serial;
   }
 
   end(): void {
@@ -110,21 +119,39 @@ export class WitnessAccess {
   }
 
   #send(request: WitnessRequest): void {
+    if (request.type === 'vote') this.#lastVote = request;
     const { node, incarnation } = this.#agent;
     this.#around.network.send(node, WITNESS, () => {
-      const frame = this.#host.answer(node, request);
-      if (frame === undefined) return;
+      const message = this.#host.answer(node, request);
+      if (message === undefined) return;
       this.#around.network.send(WITNESS, node, () => {
-        if (this.#agent.incarnation === incarnation) this.hear(frame);
+        if (this.#agent.incarnation === incarnation) this.hear(message);
       });
     });
   }
 
-  hear(frame: string): void {
+  /** A message whose frame would have been believed: the frame itself is proven elsewhere. */
+  hear(message: WitnessMessage): void {
     this.#agent.take(() => {
       const session = this.#session;
-      if (session !== undefined) this.#perform(session.receive('socket', frame, this.#agent.localUs()));
+      if (session !== undefined) this.#perform(session.hear('socket', message, this.#agent.localUs()));
     });
+  }
+
+  /** Another deployment under its own name, and a forger under the true one: real frames, of which none may count (L14). */
+  hearAnotherWitness(): void {
+    const [session, asked] = [this.#session, this.#lastVote];
+    if (session === undefined || asked === undefined) return;
+    const { group, ballot, promise_ms, sequence, incarnation } = asked;
+    const { node } = this.#agent;
+    const result = { kind: 'granted', group, ballot, promise_ms } as const;
+    const order = { node, sequence, incarnation, stamp_ms: asked.stamp_ms, serial: asked.serial };
+    const message = (witness_id: string): WitnessMessage => ({ type: 'reply', witness_id, ...order, result });
+    for (const frame of [sign(message(ANOTHER_WITNESS_ID), REPLY_KEY), sign(message(WITNESS_ID), ANOTHER_KEY)]) {
+      const effects = session.receive('socket', frame, this.#agent.localUs());
+      if (effects.some(({ kind }) => kind !== 'dropped')) this.#around.monitor.believedForgery(this.#agent);
+      this.#perform(effects);
+    }
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -162,4 +189,9 @@ export class WitnessAccess {
       });
     });
   }
+}
+
+function sign(message: WitnessMessage, key: Buffer): string {
+  const body = JSON.stringify(message);
+  return JSON.stringify({ body, mac: createHmac('sha256', key).update(body).digest('hex') });
 }

@@ -1,22 +1,26 @@
-import { createHmac } from 'node:crypto';
 import {
+  compareBallots,
   decideWitness,
+  TTL_MAX_MS,
   type WitnessAnswer,
   type WitnessEffect,
   type WitnessMemory,
+  type WitnessQuestion,
   type WitnessRegister,
   type WitnessStep,
   type WitnessVoter,
   wakeWitness,
   witnessTimerRanOut,
 } from '@tiebreak/shared/lease';
-import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
+import type { WitnessMessage, WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
 import type { Clock } from './clock.ts';
 import type { Surroundings } from './surroundings.ts';
 
 export const WITNESS = 'w';
 export const WITNESS_ID = '0'.repeat(32);
 export const REPLY_KEY = Buffer.alloc(32, 7);
+
+const RECORDED_MAX = 16;
 
 const EMPTY_STORAGE: WitnessMemory = { serial: 0, recovering: false, registers: new Map(), answers: new Map() };
 
@@ -32,6 +36,8 @@ type Instance = {
   /** how far this host's wall clock is off */
   readonly wallOffsetMs: number;
   readonly startedAtUs: number;
+  /** who held which group's vote when it woke, and has not released it since */
+  readonly inherited: Map<string, string>;
 };
 
 /**
@@ -42,10 +48,14 @@ export class WitnessHost {
   readonly #around: Surroundings;
   readonly #clock: Clock;
   readonly #agents: readonly string[];
-  readonly #hear: (node: string, frame: string) => void;
+  readonly #hear: (node: string, message: WitnessMessage) => void;
   readonly #registers = new Map<string, WitnessRegister>();
   readonly #answers = new Map<string, WitnessAnswer>();
   #kept: WitnessMemory = EMPTY_STORAGE;
+  /** the config hashes that each node's last hello named (L16) */
+  readonly #hashes = new Map<string, Map<string, string>>();
+  readonly #comparesHashes: boolean;
+  readonly #decided: { readonly node: string; readonly request: WitnessRequest; readonly stored: boolean }[] = [];
   #serial = 0;
   #recovering = false;
   #current: Instance;
@@ -55,11 +65,13 @@ export class WitnessHost {
     around: Surroundings;
     clock: Clock;
     agents: readonly string[];
-    hear: (node: string, frame: string) => void;
+    comparesHashes: boolean;
+    hear: (node: string, message: WitnessMessage) => void;
   }) {
     this.#around = options.around;
     this.#clock = options.clock;
     this.#agents = options.agents;
+    this.#comparesHashes = options.comparesHashes;
     this.#hear = options.hear;
     this.#current = this.#wake(0);
   }
@@ -72,7 +84,9 @@ export class WitnessHost {
       untilUs: this.#around.schedule.nowUs + supersededForUs,
     };
     this.#current = this.#wake(wallOffsetMs);
-    this.#around.monitor.voterChanged();
+    // A refusal costs no row: a new instance takes what was refused in the last 2 s for a request that comes late.
+    this.#decided.splice(0, this.#decided.length, ...this.#decided.filter(({ stored }) => stored));
+    this.#around.monitor.witnessChanged();
   }
 
   /** Storage loses what it has learned since it was last kept, or everything; the instance starts anew from it. */
@@ -83,6 +97,7 @@ export class WitnessHost {
     this.#recovering = kept.recovering;
     replace(this.#registers, kept.registers);
     replace(this.#answers, kept.answers);
+    this.#decided.length = 0;
     this.#superseded = undefined;
     this.#current = this.#wake(this.#current.wallOffsetMs);
     this.keepCopy();
@@ -98,27 +113,88 @@ export class WitnessHost {
     };
   }
 
-  /** The signed answer; undefined when it could not be written down first, and so must not leave. */
-  answer(node: string, request: WitnessRequest): string | undefined {
-    const frame = this.decide(node, request);
-    if (frame !== undefined) this.#around.monitor.voterChanged();
-    return frame;
+  /** The answer; undefined when it could not be written down first, and so must not leave. */
+  answer(node: string, request: WitnessRequest): WitnessMessage | undefined {
+    const message = this.decide(node, request);
+    if (message !== undefined) this.#around.monitor.witnessChanged();
+    return message;
   }
 
   /** As `answer`, but nobody looks yet: for what happens at one moment in several steps. */
-  decide(node: string, request: WitnessRequest): string | undefined {
+  decide(node: string, request: WitnessRequest): WitnessMessage | undefined {
     if (request.type === 'relay') throw new Error('the agents of this model have nothing passed on');
     const instance = this.#instanceThatHears();
     const nowMs = this.#wallMs(instance);
-    const { result, ...step } = decideWitness(instance.voter, { node, request, rivalHashes: [] }, nowMs);
+    const { voter } = instance;
+    const rivalHashes = this.#noteHashes(node, request);
+    const { result, ...step } = decideWitness(voter, { node, request, rivalHashes }, nowMs);
     if (!this.#perform(instance, step)) return undefined;
     this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => {
       const ballot = 'ballot' in request ? ` for ${request.ballot.counter}.${request.ballot.node}` : '';
       return `${request.type}${ballot}: ${result.kind === 'refused' ? result.reason : result.kind}`;
     });
+    const stored = step.effects.some(({ kind }) => kind.startsWith('store'));
+    if (instance === this.#current) this.#decided.push({ node, request, stored });
+    if (this.#decided.length > RECORDED_MAX) this.#decided.shift();
+    this.#watch(instance, voter, { node, request, rivalHashes }, result);
     const { incarnation, sequence } = request;
     const order = { witness_id: WITNESS_ID, node, sequence, incarnation, stamp_ms: nowMs };
-    return sign({ type: 'reply', ...order, serial: instance.voter.serial, result });
+    return { type: 'reply', ...order, serial: instance.voter.serial, result };
+  }
+
+  /** Requests that were decided once come again, as from a stalled stream or a recording: none may change a vote (L13). */
+  replay(): void {
+    for (const { node, request } of this.#decided.slice()) {
+      if (request.type !== 'vote' && request.type !== 'release') continue;
+      const before = this.#registers.get(request.group);
+      this.decide(node, request);
+      const after = this.#registers.get(request.group);
+      if (before !== after) this.#around.monitor.believedTwice({ node: WITNESS }, request.type);
+    }
+  }
+
+  #noteHashes(node: string, request: WitnessRequest): string[] {
+    if (request.type === 'hello') {
+      this.#hashes.set(node, new Map(request.groups.map(({ group, config_hash }) => [group, config_hash])));
+    }
+    if (request.type !== 'vote' || !this.#comparesHashes) return [];
+    const others = this.#agents.filter((other) => other !== node);
+    return others.flatMap((other) => this.#hashes.get(other)?.get(request.group) ?? []);
+  }
+
+  /** L1, L11, L12, L16: what this answer promises, against what is stored and what was promised before. */
+  #watch(
+    instance: Instance,
+    before: WitnessVoter,
+    { node, request, rivalHashes }: WitnessQuestion,
+    result: WitnessResult,
+  ): void {
+    const { monitor, schedule } = this.#around;
+    if (request.type === 'release' && result.kind === 'released' && instance.inherited.get(request.group) === node) {
+      instance.inherited.delete(request.group);
+    }
+    if (result.kind !== 'granted') return;
+    const isOf = (answer: WitnessAnswer | undefined): boolean =>
+      answer?.sequence === request.sequence && answer.incarnation === request.incarnation;
+    // L13: the stored answer to a request that came again promises nothing new, whichever instance remembers it.
+    if (isOf(before.answers.get(node))) return;
+    const register = this.#registers.get(result.group);
+    const covers = register !== undefined && compareBallots(register.ballot, result.ballot) >= 0;
+    if (!isOf(this.#answers.get(node)) || !covers) monitor.answeredUnstored(node, result.ballot);
+    const vote = before.votes.get(result.group);
+    const isHeld = vote?.kind === 'held' && this.#endUs(vote.binding, instance) > schedule.nowUs;
+    const inherited = instance.inherited.get(result.group);
+    const waitedUs = (schedule.nowUs - instance.startedAtUs) * this.#clock.rate;
+    const holder = inherited !== undefined && waitedUs < TTL_MAX_MS * 1000 ? inherited : isHeld && vote.ballot.node;
+    if (holder !== false && holder !== node) monitor.witnessMovedVote(holder, node);
+    const { config_hash: hash } = request.type === 'vote' ? request : { config_hash: '' };
+    const isRenewal = holder === node && vote?.kind === 'held' && vote.configHash === hash;
+    if (!isRenewal && rivalHashes.some((rival) => rival !== hash)) monitor.crossedConfigurations(WITNESS, node);
+  }
+
+  /** Of the newest grant. */
+  get serial(): number {
+    return this.#serial;
   }
 
   holder(group: string): string | undefined {
@@ -136,8 +212,8 @@ export class WitnessHost {
     return Math.max(recoveredUs, this.#endUs(vote.binding));
   }
 
-  #endUs(binding: NonNullable<WitnessVoter['recovery']>): number {
-    const { timers, wallOffsetMs } = this.#current;
+  #endUs(binding: NonNullable<WitnessVoter['recovery']>, instance = this.#current): number {
+    const { timers, wallOffsetMs } = instance;
     const wallUs = this.#clock.realUs((binding.untilMs - wallOffsetMs) * 1000);
     const timersUs = binding.waits.map(({ timer }) => timers.get(timer) ?? Number.NEGATIVE_INFINITY);
     return Math.max(wallUs, ...timersUs);
@@ -160,7 +236,11 @@ export class WitnessHost {
     const startedAtUs = this.#around.schedule.nowUs;
     const nowMs = Math.floor(this.#clock.localUs(startedAtUs) / 1000) + wallOffsetMs;
     const step = wakeWitness(memory, nowMs);
-    const instance: Instance = { voter: step.voter, timers: new Map(), wallOffsetMs, startedAtUs };
+    const inherited = new Map<string, string>();
+    for (const [group, register] of this.#registers) {
+      if (register.kind === 'held') inherited.set(group, register.ballot.node);
+    }
+    const instance: Instance = { voter: step.voter, timers: new Map(), wallOffsetMs, startedAtUs, inherited };
     for (const effect of step.effects) this.#performOne(instance, effect);
     return instance;
   }
@@ -213,22 +293,17 @@ export class WitnessHost {
     schedule.at(endUs, () => {
       if (!instance.timers.delete(timer)) return;
       this.#perform(instance, witnessTimerRanOut(instance.voter, timer, this.#wallMs(instance)));
-      monitor.voterChanged();
+      monitor.witnessChanged();
     });
   }
 
   #announce(node: string, group: string): void {
-    const frame = sign({ type: 'freed', witness_id: WITNESS_ID, group });
-    this.#around.network.send(WITNESS, node, () => this.#hear(node, frame));
+    const message: WitnessMessage = { type: 'freed', witness_id: WITNESS_ID, group };
+    this.#around.network.send(WITNESS, node, () => this.#hear(node, message));
   }
 
   /** The runtime's clock: whole milliseconds. */
   #wallMs(instance: Instance): number {
     return Math.floor(this.#clock.localUs(this.#around.schedule.nowUs) / 1000) + instance.wallOffsetMs;
   }
-}
-
-function sign(message: WitnessMessage): string {
-  const body = JSON.stringify(message);
-  return JSON.stringify({ body, mac: createHmac('sha256', REPLY_KEY).update(body).digest('hex') });
 }

@@ -1,6 +1,7 @@
 import type { Policy } from '@tiebreak/shared/lease';
-import { AgentShell, type AgentTroubles, FENCE_GUARD_US } from './agent-shell.ts';
+import { AgentShell } from './agent-shell.ts';
 import { Clock } from './clock.ts';
+import { FENCE_GUARD_US } from './fence-hands.ts';
 import { KernelFence } from './kernel-fence.ts';
 import type { SidebandDatagram } from './messages.ts';
 import { Monitor } from './monitor.ts';
@@ -9,6 +10,7 @@ import { Random } from './random.ts';
 import { Schedule } from './schedule.ts';
 import { NO_TAMPERING, type Tampering } from './tampering.ts';
 import { Timeline } from './timeline.ts';
+import { type AgentTroubles, NO_TROUBLES } from './troubles.ts';
 import { WitnessAccess } from './witness-access.ts';
 import { WITNESS, WitnessHost } from './witness-host.ts';
 
@@ -31,7 +33,11 @@ export type WorldOptions = {
   readonly sideband?: LinkQuality;
   readonly uplink?: LinkQuality;
   readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
+  /** W refuses a first vote while the other node's link reports another configuration (L16) */
+  readonly comparesHashes?: boolean;
   readonly policy?: Policy;
+  /** how long a node of higher priority hears another one own before it asks for the group; without it none does */
+  readonly preemptDelayUs?: number | undefined;
   readonly tampering?: Tampering;
   readonly recorded?: boolean;
 };
@@ -39,9 +45,15 @@ export type WorldOptions = {
 const PRIORITIES = { a: 200, b: 100, c: 150, d: 150, e: 50 } as const;
 const HASH = '0123456789abcdef';
 
+const RECORDED_SHARE = 0.01;
+const RECORDED_MAX = 16;
+
 export type NodeName = keyof typeof PRIORITIES;
 export const NODE_NAMES: readonly NodeName[] = ['a', 'b', 'c', 'd', 'e'];
 export type Place = NodeName | typeof WITNESS;
+
+/** `heardIn`: the receiver's run that has got it already. */
+type Recorded = { readonly to: string; readonly datagram: SidebandDatagram; heardIn: number | undefined };
 
 /** Two to five agents and a witness, and everything that can happen to them. */
 export class World {
@@ -58,10 +70,14 @@ export class World {
   readonly witness: WitnessHost;
   readonly intervalUs: number;
   readonly policy: Policy;
+  readonly preemptDelayUs: number | undefined;
+  readonly configHash = HASH;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
+  readonly #byName: ReadonlyMap<string, AgentShell>;
   readonly #accesses = new Map<string, WitnessAccess>();
-  readonly #lateCopies: { to: string; datagram: SidebandDatagram }[] = [];
+  readonly #recorded: Recorded[] = [];
+  #troubles = NO_TROUBLES;
 
   constructor(options: WorldOptions) {
     const { seed, intervalUs, rates = {} } = options;
@@ -69,6 +85,7 @@ export class World {
     this.hasWitness = options.hasWitness ?? true;
     this.intervalUs = intervalUs;
     this.policy = options.policy ?? { name: 'safe' };
+    this.preemptDelayUs = options.preemptDelayUs;
     this.random = new Random(seed);
     this.timeline = new Timeline(options.recorded ?? false);
     this.monitor = new Monitor(this.schedule, this.timeline, GROUP);
@@ -84,7 +101,8 @@ export class World {
       around,
       clock: clockOf(rates.w ?? 1),
       agents: this.nodes,
-      hear: (node, frame) => accesses.get(node)?.hear(frame),
+      comparesHashes: options.comparesHashes ?? false,
+      hear: (node, message) => accesses.get(node)?.hear(message),
     });
     const makeAgent = (node: NodeName): AgentShell => {
       const configHash = options.configHashes?.[node] ?? HASH;
@@ -101,7 +119,7 @@ export class World {
           intervalUs: paceUs,
           priority: PRIORITIES[node],
           skewUs: ((256 - PRIORITIES[node]) * paceUs) / 256,
-          preemptDelayUs: undefined,
+          preemptDelayUs: options.preemptDelayUs,
           standNotBeforeUs: 0,
           settings: '000000bb',
           configHash,
@@ -128,6 +146,7 @@ export class World {
     this.a = a;
     this.b = b;
     this.agents = [a, b, ...this.nodes.slice(2).map(makeAgent)];
+    this.#byName = new Map(this.agents.map((agent) => [agent.node, agent]));
     monitor.watch(this.agents, this.witness, this.hasWitness);
   }
 
@@ -189,23 +208,39 @@ export class World {
     this.mend(right, left);
   }
 
+  addTroubles(more: Partial<AgentTroubles>): void {
+    this.setTroubles({ ...this.#troubles, ...more });
+  }
+
   setTroubles(troubles: AgentTroubles): void {
+    this.#troubles = troubles;
     for (const agent of this.agents) agent.setTroubles(troubles);
   }
 
   /**
    * The witness forgets. Whoever remembers a later serial says so as its link comes back, before anyone asks for a vote:
-   * without that a witness that has forgotten everything cannot know it, and L14 promises nothing.
+   * without that a witness that has forgotten everything cannot know it, and L14 promises nothing. Hence nothing is lost
+   * while the newest grant is known to no agent that runs, as when its reply is still under way.
    */
   rollBackWitness(everything: boolean): void {
+    const known = [...this.#accesses.values()].some(({ knownSerial }) => knownSerial >= this.witness.serial);
+    if (!known) {
+      this.note(() => 'nobody knows yet of W’s newest grant: its storage stays');
+      return;
+    }
     this.witness.rollBack(everything);
     for (const access of this.#accesses.values()) access.reopen();
-    this.monitor.voterChanged();
+    this.monitor.witnessChanged();
   }
 
-  /** Plays datagrams again that were sent long ago, as someone with a recording could. */
+  /** Plays again what was sent long ago, as someone with a recording could. */
   replay(): void {
-    for (const { to, datagram } of this.#lateCopies.splice(0)) this.receiver(to)?.receive(datagram);
+    for (const { to, datagram, heardIn } of this.#recorded.splice(0)) this.receiver(to)?.receive(datagram, heardIn);
+    this.witness.replay();
+  }
+
+  grantByAnotherWitness(node: NodeName): void {
+    this.#accesses.get(node)?.hearAnotherWitness();
   }
 
   note(what: () => string): void {
@@ -213,14 +248,16 @@ export class World {
   }
 
   receiver(node: string): AgentShell | undefined {
-    return this.agents.find((agent) => agent.node === node);
+    return this.#byName.get(node);
   }
 
   #deliver(to: string, datagram: SidebandDatagram): void {
     const receiver = this.receiver(to);
     if (receiver === undefined) return;
-    if (this.random.chance(0.01) && this.#lateCopies.length < 16) this.#lateCopies.push({ to, datagram });
+    const copy: Recorded = { to, datagram, heardIn: undefined };
+    if (this.random.chance(RECORDED_SHARE) && this.#recorded.length < RECORDED_MAX) this.#recorded.push(copy);
     this.network.send(datagram.from, to, () => {
+      if (receiver.running) copy.heardIn = receiver.incarnation;
       if (datagram.body.kind !== 'heartbeat' && datagram.body.kind !== 'ack') {
         this.timeline.note(this.nowUs, to, () => `hears ${datagram.body.kind} of ${datagram.from}`);
       }

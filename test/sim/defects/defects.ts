@@ -1,14 +1,33 @@
 import type { MemberEffect, MemberEvent, Verdict } from '@tiebreak/shared/lease';
+import { crashEngine, cutPeers, cutWitness, freeze, isolate, loseWitness, misconfigure, partition } from '../faults.ts';
+import type { Kind } from '../plan.ts';
 import type { SeedOptions } from '../run-seed.ts';
 import type { Tampering } from '../tampering.ts';
+import type { Rule } from '../violation.ts';
 
 export type Defect = {
   readonly name: string;
   readonly what: string;
   readonly tampering: Tampering;
   /** the faults under which it shows */
-  readonly mix?: Omit<SeedOptions, 'tampering' | 'recorded'>;
+  readonly mix?: SeedOptions['mix'];
+  readonly kind?: Kind;
+  readonly intervalUs?: number;
+  /** rules whose violation is no proof that it was noticed; without: all that are not about safety */
+  readonly ignored?: readonly Rule[];
 };
+
+/** What may be wrong without harm to safety shows too little: a defect must break one of the others. */
+const NOT_SAFETY: readonly Rule[] = [
+  'ticks do not settle',
+  'no owner after the faults',
+  'moved without need',
+  'interrupted without need',
+  'not idle in steady state',
+  'moved more than once for one fault',
+  'a planned change failed',
+  'preemption failed',
+];
 
 const PROMISE_INTERVALS = 2.5;
 
@@ -24,20 +43,28 @@ function withPromise(event: MemberEvent, promiseMs: (verdict: Verdict & { kind: 
   return { ...event, verdict: { ...event.verdict, promiseMs: promiseMs(event.verdict) } };
 }
 
+/** Engines that die alone, and links that make others want the vote. */
+const GUARDED = [crashEngine, crashEngine, cutPeers, cutWitness, partition, isolate, freeze];
+
 /** The defects of reference/leases.md 6.3 and more, each as it would have been written by mistake. */
-export const DEFECTS: readonly Defect[] = [
-  { name: 'M1', what: 'the fence is set, not refreshed', tampering: { fence: 'plain_set' }, mix: { pauses: true } },
+const PLANTED: readonly Defect[] = [
+  {
+    name: 'M1',
+    what: 'the fence is set, not refreshed',
+    tampering: { fence: 'plain_set' },
+    mix: { fencePauses: true },
+  },
   {
     name: 'M2',
     what: 'a refresh takes the whole rest of the lease',
     tampering: { fence: 'full_lifetime' },
-    mix: { pauses: true },
+    mix: { fencePauses: true },
   },
   {
     name: 'M3',
     what: 'the fence opens without a sentinel',
     tampering: { fence: 'no_sentinel' },
-    mix: { pauses: true },
+    mix: { fencePauses: true },
   },
   { name: 'M4', what: 'a superseded witness answers from memory', tampering: { witness: 'from_memory' } },
   { name: 'M5', what: 'a new instance of the witness waits for nothing', tampering: { witness: 'no_wait' } },
@@ -73,7 +100,8 @@ export const DEFECTS: readonly Defect[] = [
         return withPromise(event, () => ownMs);
       },
     },
-    mix: { uneven: true, intervalUs: 1_000_000 },
+    mix: { uneven: true },
+    intervalUs: 1_000_000,
   },
   {
     name: 'M10',
@@ -113,7 +141,7 @@ export const DEFECTS: readonly Defect[] = [
         return vote?.counts === true ? { ...after, departed: { ...after.departed, vote } } : after;
       },
     },
-    mix: { intervalUs: 250_000 },
+    intervalUs: 250_000,
   },
   {
     name: 'L17l',
@@ -139,4 +167,75 @@ export const DEFECTS: readonly Defect[] = [
         after.role.name === 'active' ? { ...after, role: { ...after.role, restsOnWitness: false } } : after,
     },
   },
+  {
+    name: 'L5',
+    what: 'RELEASE leaves in place of the order to close the fence',
+    tampering: {
+      effect: (effect, after) =>
+        effect.type === 'close-fence' && after.role.name === 'closing'
+          ? { type: 'send-release', ballot: after.role.ballot }
+          : effect,
+    },
+  },
+  {
+    name: 'L8',
+    what: 'an owner yields to VRRP priority, not to the higher ballot',
+    tampering: {
+      event: (event, state) => {
+        if (event.type !== 'claim' || event.claim.kind !== 'owns' || state.role.name !== 'active') return event;
+        return event.claim.priority > state.fitness.priority ? event : { type: 'tick' };
+      },
+    },
+    mix: { available: true, kinds: [cutPeers, partition, isolate, loseWitness, freeze] },
+    ignored: [],
+  },
+  {
+    name: 'L16',
+    what: 'votes are given across different configurations',
+    tampering: {
+      event: (event, { config: { configHash } }) =>
+        event.type === 'claim' ? { ...event, claim: { ...event.claim, configHash } } : event,
+    },
+    mix: { kinds: [misconfigure] },
+  },
+  {
+    name: 'L18',
+    what: 'the owner asks the witness only when its lease is over: no head start',
+    tampering: {
+      state: (after) => {
+        if (after.role.name !== 'active') return after;
+        const calm = Object.entries(after.peers).map(([node, view]) => [node, { ...view, unackedSinceUs: undefined }]);
+        return { ...after, peers: Object.fromEntries(calm) };
+      },
+    },
+    kind: 'link',
+    ignored: [],
+  },
+  {
+    name: 'G1',
+    what: 'a guardian gives a vote away that its engine had promised to another',
+    tampering: { guardian: 'claims_every_vote' },
+    mix: { kinds: GUARDED },
+  },
+  {
+    name: 'G2',
+    what: 'a guardian votes again for whoever asks next',
+    tampering: { guardian: 'votes_again' },
+    mix: { agents: 3, kinds: GUARDED },
+  },
 ];
+
+export type Planted = Defect & Required<Pick<Defect, 'kind' | 'ignored'>>;
+
+export const DEFECTS: readonly Planted[] = PLANTED.map((defect) => ({
+  kind: 'chaos',
+  ignored: NOT_SAFETY,
+  ...defect,
+}));
+
+/** @throws RangeError if there is none of that name */
+export function defectNamed(name: string): Planted {
+  const found = DEFECTS.find((defect) => defect.name === name);
+  if (found === undefined) throw new RangeError(`there is no defect ${name}`);
+  return found;
+}

@@ -109,12 +109,13 @@ describe('ceasing to be the owner', () => {
     expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining('a claimed the group with ballot 0.a')]);
   });
 
-  test('a lost link is told of in the log, and in the faults until it is back', () => {
+  test('a lost link is told of in the log, and in the faults until it is back', async () => {
     const b = owner();
     b.group.linkChanged('eth0', false);
     expect(b.group.faults).toEqual(['no link on eth0']);
     b.group.linkChanged('eth0', true);
     expect(b.group.faults).toEqual([]);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(b.lines().filter(({ msg }) => msg.startsWith('edge: the link of eth0'))).toHaveLength(2);
   });
 

@@ -156,6 +156,14 @@ describe('two agents and a witness (L17)', () => {
     expect(world.owner).toBe('a');
   });
 
+  test('a late answer to a departure that is over is not answered again, or two nodes would do so for ever', () => {
+    const machine = new Machine({}, { ...RECENT_BOOT, promise: KEPT });
+    machine.step({ type: 'join', from: 'a', departure: B6 });
+    machine.step({ type: 'join', from: 'a', departure: B6 });
+    expect(machine.told('send-join')).toHaveLength(0);
+    expect(machine.told('persist-departed')).toHaveLength(0);
+  });
+
   test('one departs, the other dies, the first returns: only join --force lets it own', () => {
     const world = new World({ seed: 7, intervalUs: 250_000 });
     world.settle();

@@ -1,0 +1,75 @@
+import { GOOD_LINK } from './network.ts';
+import { SLOWEST } from './seed-world.ts';
+import { NO_TROUBLES } from './troubles.ts';
+import { GROUP, type World } from './world.ts';
+
+const SECOND_US = 1_000_000;
+const PROMISE_MAX_US = 10 * SECOND_US;
+const TENURE_US = 10 * SECOND_US;
+
+/** Liveness: one owner in bounded time once nothing fails any more; and after that nothing happens at all. */
+export function settleAtLast(world: World): number {
+  const { intervalUs, monitor } = world;
+  endFaults(world);
+  while (world.nowUs < world.troubledUntilUs) world.schedule.runUntil(world.troubledUntilUs);
+  while (world.agents.some(({ guardian }) => guardian.atWork)) world.runFor(SECOND_US / 2);
+  const { policy } = world;
+  const longestUs = PROMISE_MAX_US + (policy.name === 'bias' ? policy.promiseMs * 1000 : PROMISE_MAX_US);
+  const limitUs = longestUs / SLOWEST + 15 * intervalUs;
+  const neededUs = world.runUntil(() => isIdle(world), limitUs, intervalUs);
+  if (neededUs === undefined) {
+    const roles = `${world.nodes.map((node) => `${node} is ${world.role(node)}`).join(', ')}, owner ${world.owner ?? 'nobody'}`;
+    monitor.violated('no owner after the faults', `${roles}, W holds ${world.witness.holder(GROUP) ?? 'nothing'}`);
+    return limitUs;
+  }
+  // What was lost or delayed at the very end of the faults may still have its consequences.
+  world.runFor(7 * SECOND_US + 5 * intervalUs);
+  preemptAtLast(world);
+  const { moves } = monitor;
+  const owner = world.owner;
+  const asks = asksOf(world);
+  const ballot = ballotText(world);
+  world.runFor(6 * SECOND_US + 10 * intervalUs);
+  if (world.owner !== owner || monitor.moves !== moves) monitor.violated('moved without need', 'in steady state');
+  const asked = asksOf(world) - asks;
+  if (asked > 0) monitor.violated('not idle in steady state', `${asked} requests to the witness`);
+  if (ballotText(world) !== ballot) monitor.violated('not idle in steady state', `${ballot} -> ${ballotText(world)}`);
+  return neededUs;
+}
+
+/** One owner, on its peers' votes alone. */
+function isIdle(world: World): boolean {
+  const { owner } = world;
+  if (owner === undefined || world.witness.holder(GROUP) !== undefined) return false;
+  const roles = world.nodes.map((node) => world.role(node));
+  const owners = roles.filter((role) => role === 'active').length;
+  return owners === 1 && roles.every((role) => role === 'active' || role === 'backup');
+}
+
+function asksOf({ agents }: World): number {
+  return agents.reduce((sum, { asks }) => sum + asks, 0);
+}
+
+function ballotText({ agents }: World): string {
+  return agents
+    .map(({ state }) => state?.role)
+    .map((role) => (role?.name === 'active' ? `${role.ballot.counter}.${role.ballot.node}` : ''))
+    .join('');
+}
+
+/** From here on nothing fails any more, but what is cut, frozen or gone stays so for its time. */
+function endFaults(world: World): void {
+  world.note(() => 'no more faults');
+  world.setTroubles(NO_TROUBLES);
+  world.network.improve(GOOD_LINK);
+}
+
+/** Where nodes preempt, the one of highest priority owns in the end, for all are fit again. */
+function preemptAtLast(world: World): void {
+  const { preemptDelayUs, intervalUs, monitor } = world;
+  if (preemptDelayUs === undefined) return;
+  const limitUs = (TENURE_US + preemptDelayUs) / SLOWEST + 10 * intervalUs;
+  if (world.runUntil(() => world.owner === 'a', limitUs, intervalUs) === undefined)
+    monitor.violated('preemption failed', `${world.owner} owns still`);
+  world.runFor(SECOND_US + 5 * intervalUs);
+}

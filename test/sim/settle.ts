@@ -68,7 +68,9 @@ function endFaults(world: World): void {
 function preemptAtLast(world: World): void {
   const { preemptDelayUs, intervalUs, monitor } = world;
   if (preemptDelayUs === undefined) return;
-  const limitUs = (TENURE_US + preemptDelayUs) / SLOWEST + 10 * intervalUs;
+  // An owner yields to whoever asks first of those above it, so each step up may cost a tenure.
+  const steps = world.nodes.length - 1;
+  const limitUs = steps * ((TENURE_US + preemptDelayUs) / SLOWEST + 10 * intervalUs);
   if (world.runUntil(() => world.owner === 'a', limitUs, intervalUs) === undefined)
     monitor.violated('preemption failed', `${world.owner} owns still`);
   world.runFor(SECOND_US + 5 * intervalUs);

@@ -19,7 +19,7 @@ const LINGER_MS = 30;
  * already, so that it costs no round trip.
  *
  * Prepared while the fence is still open and the kernel answers for the addresses, so that all this costs the clients
- * nothing; until `say` nothing leaves, and nothing that arrives is heard (L5).
+ * nothing. Until `say` nothing leaves, and so nothing that arrives is believed either: nobody knows this session yet (L5).
  */
 export class Farewell {
   readonly #ports: readonly SidebandPort[];
@@ -84,7 +84,6 @@ class Talk {
   readonly #port: SidebandPort;
   readonly #session: SidebandSession;
   readonly #releases: readonly Uint8Array[];
-  #begun = false;
 
   constructor({ node, incarnation }: Handover, link: GuardedLink, votes: readonly LastVote[], port: SidebandPort) {
     const { peer, keys, met, groups } = link;
@@ -107,13 +106,12 @@ class Talk {
   }
 
   begin(): void {
-    this.#begun = true;
     for (const release of this.#releases) this.#send(release);
   }
 
   hear(datagram: Uint8Array, fromAddress: string): void {
     const { peer, addresses } = this.#link;
-    if (!this.#begun || !addresses.includes(fromAddress)) return;
+    if (!addresses.includes(fromAddress)) return;
     const opened = this.#session.open(datagram);
     if (!opened.ok || opened.message.kind !== 'heartbeat') return;
     const { claims } = opened.message;

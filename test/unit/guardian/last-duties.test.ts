@@ -100,7 +100,6 @@ test('everything is prepared while the fence is open, and nothing leaves before 
 
 test('a vote that is asked for before the fence is closed is not given', async () => {
   recordOwner('a');
-  // The peer can speak to a session that it does not know yet only by a hello: it is heard, and still not answered.
   await handOver(handover(), means({ confirms: true, whileClosing: () => ask() }), () => {});
   expect(happened.filter((what) => what === 'ack')).toHaveLength(1);
   expect(happened.indexOf('ack')).toBeGreaterThan(happened.indexOf('release'));

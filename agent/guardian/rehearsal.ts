@@ -48,7 +48,11 @@ export async function rehearseHandover(runDir: string): Promise<string | undefin
 }
 
 const REHEARSED: Means = {
-  closeFence: ({ secret }, groupIds) => closeByPacket(secret, groupIds, 'straight back'),
+  closeFence: async ({ secret }, groupIds) => {
+    await closeByPacket(secret, groupIds, 'straight back');
+    // On a busy machine the datagram may come too late: the rest is rehearsed all the same.
+    return true;
+  },
   openPort: async (options) => {
     // A port of the kernel's own choice, at which nobody sends.
     const real = await openSidebandPort({ ...options, port: 0 });

@@ -1,12 +1,22 @@
 import { type Config, formatProblem, formatSecretProblem, loadSecrets, type Secrets } from '../config/index.ts';
 import type { Guardian } from '../engine/index.ts';
-import { createLogger, isLogLevel, type Logger } from '../log/index.ts';
+import type { Handover, Progress } from '../guardian/index.ts';
+import { createLogger, type Logger, type LogLevel } from '../log/index.ts';
+import { openServiceManager, type ServiceManager } from '../service-manager/index.ts';
 import { readConfigFile } from './config-file.ts';
 import { EXIT } from './exit-code.ts';
 import { catchSignals } from './signals.ts';
 
+export type EngineOptions = {
+  /** The configuration. */
+  readonly file: string;
+  readonly level: LogLevel;
+  /** How often an engine has crashed lately. */
+  readonly recentCrashes: number;
+};
+
 /** Runs the agent in this process until it is stopped. Returns the exit code. */
-export async function runEngine(file: string, level: string): Promise<number> {
+export async function runEngine({ file, level, recentCrashes }: EngineOptions): Promise<number> {
   const read = readConfigFile(file);
   if (read === undefined) return EXIT.usage;
   const loaded = loadSecrets(read.config);
@@ -14,19 +24,27 @@ export async function runEngine(file: string, level: string): Promise<number> {
     for (const problem of loaded.problems) process.stderr.write(`${formatSecretProblem(problem)}\n`);
     return EXIT.usage;
   }
-  const log = createLogger(isLogLevel(level) ? level : 'info');
+  const log = createLogger(level);
   for (const warning of read.warnings) log.warn(formatProblem(warning));
-  return runUntilStopped(read.config, loaded.secrets, log);
+  return runUntilStopped({ config: read.config, secrets: loaded.secrets, log, recentCrashes });
 }
 
-async function runUntilStopped(config: Config, secrets: Secrets, log: Logger): Promise<number> {
+type Loaded = {
+  readonly config: Config;
+  readonly secrets: Secrets;
+  readonly log: Logger;
+  readonly recentCrashes: number;
+};
+
+async function runUntilStopped(loaded: Loaded): Promise<number> {
+  const { log } = loaded;
   const { runAgent } = await import('../engine/index.ts');
   process.once('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: ending at once; the fence closes by itself');
     process.exit(EXIT.failed);
   });
   const signals = catchSignals(log);
-  const agent = await runAgent({ config, secrets, log, guardian: guardianOf(log) });
+  const agent = await runAgent({ ...loaded, guardian: guardianOf(log), serviceManager: serviceManagerOf(log) });
   if ('error' in agent) {
     log.fatal(agent.error);
     return EXIT.failed;
@@ -42,10 +60,22 @@ function guardianOf(log: Logger): Guardian | undefined {
     const text = 'the guardian has died: the engine goes on without it; should it die too, the fence closes by itself';
     log.error(`${text}. Restart the agent when a handover is convenient`);
   });
+  const tell = (message: Handover | Progress): void => {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  };
   return {
     pid: () => (process.connected ? process.ppid : null),
-    prepare: (handover) => {
-      if (process.connected) process.send?.(handover, undefined, undefined, () => {});
-    },
+    prepare: tell,
+    progress: () => tell({ type: 'progress' }),
   };
+}
+
+/** The guardian is the service's main process, and its engine speaks for both. */
+function serviceManagerOf(log: Logger): ServiceManager | undefined {
+  const opened = openServiceManager(process.env, [process.pid, process.ppid]);
+  // What this process starts is not to speak in its name.
+  for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete process.env[name];
+  if (typeof opened !== 'string') return opened;
+  log.warn(opened);
+  return undefined;
 }

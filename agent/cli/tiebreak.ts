@@ -1,32 +1,12 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { agentVersion } from '../version.ts';
-import { registerCheck } from './check.ts';
-import { EXIT } from './exit-code.ts';
-import { registerHistory } from './history.ts';
-import { registerOperations } from './operate.ts';
-import { registerRun } from './run.ts';
-import { registerStatus } from './status.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
-const program = new Command('tiebreak')
-  .description('One virtual IP, exactly one owner: VRRP with a witness that breaks the tie')
-  .version(agentVersion(), '-V, --version', 'print the version')
-  .helpOption('-h, --help', 'print this help')
-  .helpCommand(false)
-  .addHelpText('after', '\nExit codes: 0 good, 1 the thing asked for failed, 2 wrong usage or configuration.')
-  .showHelpAfterError()
-  .exitOverride();
+// The types are stripped once and for all: what strips them takes more memory than the whole guardian. The folder belongs
+// to whoever the code belongs to; where it cannot be written, everything works without.
+enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/tiebreak', import.meta.url)));
 
-registerRun(program);
-registerCheck(program);
-registerStatus(program);
-registerHistory(program);
-registerOperations(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  // Commander ends with 1 on wrong usage; help and version that were asked for end with 0.
-  process.exitCode = error.exitCode === 0 ? EXIT.good : EXIT.usage;
-}
+const { parseRunArguments } = await import('./run-arguments.ts');
+const run = parseRunArguments(process.argv.slice(2), process.env);
+if (run === undefined) await (await import('./program.ts')).runProgram();
+else await (await import('./run-process.ts')).runProcess(run);

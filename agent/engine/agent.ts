@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
-import { type Health, type Status, startApi } from '../api/index.ts';
+import { type GroupStatus, type Health, type Status, startApi } from '../api/index.ts';
 import {
   type Config,
   configHash,
@@ -10,11 +10,13 @@ import {
   settingsDigest,
   type VirtualRouterConfig,
 } from '../config/index.ts';
+import { holdOffMs } from '../guardian/hold-off.ts';
 import type { Handover } from '../guardian/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
 import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
@@ -30,9 +32,11 @@ import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
+import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
+import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
@@ -48,8 +52,12 @@ const GUARD_TICKS = 5;
 const STOP_PATIENCE_MS = 5_000;
 /** Enough for V8 to have compiled the path; takes about 0.1 s of the quarantine. */
 const REHEARSALS = 10;
-/** The slowest interval of a lease group is 4 s; its loop steps at least twice in each. */
-const STUCK_AFTER_US = 8_000_000;
+/** Beyond the patience: what leaves the kernel, and the local API. */
+const CLOSE_PATIENCE_MS = 2_000;
+
+/** Also in the log, at the moment when it happens. */
+const GUARDIAN_GONE =
+  'the guardian has died, so that a crash would cost a master-down time: restart the agent when a handover is convenient';
 
 export type AgentOptions = {
   readonly config: Config;
@@ -57,12 +65,18 @@ export type AgentOptions = {
   readonly log: Logger;
   /** Who looks after what this process leaves behind should it die; undefined: nobody. */
   readonly guardian?: Guardian | undefined;
+  /** Who started the service, if it wants to know how it fares. */
+  readonly serviceManager?: ServiceManager | undefined;
+  /** How often an engine has crashed lately, this one's predecessor included. */
+  readonly recentCrashes?: number;
 };
 
 export interface Guardian {
   /** null: it has gone. */
   readonly pid: () => number | null;
   readonly prepare: (handover: Handover) => void;
+  /** Every loop has done what it had to do by now. */
+  readonly progress: () => void;
 }
 
 /** Everything that one agent process runs: built in order, taken down in reverse. */
@@ -89,13 +103,24 @@ export class Agent {
   #history = new HistoryLog([], () => {});
   #flushHistory: () => Promise<void> = async () => {};
   #maintenance: MaintenanceFile | undefined;
+  readonly #signsOfLife: SignsOfLife;
+  /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
+  readonly standNotBeforeUs: number;
   #closeApi: () => Promise<void> = async () => {};
 
-  constructor({ config, secrets, log, guardian }: AgentOptions) {
+  constructor({ config, secrets, log, guardian, serviceManager, recentCrashes = 0 }: AgentOptions) {
     this.#guardian = guardian;
     this.#config = config;
     this.#secrets = secrets;
     this.#log = log;
+    this.standNotBeforeUs = boottimeUs() + holdOffMs(recentCrashes) * 1000;
+    this.#signsOfLife = new SignsOfLife({
+      loops: () => this.#loops(),
+      nowUs: boottimeUs,
+      tellGuardian: () => guardian?.progress(),
+      serviceManager,
+      status: () => statusInWords(this.#status().groups),
+    });
   }
 
   /** Throws StartFailure; what was started by then is taken down again by `close`. */
@@ -143,6 +168,7 @@ export class Agent {
     for (const group of this.#vrrpGroups) group.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
     if (leases.length > 0) rehearseTakeovers(REHEARSALS);
+    this.#signsOfLife.start();
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },
       `node ${node} runs ${groups.map(({ name }) => name).join(', ')}${quarantines(this.#leaseGroups)}`,
@@ -151,6 +177,7 @@ export class Agent {
 
   /** Hands over whatever is owned here, and leaves its votes to the survivors (L17); does not wait for them for ever. */
   async leave(): Promise<void> {
+    this.#signsOfLife.stopping(STOP_PATIENCE_MS + CLOSE_PATIENCE_MS);
     for (const group of this.#vrrpGroups) group.stop();
     const left = Promise.all(this.#leaseGroups.map((group) => group.stop()));
     let patience: NodeJS.Timeout | undefined;
@@ -184,6 +211,7 @@ export class Agent {
     this.#state?.close();
     for (const kept of this.#kept) await kept.close();
     await this.#closeApi();
+    this.#signsOfLife.end();
     await this.#flushHistory();
   }
 
@@ -200,6 +228,7 @@ export class Agent {
         fence: this.#installed,
         groups: this.#leaseGroups,
         sideband,
+        stuckAfterMs: this.#stuckAfterUs() / 1000,
       }),
     );
   }
@@ -305,7 +334,7 @@ export class Agent {
         priority: config.priority,
         skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
         preemptDelayUs: config.preempt ? config.preemptDelayUs : undefined,
-        standNotBeforeUs: 0,
+        standNotBeforeUs: this.standNotBeforeUs,
         settings: settingsDigest(config),
         configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
         guardUs: GUARD_TICKS * kernelTickUs(),
@@ -405,25 +434,45 @@ export class Agent {
       node: this.#config.node,
       version: agentVersion(),
       process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
-      groups: this.#config.groups.flatMap((config) => {
-        const lease = this.#leaseGroups.find((group) => group.config === config);
-        if (lease !== undefined) {
-          const links = this.#sideband?.linksOf(lease) ?? [];
-          return [leaseGroupStatus(lease, links, this.#witness, boottimeUs(), this.#routes?.problem)];
-        }
-        const plain = this.#vrrpGroups.find((group) => group.config === config);
-        return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, boottimeUs())];
-      }),
+      groups: this.#groupStatus().map((group) => (this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group)),
     };
   }
 
-  #health(): Health {
-    const nowUs = boottimeUs();
-    const stuck = this.#leaseGroups.find((group) => nowUs - group.lastProgressUs > STUCK_AFTER_US);
-    if (stuck === undefined) return { ok: true, detail: 'every group makes progress' };
-    const seconds = Math.round((nowUs - stuck.lastProgressUs) / 1_000_000);
-    return { ok: false, detail: `group ${stuck.name} has made no progress for ${seconds} s` };
+  #groupStatus(): GroupStatus[] {
+    return this.#config.groups.flatMap((config) => {
+      const lease = this.#leaseGroups.find((group) => group.config === config);
+      if (lease !== undefined) {
+        const links = this.#sideband?.linksOf(lease) ?? [];
+        return [leaseGroupStatus(lease, links, this.#witness, boottimeUs(), this.#routes?.problem)];
+      }
+      const plain = this.#vrrpGroups.find((group) => group.config === config);
+      return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, boottimeUs())];
+    });
   }
+
+  #guardianGone(): boolean {
+    return this.#guardian !== undefined && this.#guardian.pid() === null;
+  }
+
+  #loops(): Loop[] {
+    return [...this.#leaseGroups, ...this.#vrrpGroups.flatMap(({ loops }) => loops)];
+  }
+
+  #stuckAfterUs(): number {
+    const routers = this.#config.groups.flatMap(({ virtualRouters }) => virtualRouters);
+    return stuckAfterUs(routers.map((router) => router.advertisementIntervalUs));
+  }
+
+  #health(): Health {
+    const late = lateLoop(this.#loops(), boottimeUs(), this.#stuckAfterUs());
+    if (late === undefined) return { ok: true, detail: 'every group makes progress' };
+    const seconds = Math.round(late.lateUs / 1_000_000);
+    return { ok: false, detail: `group ${late.name} has made no progress for ${seconds} s` };
+  }
+}
+
+function withReason(group: GroupStatus, reason: string): GroupStatus {
+  return { ...group, reason: group.reason === null ? reason : `${group.reason}; ${reason}` };
 }
 
 function quarantines(groups: readonly LeaseGroup[]): string {

@@ -12,8 +12,9 @@ export function handoverOf(engine: {
   readonly fence: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   readonly groups: readonly LeaseGroup[];
   readonly sideband: Sideband;
+  readonly stuckAfterMs: number;
 }): Handover {
-  const { config, incarnation, bootId, fence, groups, sideband } = engine;
+  const { config, incarnation, bootId, fence, groups, sideband, stuckAfterMs } = engine;
   return {
     type: 'handover',
     node: config.node,
@@ -24,6 +25,7 @@ export function handoverOf(engine: {
     fence: fence ?? null,
     groups: groups.map(({ config: { id, name }, state }) => ({ id, name, configHash: state.config.configHash })),
     links: sideband.guarded(),
+    stuckAfterMs,
     addresses: config.groups.flatMap(({ mode, virtualRouters }) =>
       // With priority 255 plain VRRP serves an address that is the host's own (RFC 9568 section 6.1): it stays.
       virtualRouters.flatMap(({ family, addresses, priority }) =>

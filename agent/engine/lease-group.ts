@@ -177,6 +177,11 @@ export class LeaseGroup implements LinkedGroup {
     return this.#lastProgressUs;
   }
 
+  /** CLOCK_BOOTTIME: when the loop has to step again. */
+  get dueUs(): number {
+    return this.#closed ? Number.POSITIVE_INFINITY : nextDeadlineUs(this.#state);
+  }
+
   start(links: readonly SidebandLink[], routers: readonly VirtualRouter[]): void {
     this.#links = links;
     this.#routers = routers;

@@ -15,6 +15,7 @@ import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Deadline } from './deadline.ts';
 import type { PlainGuard } from './plain-guard.ts';
+import type { Loop } from './progress.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
 
@@ -62,6 +63,10 @@ class PlainRouter {
 
   get lastProgressUs(): number {
     return this.#lastProgressUs;
+  }
+
+  get dueUs(): number {
+    return nextDeadlineUs(this.#state) ?? Number.POSITIVE_INFINITY;
   }
 
   start(): void {
@@ -173,8 +178,9 @@ export class VrrpGroup {
     return Math.max(...this.#routers.map((router) => router.sinceMs));
   }
 
-  get lastProgressUs(): number {
-    return Math.min(...this.#routers.map((router) => router.lastProgressUs));
+  /** Of each virtual router. */
+  get loops(): Loop[] {
+    return this.#routers.map(({ lastProgressUs, dueUs }) => ({ name: this.config.name, lastProgressUs, dueUs }));
   }
 
   start(): void {

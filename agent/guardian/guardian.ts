@@ -1,27 +1,39 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextBackoffMs } from './backoff.ts';
-import { type Handover, isHandover, type StopOrder } from './handover.ts';
+import { type Handover, isHandover, isProgress, type StopOrder } from './handover.ts';
+import { recentCrashes } from './hold-off.ts';
 import { doLastDuties, type Released } from './last-duties.ts';
+import { rehearseHandover } from './rehearsal.ts';
+import { LOOK_EVERY_MS, Silence } from './silence.ts';
+
+/** Of the guardian's work; the first compiles it, the others find out what was compiled wrongly. */
+const REHEARSALS = 3;
 
 type EngineEnd = {
   readonly code: number | null;
   readonly signal: string | null;
   readonly handover: Handover | undefined;
+  /** It was alive and made no progress for so long, in ms, so the guardian ended it. */
+  readonly stuckForMs: number | undefined;
 };
 
 export type GuardOptions = {
-  /** The program and the arguments that make it the engine. */
+  /** The program, and the arguments that make it the engine after so many crashes of late. */
   readonly script: string;
-  readonly args: readonly string[];
+  readonly args: (crashes: number) => readonly string[];
   readonly report: (level: 'info' | 'error', text: string) => void;
+  /** One line for the service manager; called when there is no engine to speak for itself. */
+  readonly announce: (text: string) => Promise<void>;
+  /** Once everything is loaded that will be needed. */
+  readonly onReady?: () => void;
 };
 
 /**
  * Starts the engine as a child of this process and looks after what it leaves behind when it dies, until it is stopped in
- * order. Returns the exit code.
+ * order. An engine that lives and makes no progress is ended. Returns the exit code.
  */
-export async function guard({ script, args, report }: GuardOptions): Promise<number> {
+export async function guard({ script, args, report, announce, onReady }: GuardOptions): Promise<number> {
   let engine: ChildProcess | undefined;
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT']) {
@@ -33,46 +45,81 @@ export async function guard({ script, args, report }: GuardOptions): Promise<num
   }
   let hasRun = false;
   let backoffMs: number | undefined;
+  let crashedAtMs: number[] = [];
   for (;;) {
     const startedAtMs = performance.now();
+    crashedAtMs = recentCrashes(crashedAtMs, startedAtMs);
     // In a session of its own: what the terminal sends comes to the guardian alone, which passes it on.
-    engine = fork(script, args, {
+    engine = fork(script, args(crashedAtMs.length), {
       detached: true,
+      // What has been rehearsed there stays compiled, however long it is not needed.
+      execArgv: [...process.execArgv, '--no-flush-bytecode'],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const end = await ended(engine);
+    const end = await ended(engine, (first) => {
+      if (!hasRun) rehearse(first, onReady);
+      hasRun = true;
+    });
     if (end.code === 0) return 0;
-    hasRun ||= end.handover !== undefined;
     // The engine has said itself why it cannot start.
     if (!hasRun) return end.code ?? 1;
     const diedAtMs = performance.now();
+    crashedAtMs.push(diedAtMs);
     const released =
       end.handover === undefined ? [] : await doLastDuties(end.handover, (text) => report('error', text));
-    const died = `the engine died (${end.signal ?? `exit code ${end.code}`})${released.map(inWords).join('')}`;
+    const died = `${deathInWords(end)}${released.map(inWords).join('')}`;
     if (stopping.signal.aborted) {
       report('error', `${died} while it was being stopped`);
       return 1;
     }
     backoffMs = nextBackoffMs(backoffMs, diedAtMs - startedAtMs);
-    report('error', `${died}; the next one starts in ${backoffMs} ms`);
+    const text = `${died}; the next one starts in ${backoffMs} ms`;
+    report('error', text);
+    await announce(text);
     const restMs = Math.max(0, diedAtMs + backoffMs - performance.now());
     await sleep(restMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     if (stopping.signal.aborted) return 0;
   }
 }
 
+async function rehearse({ runDir }: Handover, onReady: (() => void) | undefined): Promise<void> {
+  for (let round = 0; round < REHEARSALS; round += 1) await rehearseHandover(runDir);
+  onReady?.();
+}
+
+function deathInWords({ code, signal, stuckForMs }: EngineEnd): string {
+  if (stuckForMs === undefined) return `the engine died (${signal ?? `exit code ${code}`})`;
+  return `the engine made no progress for ${(stuckForMs / 1000).toFixed(1)} s and was ended`;
+}
+
 function inWords({ group, votedFor }: Released): string {
   return `; ${group}: fence closed, released, ${votedFor === undefined ? 'nobody asked for the vote' : `voted for ${votedFor}`}`;
 }
 
-function ended(engine: ChildProcess): Promise<EngineEnd> {
+function ended(engine: ChildProcess, onFirstHandover: (handover: Handover) => void): Promise<EngineEnd> {
   let handover: Handover | undefined;
+  let silence: Silence | undefined;
+  let stuckForMs: number | undefined;
   engine.on('message', (message) => {
-    if (isHandover(message)) handover = message;
+    if (isProgress(message)) silence?.end();
+    if (!isHandover(message)) return;
+    if (handover === undefined) onFirstHandover(message);
+    handover = message;
+    silence ??= new Silence(performance.now());
   });
+  const look = setInterval(() => {
+    const lengthMs = silence?.look(performance.now()) ?? 0;
+    if (handover === undefined || lengthMs < handover.stuckAfterMs || stuckForMs !== undefined) return;
+    stuckForMs = lengthMs;
+    engine.kill('SIGKILL');
+  }, LOOK_EVERY_MS);
   return new Promise((resolve) => {
-    engine.once('exit', (code, signal) => resolve({ code, signal, handover }));
-    engine.once('error', () => resolve({ code: 1, signal: null, handover }));
+    const end = (code: number | null, signal: string | null): void => {
+      clearInterval(look);
+      resolve({ code, signal, handover, stuckForMs });
+    };
+    engine.once('exit', end);
+    engine.once('error', () => end(1, null));
   });
 }

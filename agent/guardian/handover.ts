@@ -15,7 +15,12 @@ export type Handover = {
   readonly groups: readonly GuardedGroup[];
   readonly links: readonly GuardedLink[];
   readonly addresses: readonly GuardedAddress[];
+  /** An engine that reports no progress for so long has come to a stop. */
+  readonly stuckAfterMs: number;
 };
+
+/** Every loop of the engine has done what it had to do by now. */
+export type Progress = { readonly type: 'progress' };
 
 /** A group in lease mode. */
 export type GuardedGroup = { readonly id: number; readonly name: string; readonly configHash: string };
@@ -43,6 +48,10 @@ export type StopOrder = { readonly type: 'stop'; readonly signal: string };
 /** Only the two processes of one agent speak on their channel, so the type is all that needs to be looked at. */
 export function isHandover(message: unknown): message is Handover {
   return hasType(message, 'handover');
+}
+
+export function isProgress(message: unknown): message is Progress {
+  return hasType(message, 'progress');
 }
 
 export function isStopOrder(message: unknown): message is StopOrder {

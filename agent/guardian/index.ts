@@ -1,2 +1,2 @@
 export { type GuardOptions, guard } from './guardian.ts';
-export { type GuardedLink, type Handover, isStopOrder } from './handover.ts';
+export { type GuardedLink, type Handover, isStopOrder, type Progress } from './handover.ts';

@@ -1,5 +1,6 @@
 /** Constants and address structures of Linux, as on every architecture that Node runs on. */
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
@@ -11,6 +12,7 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const MSG_TRUNC = 0x20;
 
 export const POLLIN = 0x1;
@@ -35,6 +37,15 @@ export function sockaddrIn(address: Uint8Array, port: number): Uint8Array {
   view.setUint16(0, AF_INET, true);
   view.setUint16(2, port);
   bytes.set(address.subarray(0, 4), 4);
+  return bytes;
+}
+
+/** `struct sockaddr_un`, as long as its path; one that begins with `@` stands for the abstract name after it (unix(7)). */
+export function sockaddrUnix(path: string): Uint8Array {
+  const name = new TextEncoder().encode(path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`);
+  const bytes = new Uint8Array(2 + name.length);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(name, 2);
   return bytes;
 }
 

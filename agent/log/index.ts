@@ -1,2 +1,2 @@
-export { LOG_LEVELS, type LogLevel } from './levels.ts';
-export { createLogger, isLogLevel, type Logger } from './logger.ts';
+export { isLogLevel, LOG_LEVELS, type LogLevel } from './levels.ts';
+export { createLogger, type Logger } from './logger.ts';

@@ -1,16 +1,12 @@
 import { type Logger, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import pretty from 'pino-pretty';
-import { LOG_LEVELS, type LogLevel } from './levels.ts';
+import type { LogLevel } from './levels.ts';
 
 export type { Logger } from 'pino';
 
 const SECRET_FIELDS = ['token', 'apiToken', 'key', 'keys', 'secret', 'secrets', 'groupKeys', 'authorization'];
 /** pino matches paths of a fixed depth: the field itself, and inside one and two levels of objects. */
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
-
-export function isLogLevel(text: string): text is LogLevel {
-  return LOG_LEVELS.some((level) => level === text);
-}
 
 /**
  * Writes to stderr: lines of JSON, or coloured text when a person looks at a terminal. Writing is synchronous, so that

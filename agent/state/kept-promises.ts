@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { DepartedVote, FoundAtStart, KeptPromise } from '@tiebreak/shared/lease';
 import { z } from 'zod';
+import { promisesPath } from './dead-agents-promise.ts';
 import { replaceFileInBackground } from './replace-file.ts';
 
 const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
@@ -56,15 +56,6 @@ export function openKeptPromises(options: KeptPromisesOptions): OpenedKeptPromis
   return read.ok ? { ok: true, kept: new OpenKeptPromises(read.content, options) } : read;
 }
 
-/**
- * For one who acts in the place of an agent that has died: whether its next start may find this node's vote promised to
- * someone, so that it is not to be given away.
- */
-export function mayBePromised(stateDir: string, group: string): boolean {
-  const read = readContent(stateDir, group);
-  return !read.ok || read.content.promise !== null;
-}
-
 class OpenKeptPromises implements KeptPromises {
   readonly found: Pick<FoundAtStart, 'promise' | 'departed'>;
   readonly #path: string;
@@ -79,7 +70,7 @@ class OpenKeptPromises implements KeptPromises {
 
   constructor(content: Content, { stateDir, group, onFailure }: KeptPromisesOptions) {
     this.found = { promise: content.promise ?? undefined, departed: content.departed ?? undefined };
-    this.#path = pathOf(stateDir, group);
+    this.#path = promisesPath(stateDir, group);
     this.#onFailure = onFailure;
     this.#wanted = content;
   }
@@ -154,12 +145,8 @@ class OpenKeptPromises implements KeptPromises {
   }
 }
 
-function pathOf(stateDir: string, group: string): string {
-  return join(stateDir, `promises-${group}.json`);
-}
-
 function readContent(stateDir: string, group: string): { ok: true; content: Content } | { ok: false; error: string } {
-  const path = pathOf(stateDir, group);
+  const path = promisesPath(stateDir, group);
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -1,26 +1,17 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FoundRegister, RegisterRecord } from '@tiebreak/shared/lease';
-import { z } from 'zod';
+import type { Ballot, FoundRegister, RegisterRecord } from '@tiebreak/shared/lease';
+import { isCount, isObject } from './json.ts';
 import type { PreviousRun } from './state-file.ts';
 
-const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
-const Record = z.object({
-  holder: z.string().nullable(),
-  ballot: Ballot,
-  endUs: z.number().nullable(),
-  highestGranted: Ballot,
-  released: Ballot,
-});
-const Content = z.object({
-  version: z.literal(1),
+type Content = {
+  readonly version: 1;
   /** of the host, as the kernel names it: the times below mean nothing in another boot */
-  boot_id: z.string(),
+  readonly boot_id: string;
   /** of the run that goes by this record: if a later one kept its record elsewhere, this one is out of date */
-  incarnation: z.int().min(0),
-  register: Record,
-});
-type Content = z.infer<typeof Content>;
+  readonly incarnation: number;
+  readonly register: RegisterRecord;
+};
 
 /** One group's register in `run_dir` (L9). */
 export interface RegisterFile {
@@ -98,11 +89,37 @@ function readContent(path: string): Read {
     return { ok: false, error: `cannot be read: ${reasonOf(cause)}` };
   }
   try {
-    const parsed = Content.safeParse(JSON.parse(text));
-    return parsed.success ? { ok: true, content: parsed.data } : { ok: false, error: 'is damaged' };
+    const content = contentOf(JSON.parse(text));
+    return content === undefined ? { ok: false, error: 'is damaged' } : { ok: true, content };
   } catch {
     return { ok: false, error: 'is damaged' };
   }
+}
+
+function contentOf(value: unknown): Content | undefined {
+  if (!isObject(value) || value.version !== 1) return undefined;
+  const { boot_id, incarnation } = value;
+  const register = recordOf(value.register);
+  if (typeof boot_id !== 'string' || !isCount(incarnation) || register === undefined) return undefined;
+  return { version: 1, boot_id, incarnation, register };
+}
+
+function recordOf(value: unknown): RegisterRecord | undefined {
+  if (!isObject(value)) return undefined;
+  const { holder, endUs } = value;
+  const ballot = ballotOf(value.ballot);
+  const highestGranted = ballotOf(value.highestGranted);
+  const released = ballotOf(value.released);
+  if (ballot === undefined || highestGranted === undefined || released === undefined) return undefined;
+  if (holder !== null && typeof holder !== 'string') return undefined;
+  if (endUs !== null && !(typeof endUs === 'number' && Number.isFinite(endUs))) return undefined;
+  return { holder, ballot, endUs, highestGranted, released };
+}
+
+function ballotOf(value: unknown): Ballot | undefined {
+  if (!isObject(value)) return undefined;
+  const { counter, node } = value;
+  return isCount(counter) && typeof node === 'string' ? { counter, node } : undefined;
 }
 
 function reasonOf(cause: unknown): string {

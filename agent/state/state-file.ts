@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { replaceFile, replaceFileInBackground } from './replace-file.ts';
+import { above, RESERVE } from './reserve.ts';
 
 const Content = z.object({
   version: z.literal(1),
@@ -16,8 +17,6 @@ const Content = z.object({
 });
 type Content = z.infer<typeof Content>;
 
-/** How far ahead of use ballots are reserved, so that no fsync lies on the takeover path (L10). */
-const RESERVE = 1000;
 /** What someone only claims to have seen is reserved ahead this far at most: a lie must not use the numbers up. */
 const FORESIGHT_MAX = 1_000_000;
 /** A disk that cannot be written is left alone for so long. */
@@ -85,25 +84,6 @@ export function openStateFile(options: {
     return { ok: false, error: `${path}: cannot be written: ${reasonOf(cause)}. Check state_dir and its owner.` };
   }
   return { ok: true, state: new OpenStateFile(path, before, content, options) };
-}
-
-/**
- * Whether the ballot may be used (L10), for one who acts in the place of an agent that has died; blocks for a write if it
- * lies beyond the reserve.
- */
-export function mayUseInPlaceOfAgent(stateDir: string, group: string, counter: number): boolean {
-  const path = join(stateDir, 'agent.json');
-  const read = readContent(path);
-  if (!read.ok || counter > Number.MAX_SAFE_INTEGER - RESERVE) return false;
-  const { content } = read;
-  if (counter <= (content.ballot_ceilings[group] ?? 0)) return true;
-  try {
-    const ballot_ceilings = { ...content.ballot_ceilings, [group]: above(counter) };
-    replaceFile(path, textOf({ ...content, ballot_ceilings }));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 class OpenStateFile implements StateFile {
@@ -230,10 +210,6 @@ class OpenStateFile implements StateFile {
     this.#nextTryUs = this.#nowUs() + RETRY_US;
     this.#onFailure(`${this.#path}: cannot be written: ${reasonOf(cause)}`);
   }
-}
-
-function above(counter: number): number {
-  return Math.min(counter + RESERVE, Number.MAX_SAFE_INTEGER);
 }
 
 function textOf(content: Content): string {

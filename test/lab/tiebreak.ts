@@ -101,7 +101,11 @@ export class TiebreakAgent implements Agent {
 
   /** The engine's own view; undefined while nothing answers. A Unix socket is reached across network namespaces. */
   async status(): Promise<Status | undefined> {
-    if (!this.running) return undefined;
+    return this.running ? await this.orphanStatus() : undefined;
+  }
+
+  /** The same, also of an engine whose guardian has gone. */
+  async orphanStatus(): Promise<Status | undefined> {
     const body = await getOverSocket(join(this.#path('run'), 'api.sock'), '/v1/status');
     return body === undefined ? undefined : Status.parse(JSON.parse(body));
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DepartedVote, KeptPromise } from '@tiebreak/shared/lease';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type KeptPromises, mayBePromised, openKeptPromises } from '../../../agent/state/kept-promises.ts';
+import { mayBePromised } from '../../../agent/state/dead-agents-promise.ts';
+import { type KeptPromises, openKeptPromises } from '../../../agent/state/kept-promises.ts';
 
 const BIAS: KeptPromise = { kind: 'bias', holder: 'a', ballot: { counter: 5, node: 'a' }, durationUs: 60_000_000 };
 const LEFT: KeptPromise = {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { mayUseInPlaceOfAgent, openStateFile, type StateFile } from '../../../agent/state/state-file.ts';
+import { ballotsOfDeadAgent } from '../../../agent/state/dead-agents-ballots.ts';
+import { openStateFile, type StateFile } from '../../../agent/state/state-file.ts';
 
 let folder: string;
 let nowUs: number;
@@ -84,13 +85,15 @@ describe('over starts', () => {
   test('who acts in the place of a dead agent reserves what it uses, and changes nothing else', () => {
     const { incarnation } = open();
     const stateDir = join(folder, 'state');
-    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 1000)).toBe(true);
+    const mayUse = ballotsOfDeadAgent(stateDir);
+    expect(mayUse('edge', 1000)).toBe(true);
     expect(onDisk().ceiling).toBe(1000);
-    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 3002)).toBe(true);
+    expect(mayUse('edge', 3002)).toBe(true);
+    expect(mayUse('edge', 4002)).toBe(true);
     expect(onDisk()).toMatchObject({ ceiling: 4002, incarnation });
     rmSync(path());
     writeFileSync(path(), '{');
-    expect(mayUseInPlaceOfAgent(stateDir, 'edge', 1)).toBe(false);
+    expect(ballotsOfDeadAgent(stateDir)('edge', 1)).toBe(false);
   });
 
   test('incarnations grow when the file is lost, also within one second', () => {

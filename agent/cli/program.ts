@@ -1,0 +1,34 @@
+import { Command, CommanderError } from 'commander';
+import { agentVersion } from '../version.ts';
+import { registerCheck } from './check.ts';
+import { EXIT } from './exit-code.ts';
+import { registerHistory } from './history.ts';
+import { registerOperations } from './operate.ts';
+import { registerRun } from './run.ts';
+import { registerStatus } from './status.ts';
+
+/** Every command, for people. */
+export async function runProgram(): Promise<void> {
+  const program = new Command('tiebreak')
+    .description('One virtual IP, exactly one owner: VRRP with a witness that breaks the tie')
+    .version(agentVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText('after', '\nExit codes: 0 good, 1 the thing asked for failed, 2 wrong usage or configuration.')
+    .showHelpAfterError()
+    .exitOverride();
+
+  registerRun(program);
+  registerCheck(program);
+  registerStatus(program);
+  registerHistory(program);
+  registerOperations(program);
+
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Commander ends with 1 on wrong usage; help and version that were asked for end with 0.
+    process.exitCode = error.exitCode === 0 ? EXIT.good : EXIT.usage;
+  }
+}

@@ -99,6 +99,12 @@ test("the node's own removal is not put back, and its event is late news", () =>
   expect(addresses.restored).toBe(0);
 });
 
+test('the news that an address of an owner has come takes nothing away', () => {
+  addresses.add();
+  for (const row of [...kernel.present]) addresses.came(row);
+  expect(kernel.present).toHaveLength(1);
+});
+
 test('an address with our mark goes from a node that does not own, on its own interface only', () => {
   const other = kernel.put(3, true);
   addresses.came(kernel.put(2, true));

@@ -31,6 +31,14 @@ export function lanLinkLost(topology: Topology, host: HostName): Fault {
   return deadPorts(topology, [PORTS[host].lan]);
 }
 
+/** The host's LAN port loses its carrier, as when the cable is pulled; its uplink works. */
+export function lanCarrierLost(topology: Topology, host: HostName): Fault {
+  return {
+    inject: () => topology.ip('switch', [`link set ${PORTS[host].lan} down`]),
+    heal: () => topology.ip('switch', [`link set ${PORTS[host].lan} up`]),
+  };
+}
+
 /** The power fails: no frame in or out, no process left. Healed, it comes up again with nothing but its own addresses. */
 export function hostLost(topology: Topology, agent: Agent): Fault {
   const { host } = agent;
@@ -63,6 +71,17 @@ export function frozen(topology: Topology, host: HostName): Fault {
 /** SIGTERM, as at a reboot or an upgrade. */
 export function plannedStop(agent: Agent): Fault {
   return { inject: () => agent.terminate(), heal: () => agent.start() };
+}
+
+/** The operator's order to hand over. undefined: the program knows none. */
+export function plannedHandover(agent: Agent): Fault | undefined {
+  const { handOver } = agent;
+  return handOver === undefined ? undefined : { inject: () => handOver(), heal: async () => undefined };
+}
+
+/** A check of the host's service reports that it fails, and later that it passes again. */
+export function checkFailed(agent: Agent, check: string): Fault {
+  return { inject: () => agent.reportHealth(check, false), heal: () => agent.reportHealth(check, true) };
 }
 
 /** The deciding process is killed. Whoever watches over it is left alone, and the service manager starts what ended for good. */

@@ -12,6 +12,10 @@ export interface Agent {
   losePower(): void;
   /** The process that decides, without the process that watches over it. */
   enginePid(): Promise<number>;
+  /** Hands the address to the other host; returns when the program has taken the order. undefined: it has no such order. */
+  readonly handOver: (() => Promise<void>) | undefined;
+  /** Tells the program what a check of `Scenario.pushCheck` has found; returns when it has been told. */
+  reportHealth(check: string, healthy: boolean): Promise<void>;
   /** The program's own words, for the report of a failed test. */
   log(): string;
 }
@@ -21,6 +25,8 @@ export type Scenario = {
   readonly advertisementIntervalMs: number;
   readonly priority: Readonly<Record<HostName, number>>;
   readonly virtualRouterId: number;
+  /** A service check of this name whose outcome the lab reports itself; a failing one gives the address up. */
+  readonly pushCheck?: string;
 };
 
 export const DEFAULT_SCENARIO: Scenario = {

@@ -11,8 +11,9 @@ import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
 const CLUSTER = 'lab';
+const GROUP = 'edge';
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
-const STATUS_TIMEOUT_MS = 1_000;
+const API_TIMEOUT_MS = 1_000;
 
 export type VirtualRouterOptions = {
   readonly version: 2 | 3;
@@ -84,6 +85,14 @@ export class TiebreakAgent implements Agent {
     return status.process.engine_pid;
   }
 
+  readonly handOver = async (): Promise<void> => {
+    await this.#post(`/v1/groups/${GROUP}/handover`, {});
+  };
+
+  async reportHealth(check: string, healthy: boolean): Promise<void> {
+    await this.#post(`/v1/groups/${GROUP}/health`, { check, healthy });
+  }
+
   losePower(): void {
     rmSync(this.#path('run'), { recursive: true, force: true });
   }
@@ -95,12 +104,22 @@ export class TiebreakAgent implements Agent {
   /** The engine's own view; undefined while nothing answers. A Unix socket is reached across network namespaces. */
   async status(): Promise<Status | undefined> {
     if (!this.running) return undefined;
-    const body = await getOverSocket(join(this.#path('run'), 'api.sock'), '/v1/status');
-    return body === undefined ? undefined : Status.parse(JSON.parse(body));
+    const reply = await askOverSocket(this.#socketPath, 'GET', '/v1/status');
+    return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
   }
 
   async group(): Promise<GroupStatus | undefined> {
     return (await this.status())?.groups[0];
+  }
+
+  async #post(path: string, body: Readonly<Record<string, unknown>>): Promise<void> {
+    const reply = await askOverSocket(this.#socketPath, 'POST', path, body);
+    if (reply === undefined) throw new Error(`POST ${path}: tiebreak on ${this.host} does not answer`);
+    if (reply.status >= 300) throw new Error(`POST ${path}: tiebreak on ${this.host}: ${reply.status} ${reply.body}`);
+  }
+
+  get #socketPath(): string {
+    return join(this.#path('run'), 'api.sock');
   }
 
   #path(name: string): string {
@@ -163,17 +182,26 @@ function roleInWords(group: GroupStatus): string {
   return `waits ${Math.ceil(own.remaining_ms / 1_000)} s, until what it may have promised before its start has run out`;
 }
 
-function getOverSocket(socketPath: string, path: string): Promise<string | undefined> {
+type Reply = { readonly status: number; readonly body: string };
+
+/** undefined: nothing answers, or not in time. */
+function askOverSocket(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<Reply | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path, timeout: STATUS_TIMEOUT_MS }, (reply) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ socketPath, method, path, headers, timeout: API_TIMEOUT_MS }, (reply) => {
       text(reply).then(
-        (body) => resolve(reply.statusCode === 200 ? body : undefined),
+        (answer) => resolve({ status: reply.statusCode ?? 0, body: answer }),
         () => resolve(undefined),
       );
     });
     asked.on('timeout', () => asked.destroy());
     asked.on('error', () => resolve(undefined));
-    asked.end();
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
@@ -198,13 +226,14 @@ export function tiebreakConfiguration(
       ? []
       : ['[witness]', `url = "${lease.witnessUrl}"`, `cluster = "${CLUSTER}"`, `token_file = "${lease.tokenFile}"`]),
     '[[group]]',
-    'name = "edge"',
+    `name = "${GROUP}"`,
     ...(lease === undefined
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [
           `key_file = "${lease.keyFile}"`,
           `peers = [{ node = "${peer}", addresses = ["${peerOnLan}", "${hosts[peer].uplink}"] }]`,
         ]),
+    ...(scenario.pushCheck === undefined ? [] : ['[[group.check]]', `name = "${scenario.pushCheck}"`, 'push = true']),
     '[[group.virtual_router]]',
     `interface = "${lanInterface}"`,
     `virtual_router_id = ${scenario.virtualRouterId}`,

@@ -69,6 +69,11 @@ export class KeepalivedAgent implements Agent {
     writeFileSync(this.#path('track'), healthy ? PASSING : FAILING);
   }
 
+  watcherPid(): number {
+    if (this.#process === undefined) throw new Error(`keepalived on ${this.host} has not been started`);
+    return this.#process.pid;
+  }
+
   losePower(): void {
     rmSync(this.#path('keepalived.pid'), { force: true });
     rmSync(this.#path('vrrp.pid'), { force: true });

@@ -12,6 +12,8 @@ export interface Agent {
   losePower(): void;
   /** The process that decides, without the process that watches over it. */
   enginePid(): Promise<number>;
+  /** The process that watches over it, and that its service manager knows. */
+  watcherPid(): number;
   /** Hands the address to the other host; returns when the program has taken the order. undefined: it has no such order. */
   readonly handOver: (() => Promise<void>) | undefined;
   /** Tells the program what a check of `Scenario.pushCheck` has found; returns when it has been told. */

@@ -93,6 +93,11 @@ export class TiebreakAgent implements Agent {
     await this.#post(`/v1/groups/${GROUP}/health`, { check, healthy });
   }
 
+  watcherPid(): number {
+    if (this.#process === undefined) throw new Error(`tiebreak on ${this.host} has not been started`);
+    return this.#process.pid;
+  }
+
   losePower(): void {
     rmSync(this.#path('run'), { recursive: true, force: true });
   }

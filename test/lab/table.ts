@@ -17,6 +17,9 @@ Every fault of the fault model, with keepalived and with tiebreak, measured on t
 
 Exit status: 0 every row is met, 1 one is not, 2 wrong usage or something is missing.`;
 
+const HEADING = ['fault', 'keepalived', 'tiebreak', 'tiebreak must reach', 'met?'];
+const NOT_TRIED: Outcome = { kind: 'failed', why: 'not tried' };
+
 type Options = { readonly runs: number; readonly rows: readonly TableRow[] };
 
 process.exitCode = await main(process.argv.slice(2));
@@ -92,9 +95,6 @@ async function makeTable({ runs, rows }: Options): Promise<number> {
     display.close();
   }
 }
-
-const HEADING = ['fault', 'keepalived', 'tiebreak', 'tiebreak must reach', 'met?'];
-const NOT_TRIED: Outcome = { kind: 'failed', why: 'not tried' };
 
 function judgeRow(row: TableRow, keepalived: Outcome = NOT_TRIED, tiebreak: Outcome = NOT_TRIED) {
   const { met } = judge(row.target, tiebreak, keepalived);

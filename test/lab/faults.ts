@@ -86,7 +86,14 @@ export function plannedStop(agent: Agent): Fault {
 /** The operator's order to hand over. undefined: the program knows none. */
 export function plannedHandover(agent: Agent): Fault | undefined {
   const { handOver } = agent;
-  return handOver === undefined ? undefined : { inject: () => handOver(), heal: async () => undefined };
+  if (handOver === undefined) return undefined;
+  return {
+    inject: async () => {
+      const order = await handOver();
+      if (!order.taken) throw new Error(`host ${agent.host} does not hand over: ${order.reason}`);
+    },
+    heal: async () => undefined,
+  };
 }
 
 /** A check of the host's service reports that it fails, and later that it passes again. */

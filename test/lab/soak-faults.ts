@@ -13,7 +13,6 @@ import {
   lanLinkLost,
   linkCut,
   oneDirectionCut,
-  plannedHandover,
   plannedStop,
   processorsBusy,
   rulesetFlushed,
@@ -24,6 +23,7 @@ import {
 } from './faults.ts';
 import type { Laboratory } from './laboratory.ts';
 import type { Taken } from './soak-explain.ts';
+import type { Agent } from './system.ts';
 import type { HostName } from './topology.ts';
 
 /** What a fault acts on. Two faults at once share none, so that each can be mended without the other. */
@@ -166,7 +166,7 @@ const KINDS: readonly Kind[] = [
     holdMs: [200, 1_000],
     make: ({ system }, host) => ({
       title: `${host} told to hand over`,
-      fault: plannedHandover(system.agents[host]),
+      fault: orderedHandover(system.agents[host]),
       uses: [`host ${host}`],
       takes: [host],
       afterMs: SHORT_AFTER_MS,
@@ -230,6 +230,17 @@ const OWNER_SHARE = 0.65;
 
 function drawKind(random: Random): Kind {
   return random.pick(KINDS.flatMap((kind) => Array.from({ length: kind.weight }, () => kind)));
+}
+
+/** An order that is refused, by a backup or while the peer cannot take over, is good behaviour too. */
+function orderedHandover({ handOver }: Agent): Fault | undefined {
+  if (handOver === undefined) return undefined;
+  return {
+    inject: async () => {
+      await handOver();
+    },
+    heal: async () => undefined,
+  };
 }
 
 type Made = ReturnType<Kind['make']>;

@@ -14,13 +14,16 @@ export interface Agent {
   enginePid(): Promise<number>;
   /** The process that watches over it, and that its service manager knows. */
   watcherPid(): number;
-  /** Hands the address to the other host; returns when the program has taken the order. undefined: it has no such order. */
-  readonly handOver: (() => Promise<void>) | undefined;
+  /** Hands the address to the other host; returns when the program has taken the order or not. undefined: it has none. */
+  readonly handOver: (() => Promise<Order>) | undefined;
   /** Tells the program what a check of `Scenario.pushCheck` has found; returns when it has been told. */
   reportHealth(check: string, healthy: boolean): Promise<void>;
   /** The program's own words, for the report of a failed test. */
   log(): string;
 }
+
+/** What became of an operator's order. */
+export type Order = { readonly taken: true } | { readonly taken: false; readonly reason: string };
 
 /** What both systems are asked to do, in the same words. */
 export type Scenario = {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type GroupStatus, Status } from '../../agent/api/status.ts';
-import type { LabProcess } from './process.ts';
-import { type Agent, other, type Scenario, type System } from './system.ts';
+import { type LabProcess, waitFor } from './process.ts';
+import { type Agent, type Order, other, type Scenario, type System } from './system.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
@@ -14,6 +14,9 @@ const CLUSTER = 'lab';
 const GROUP = 'edge';
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
 const API_TIMEOUT_MS = 1_000;
+/** HTTP 409: the order is understood, and not possible now. */
+const REFUSED = 409;
+const START_TIMEOUT_MS = 10_000;
 
 export type VirtualRouterOptions = {
   readonly version: 2 | 3;
@@ -80,13 +83,14 @@ export class TiebreakAgent implements Agent {
   }
 
   async enginePid(): Promise<number> {
-    const status = await this.status();
-    if (status === undefined) throw new Error(`tiebreak on ${this.host} does not answer`);
-    return status.process.engine_pid;
+    const what = `tiebreak on ${this.host} answers`;
+    const { process } = await waitFor(what, START_TIMEOUT_MS, () => this.status());
+    return process.engine_pid;
   }
 
-  readonly handOver = async (): Promise<void> => {
-    await this.#post(`/v1/groups/${GROUP}/handover`, {});
+  readonly handOver = async (): Promise<Order> => {
+    const { status, body } = await this.#post(`/v1/groups/${GROUP}/handover`, {});
+    return status === REFUSED ? { taken: false, reason: body } : { taken: true };
   };
 
   async reportHealth(check: string, healthy: boolean): Promise<void> {
@@ -117,10 +121,12 @@ export class TiebreakAgent implements Agent {
     return (await this.status())?.groups[0];
   }
 
-  async #post(path: string, body: Readonly<Record<string, unknown>>): Promise<void> {
+  /** The reply, unless it says that the request itself was wrong. */
+  async #post(path: string, body: Readonly<Record<string, unknown>>): Promise<Reply> {
     const reply = await askOverSocket(this.#socketPath, 'POST', path, body);
     if (reply === undefined) throw new Error(`POST ${path}: tiebreak on ${this.host} does not answer`);
-    if (reply.status >= 300) throw new Error(`POST ${path}: tiebreak on ${this.host}: ${reply.status} ${reply.body}`);
+    if (reply.status < 300 || reply.status === REFUSED) return reply;
+    throw new Error(`POST ${path}: tiebreak on ${this.host}: ${reply.status} ${reply.body}`);
   }
 
   get #socketPath(): string {

@@ -43,7 +43,8 @@ describe('a row that must move', () => {
   });
 
   test('is not met when it stayed, showed two owners, or could not be measured', () => {
-    for (const outcome of [STAYED, BOTH, NONE, { kind: 'failed', why: 'no' } as const]) {
+    const briefly = record((at) => (at < 300 ? ['a'] : at < 304 ? ['a', 'b'] : ['b']));
+    for (const outcome of [STAYED, BOTH, briefly, NONE, { kind: 'failed', why: 'no' } as const]) {
       expect(judge(target, outcome, NONE)).toEqual({ safe: false, met: false });
     }
   });

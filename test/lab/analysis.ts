@@ -150,7 +150,8 @@ function overlapsOf(spans: readonly Span[], periodUs: number): Interval[] {
   return union(found);
 }
 
-function union(intervals: readonly Interval[]): Interval[] {
+/** Overlapping intervals as one, in order. */
+export function union(intervals: readonly Interval[]): Interval[] {
   const merged: Interval[] = [];
   for (const next of [...intervals].sort((left, right) => left.fromUs - right.fromUs)) {
     const last = merged.at(-1);

@@ -1,11 +1,13 @@
 import type { Analysis } from './analysis.ts';
 import {
   cutOffFromBoth,
+  engineKilled,
   type Fault,
   frozen,
   hostLost,
   linkCut,
   oneDirectionCut,
+  plannedHandover,
   plannedStop,
   witnessSilent,
 } from './faults.ts';
@@ -31,7 +33,7 @@ const MOVES = 'the other host takes over';
 
 /**
  * In an order in which no row waits for what a former one left: cuts and freezes need no restart, so they come first;
- * a planned stop leads to a start with its wait of 10 s, a lost host ends the demo.
+ * a killed engine and a planned stop lead to a start with its wait of up to 10 s, a lost host ends the demo.
  */
 export const DEMO_ROWS: readonly DemoRow[] = [
   {
@@ -77,6 +79,24 @@ export const DEMO_ROWS: readonly DemoRow[] = [
     expectation: 'stays',
     fault: ({ system }) => (system.witness === undefined ? undefined : witnessSilent(system.witness)),
     holdMs: 6_000,
+    heal: true,
+  },
+  {
+    title: 'planned handover',
+    breaking: (owner) => `host ${owner} is told to hand the address over`,
+    mustHappen: MOVES,
+    expectation: 'moves',
+    fault: ({ system }, owner) => plannedHandover(system.agents[owner]),
+    holdMs: 1_500,
+    heal: true,
+  },
+  {
+    title: 'engine of the owner killed',
+    breaking: (owner) => `the deciding process of host ${owner} is killed`,
+    mustHappen: MOVES,
+    expectation: 'moves',
+    fault: ({ system }, owner) => engineKilled(system.agents[owner]),
+    holdMs: 4_000,
     heal: true,
   },
   {

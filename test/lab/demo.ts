@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util';
 import { Display, formatMs, formatTable } from './demo-display.ts';
 import { DEMO_ROWS, type DemoRow, faultsFound } from './demo-rows.ts';
-import { Laboratory } from './laboratory.ts';
-import { LAB_TOOLS, obstacles } from './prerequisites.ts';
+import { Laboratory, type Trial } from './laboratory.ts';
+import { ownNamespacesRefused, rerunInOwnNamespaces } from './own-namespaces.ts';
+import { LAB_TOOLS, mayMakeNamespaces, obstacles, withSudo } from './prerequisites.ts';
 import { DEFAULT_SCENARIO, type System } from './system.ts';
 import type { HostName } from './topology.ts';
 
 const USAGE = `Usage: npm run demo -- [--system tiebreak|keepalived] [--json]
 
 Two hosts, a client and a witness in network namespaces of this machine; breaks one thing after the other and shows
-what the client sees. Needs root; leaves nothing behind. About 90 seconds after the hosts are ready.
+what the client sees. Needs no root where users may have namespaces of their own; leaves nothing behind. About two
+minutes after the hosts are ready.
 
   --system NAME  what runs on the hosts (tiebreak); keepalived shows the difference
   --json         the result as JSON on stdout, progress on stderr
@@ -24,9 +26,10 @@ type RowResult = {
   readonly must_happen: string;
   readonly owner_before: HostName;
   readonly owner_after: string | null;
-  readonly client_lost_ms: number;
-  readonly two_owners_ms: number;
-  readonly moved: boolean;
+  /** null, here and below: the fault could not be injected or mended. */
+  readonly client_lost_ms: number | null;
+  readonly two_owners_ms: number | null;
+  readonly moved: boolean | null;
   readonly problems: readonly string[];
 };
 
@@ -36,7 +39,14 @@ async function main(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
   if (typeof options === 'number') return options;
   const tools = options.system === 'keepalived' ? [...LAB_TOOLS, 'keepalived' as const] : LAB_TOOLS;
-  const missing = obstacles(tools, 'npm run demo');
+  const retry = ['npm run demo', ...(args.length === 0 ? [] : ['--', ...args])].join(' ');
+  if (process.platform === 'linux' && !mayMakeNamespaces()) {
+    const refused = ownNamespacesRefused();
+    if (refused === undefined) return rerunInOwnNamespaces();
+    console.error(`The demo needs network namespaces, and ${refused}. Type: ${withSudo(retry)}`);
+    return 2;
+  }
+  const missing = obstacles(tools, retry);
   if (missing.length > 0) {
     console.error(missing.join('\n'));
     return 2;
@@ -111,7 +121,32 @@ async function runRow(lab: Laboratory, row: DemoRow, display: Display): Promise<
   display.doing(`next: ${row.title}`);
   const present = await lab.steady();
   if (row.fault(lab, present) === undefined) return undefined;
-  const { owner, analysis } = await lab.trial(
+  try {
+    const { owner, analysis } = await breakAndMend(lab, row, display);
+    const problems = faultsFound(row.expectation, owner, analysis);
+    display.say(
+      `${problems.length === 0 ? 'good' : 'BAD '}  ${row.title}${problems.map((text) => `; ${text}`).join('')}`,
+    );
+    return {
+      fault: row.title,
+      must_happen: row.mustHappen,
+      owner_before: owner,
+      owner_after: analysis.after ?? null,
+      client_lost_ms: analysis.client.lostMs,
+      two_owners_ms: analysis.twoOwnersMs,
+      moved: analysis.moved,
+      problems,
+    };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    display.say(`BAD   ${row.title}; ${problem}`);
+    const unknown = { owner_after: null, client_lost_ms: null, two_owners_ms: null, moved: null };
+    return { fault: row.title, must_happen: row.mustHappen, owner_before: present, ...unknown, problems: [problem] };
+  }
+}
+
+function breakAndMend(lab: Laboratory, row: DemoRow, display: Display): Promise<Trial> {
+  return lab.trial(
     (current) => {
       const fault = row.fault(lab, current);
       if (fault === undefined) throw new Error(`${row.title}: nothing to break`);
@@ -126,20 +161,6 @@ async function runRow(lab: Laboratory, row: DemoRow, display: Display): Promise<
     },
     { holdMs: row.holdMs, heal: row.heal },
   );
-  const problems = faultsFound(row.expectation, owner, analysis);
-  display.say(
-    `${problems.length === 0 ? 'good' : 'BAD '}  ${row.title}${problems.map((text) => `; ${text}`).join('')}`,
-  );
-  return {
-    fault: row.title,
-    must_happen: row.mustHappen,
-    owner_before: owner,
-    owner_after: analysis.after ?? null,
-    client_lost_ms: analysis.client.lostMs,
-    two_owners_ms: analysis.twoOwnersMs,
-    moved: analysis.moved,
-    problems,
-  };
 }
 
 function report(options: Options, results: readonly RowResult[]): void {
@@ -151,8 +172,8 @@ function report(options: Options, results: readonly RowResult[]): void {
   const lines = results.map((row) => [
     row.fault,
     row.must_happen,
-    formatMs(row.client_lost_ms),
-    formatMs(row.two_owners_ms),
+    row.client_lost_ms === null ? '-' : formatMs(row.client_lost_ms),
+    row.two_owners_ms === null ? '-' : formatMs(row.two_owners_ms),
     movedInWords(row),
     row.problems.length === 0 ? 'yes' : 'NO',
   ]);
@@ -171,6 +192,7 @@ function ownerInWords(answering: readonly string[]): string {
 }
 
 function movedInWords({ moved, owner_before: before, owner_after: after }: RowResult): string {
+  if (moved === null) return '-';
   if (after === null || after === before) return moved ? 'yes, and back' : 'no';
   return `yes, ${before} to ${after}`;
 }

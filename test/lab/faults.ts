@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signalAll, waitFor } from './process.ts';
+import { type LabProcess, signalAll, waitFor } from './process.ts';
 import { type Agent, other, type WitnessControl } from './system.ts';
-import { type HostName, PORTS, type Topology } from './topology.ts';
+import { type HostName, NETWORK, PORTS, type Topology } from './topology.ts';
 
 /** One thing that breaks, and how it is mended. Both return when the kernel has it. */
 export interface Fault {
@@ -26,9 +27,26 @@ export function cutOffFromBoth(topology: Topology, host: HostName): Fault {
   return cut(topology, [...between(host, peer), ...between(peer, host), witness, [witness[1], witness[0]]]);
 }
 
+/** `host` does not reach the witness; everybody else is heard. */
+export function cutOffFromWitness(topology: Topology, host: HostName): Fault {
+  const [there, back] = [PORTS[host].uplink, PORTS.witness.uplink];
+  return cut(topology, [
+    [there, back],
+    [back, there],
+  ]);
+}
+
 /** The host's LAN port passes nothing, its uplink works. The host keeps its carrier. */
 export function lanLinkLost(topology: Topology, host: HostName): Fault {
   return deadPorts(topology, [PORTS[host].lan]);
+}
+
+/** The host's LAN port loses its carrier, as when the cable is pulled; its uplink works. */
+export function lanCarrierLost(topology: Topology, host: HostName): Fault {
+  return {
+    inject: () => topology.ip('switch', [`link set ${PORTS[host].lan} down`]),
+    heal: () => topology.ip('switch', [`link set ${PORTS[host].lan} up`]),
+  };
 }
 
 /** The power fails: no frame in or out, no process left. Healed, it comes up again with nothing but its own addresses. */
@@ -65,6 +83,24 @@ export function plannedStop(agent: Agent): Fault {
   return { inject: () => agent.terminate(), heal: () => agent.start() };
 }
 
+/** The operator's order to hand over. undefined: the program knows none. */
+export function plannedHandover(agent: Agent): Fault | undefined {
+  const { handOver } = agent;
+  if (handOver === undefined) return undefined;
+  return {
+    inject: async () => {
+      const order = await handOver();
+      if (!order.taken) throw new Error(`host ${agent.host} does not hand over: ${order.reason}`);
+    },
+    heal: async () => undefined,
+  };
+}
+
+/** A check of the host's service reports that it fails, and later that it passes again. */
+export function checkFailed(agent: Agent, check: string): Fault {
+  return { inject: () => agent.reportHealth(check, false), heal: () => agent.reportHealth(check, true) };
+}
+
 /** The deciding process is killed. Whoever watches over it is left alone, and the service manager starts what ended for good. */
 export function engineKilled(agent: Agent): Fault {
   return {
@@ -75,11 +111,73 @@ export function engineKilled(agent: Agent): Fault {
   };
 }
 
+/** The deciding process stands still; whoever watches over it does not. */
+export function engineFrozen(agent: Agent): Fault {
+  return processFrozen(() => agent.enginePid());
+}
+
+/** The process that watches over the deciding one stands still. */
+export function watcherFrozen(agent: Agent): Fault {
+  return processFrozen(async () => agent.watcherPid());
+}
+
+/** The watching process alone is killed. Healed as by a service manager, which ends what is left and starts both. */
+export function watcherKilled(topology: Topology, agent: Agent): Fault {
+  const { host } = agent;
+  return {
+    inject: async () => signalAll([agent.watcherPid()], 'SIGKILL'),
+    heal: async () => {
+      signalAll(await topology.pids(host), 'SIGTERM');
+      await waitFor(`the processes of host ${host} have ended`, 10_000, async () =>
+        (await topology.pids(host)).length === 0 ? true : undefined,
+      );
+      await agent.start();
+    },
+  };
+}
+
 /** Every process of the host is killed at once. The kernel keeps what they configured. */
 export function everythingKilled(topology: Topology, agent: Agent): Fault {
   return {
     inject: async () => signalAll(await topology.pids(agent.host), 'SIGKILL'),
     heal: () => agent.start(),
+  };
+}
+
+/** Another program begins its own rules with `flush ruleset`. */
+export function rulesetFlushed(topology: Topology, host: HostName): Fault {
+  return {
+    inject: async () => {
+      await topology.inside(host, 'nft', ['flush', 'ruleset']);
+    },
+    heal: async () => undefined,
+  };
+}
+
+/** Another program takes every address off the LAN's interface; healed, the host has its own again. */
+export function addressesFlushed(topology: Topology, host: HostName): Fault {
+  return {
+    inject: () => topology.ip(host, [`addr flush dev ${NETWORK.lanInterface} scope global`]),
+    heal: () => topology.ip(host, [`addr add ${ownAddress(host)} dev ${NETWORK.lanInterface}`]),
+  };
+}
+
+/** Programs of the host that compute without end. */
+export function processorsBusy(topology: Topology, host: HostName, programs: number): Fault {
+  let running: LabProcess[] = [];
+  return {
+    inject: async () => {
+      running = Array.from({ length: programs }, (_, index) =>
+        topology.spawn(host, {
+          command: 'sh',
+          args: ['-c', 'while :; do :; done'],
+          logFile: join(topology.folder, `busy-${host}-${index}.log`),
+        }),
+      );
+    },
+    heal: async () => {
+      await Promise.all(running.map((program) => program.stop(0)));
+    },
   };
 }
 
@@ -106,6 +204,21 @@ export function atPhase(fault: Fault, nextAdvertisement: () => Promise<unknown>,
     },
     heal: fault.heal,
   };
+}
+
+function processFrozen(pidOf: () => Promise<number>): Fault {
+  let stopped: number[] = [];
+  return {
+    inject: async () => {
+      stopped = [await pidOf()];
+      signalAll(stopped, 'SIGSTOP');
+    },
+    heal: async () => signalAll(stopped, 'SIGCONT'),
+  };
+}
+
+function ownAddress(host: HostName): string {
+  return `${NETWORK.hosts[host].lan}/${NETWORK.prefixLength}`;
 }
 
 type Direction = readonly [from: string, to: string];

@@ -18,6 +18,12 @@ export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
   preempt: false,
 };
 
+/** What a track file of weight 0 holds. */
+const PASSING = '0\n';
+const FAILING = '1\n';
+
+type TrackedFile = { readonly name: string; readonly file: string };
+
 /** keepalived on one host, in its foreground mode. */
 export class KeepalivedAgent implements Agent {
   readonly host: HostName;
@@ -29,7 +35,11 @@ export class KeepalivedAgent implements Agent {
     this.host = host;
     this.#topology = topology;
     this.#folder = topology.folderOf(`keepalived-${host}`);
-    writeFileSync(this.#path('keepalived.conf'), keepalivedConfiguration(host, scenario, options), { mode: 0o600 });
+    const checks = scenario.pushCheck === undefined ? [] : [{ name: scenario.pushCheck, file: this.#path('track') }];
+    for (const { file } of checks) writeFileSync(file, PASSING);
+    writeFileSync(this.#path('keepalived.conf'), keepalivedConfiguration(host, scenario, options, checks), {
+      mode: 0o600,
+    });
   }
 
   get running(): boolean {
@@ -38,6 +48,7 @@ export class KeepalivedAgent implements Agent {
 
   async start(): Promise<void> {
     if (this.running) throw new Error(`keepalived on ${this.host} runs already`);
+    await this.#removeLeftOvers();
     this.#process = this.#topology.spawn(this.host, {
       command: 'keepalived',
       args: [
@@ -50,6 +61,17 @@ export class KeepalivedAgent implements Agent {
 
   async terminate(): Promise<void> {
     await this.#process?.stop(10_000);
+  }
+
+  readonly handOver = undefined;
+
+  async reportHealth(_check: string, healthy: boolean): Promise<void> {
+    writeFileSync(this.#path('track'), healthy ? PASSING : FAILING);
+  }
+
+  watcherPid(): number {
+    if (this.#process === undefined) throw new Error(`keepalived on ${this.host} has not been started`);
+    return this.#process.pid;
   }
 
   losePower(): void {
@@ -66,6 +88,14 @@ export class KeepalivedAgent implements Agent {
 
   log(): string {
     return this.#process?.log ?? '';
+  }
+
+  /** keepalived keeps what a killed predecessor left, address and all; whoever repairs the host takes it away. */
+  async #removeLeftOvers(): Promise<void> {
+    const { virtualAddress, prefixLength, lanInterface } = NETWORK;
+    await this.#topology
+      .ip(this.host, [`addr del ${virtualAddress}/${prefixLength} dev ${lanInterface}`])
+      .catch(() => undefined);
   }
 
   #path(name: string): string {
@@ -90,7 +120,12 @@ export function keepalivedSystem(topology: Topology, scenario: Scenario): System
   };
 }
 
-export function keepalivedConfiguration(host: HostName, scenario: Scenario, options: KeepalivedOptions): string {
+export function keepalivedConfiguration(
+  host: HostName,
+  scenario: Scenario,
+  options: KeepalivedOptions,
+  checks: readonly TrackedFile[],
+): string {
   const { hosts, lanInterface, virtualAddress, virtualAddresses6, prefixLength } = NETWORK;
   const own = options.family === 4 ? hosts[host].lan : hosts[host].lan6;
   const peer = options.family === 4 ? hosts[other(host)].lan : hosts[other(host)].lan6;
@@ -100,6 +135,7 @@ export function keepalivedConfiguration(host: HostName, scenario: Scenario, opti
   router_id ${host}
   vrrp_version ${options.version}
 }
+${checks.map(({ name, file }) => `vrrp_track_file ${name} {\n  file "${file}"\n  weight 0\n}`).join('\n')}
 vrrp_instance edge {
   state BACKUP
   interface ${lanInterface}
@@ -108,6 +144,7 @@ vrrp_instance edge {
   advert_int ${scenario.advertisementIntervalMs / 1_000}
   ${options.preempt ? '' : 'nopreempt'}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
+  ${checks.length === 0 ? '' : `track_file {\n    ${checks.map(({ name }) => name).join('\n    ')}\n  }`}
   virtual_ipaddress {
     ${addresses.map((address) => `${address} dev ${lanInterface}`).join('\n    ')}
   }

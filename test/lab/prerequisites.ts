@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Where each program comes from on Debian and Ubuntu. */
@@ -7,10 +7,14 @@ const PACKAGE_OF = {
   nft: 'nftables',
   tcpdump: 'tcpdump',
   setpriv: 'util-linux',
+  unshare: 'util-linux',
   sysctl: 'procps',
   keepalived: 'keepalived',
   tshark: 'tshark',
 } as const;
+
+const CAP_NET_ADMIN = 12n;
+const CAP_SYS_ADMIN = 21n;
 
 export type Tool = keyof typeof PACKAGE_OF;
 
@@ -27,8 +31,7 @@ export function obstacles(tools: readonly Tool[], retry: string): string[] {
   if (process.platform !== 'linux') {
     return [`The lab is made of Linux network namespaces; this is ${process.platform}. Use a Linux machine.`];
   }
-  if (process.getuid?.() !== 0)
-    found.push(`Network namespaces need root. Type: sudo env "PATH=$PATH:/usr/sbin:/sbin" ${retry}`);
+  if (!mayMakeNamespaces()) found.push(`Network namespaces need root. Type: ${withSudo(retry)}`);
   const missing = tools.filter((tool) => !onPath(tool));
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((tool) => PACKAGE_OF[tool]))].join(' ');
@@ -37,10 +40,21 @@ export function obstacles(tools: readonly Tool[], retry: string): string[] {
   return found;
 }
 
+export function withSudo(command: string): string {
+  return `sudo env "PATH=$PATH:/usr/sbin:/sbin" ${command}`;
+}
+
 /** As `obstacles`, for tests: a missing tool is a failure with a reason, never a skipped test. */
 export function requireTools(tools: readonly Tool[]): void {
   const found = obstacles(tools, 'npm test');
   if (found.length > 0) throw new Error(found.join('\n'));
+}
+
+/** Whether this process may name network namespaces and configure them: as root, or in namespaces of its own. */
+export function mayMakeNamespaces(): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  const held = BigInt(`0x${effective}`);
+  return [CAP_NET_ADMIN, CAP_SYS_ADMIN].every((capability) => ((held >> capability) & 1n) === 1n);
 }
 
 function onPath(tool: Tool): boolean {

@@ -11,6 +11,10 @@ export const PROBE_PERIOD_MS = 2;
 /** About two minutes of record; older lines are forgotten. */
 const RECORD_MAX = 400_000;
 
+const PATIENCE_MS = 10_000;
+
+type Listeners = Set<(observation: Observation) => void>;
+
 const CENSUS: Census = {
   probeMac: NETWORK.probe.mac,
   probeAddress: NETWORK.probe.lan,
@@ -27,21 +31,26 @@ export class Prober {
   readonly #sender: LabProcess;
   readonly #capture: Capture;
   readonly #record: Observation[];
+  readonly #listeners: Listeners;
 
-  private constructor(sender: LabProcess, capture: Capture, record: Observation[]) {
+  private constructor(sender: LabProcess, capture: Capture, record: Observation[], listeners: Listeners) {
     this.#sender = sender;
     this.#capture = capture;
     this.#record = record;
+    this.#listeners = listeners;
   }
 
   /** Returns when the first probe has left. */
   static async start(topology: Topology): Promise<Prober> {
     const { hosts, probe, virtualAddress, lanInterface } = NETWORK;
     const record: Observation[] = [];
+    const listeners: Listeners = new Set();
     const where = { place: 'client', interfaceName: lanInterface, filter: 'arp or icmp or ip proto 112' } as const;
     const capture = await Capture.start(topology, where, ({ atUs, bytes }) => {
       const observation = observe(bytes, atUs, CENSUS);
-      if (observation !== undefined) record.push(observation);
+      if (observation === undefined) return;
+      record.push(observation);
+      for (const listener of listeners) listener(observation);
       if (record.length > RECORD_MAX) record.splice(0, RECORD_MAX / 4);
     });
     const script = fileURLToPath(new URL('probe-sender.ts', import.meta.url));
@@ -58,7 +67,7 @@ export class Prober {
       logFile: join(topology.folder, 'probe-sender.log'),
       nice: -15,
     });
-    const prober = new Prober(sender, capture, record);
+    const prober = new Prober(sender, capture, record, listeners);
     await waitFor('the first probe', 10_000, () => {
       if (!sender.running) throw new Error(`the probe sender ended: ${sender.log}`);
       return record.find(({ kind }) => kind === 'request');
@@ -81,6 +90,23 @@ export class Prober {
     // Lines come in the order of their time stamps, and what is asked for is at the end.
     const start = this.#record.findLastIndex(({ atUs }) => atUs < fromUs) + 1;
     return this.#record.slice(start).filter(({ atUs }) => atUs < toUs);
+  }
+
+  /** Returns when the next advertisement of `host` has come. Throws when none comes within 10 s. */
+  nextAdvertisement(host: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const given = setTimeout(() => {
+        this.#listeners.delete(listener);
+        reject(new Error(`no advertisement of host ${host} within ${PATIENCE_MS / 1_000} s`));
+      }, PATIENCE_MS);
+      const listener = (observation: Observation): void => {
+        if (observation.kind !== 'advertisement' || observation.by !== host) return;
+        clearTimeout(given);
+        this.#listeners.delete(listener);
+        resolve();
+      };
+      this.#listeners.add(listener);
+    });
   }
 
   /** Who answered during the last `windowMs`, most recent first. */

@@ -12,9 +12,18 @@ export interface Agent {
   losePower(): void;
   /** The process that decides, without the process that watches over it. */
   enginePid(): Promise<number>;
+  /** The process that watches over it, and that its service manager knows. */
+  watcherPid(): number;
+  /** Hands the address to the other host; returns when the program has taken the order or not. undefined: it has none. */
+  readonly handOver: (() => Promise<Order>) | undefined;
+  /** Tells the program what a check of `Scenario.pushCheck` has found; returns when it has been told. */
+  reportHealth(check: string, healthy: boolean): Promise<void>;
   /** The program's own words, for the report of a failed test. */
   log(): string;
 }
+
+/** What became of an operator's order. */
+export type Order = { readonly taken: true } | { readonly taken: false; readonly reason: string };
 
 /** What both systems are asked to do, in the same words. */
 export type Scenario = {
@@ -23,6 +32,8 @@ export type Scenario = {
   readonly virtualRouterId: number;
   /** How long a promise the backup gives while the witness is away (tiebreak's policy `bias`). */
   readonly biasPromiseMs: number;
+  /** A service check of this name whose outcome the lab reports itself; a failing one gives the address up. */
+  readonly pushCheck?: string;
 };
 
 export const DEFAULT_SCENARIO: Scenario = {

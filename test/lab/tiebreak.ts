@@ -5,14 +5,18 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { type GroupStatus, Status } from '../../agent/api/status.ts';
-import type { LabProcess } from './process.ts';
-import { type Agent, other, type Scenario, type System } from './system.ts';
+import { type LabProcess, waitFor } from './process.ts';
+import { type Agent, type Order, other, type Scenario, type System } from './system.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
 const CLUSTER = 'lab';
+const GROUP = 'edge';
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
-const STATUS_TIMEOUT_MS = 1_000;
+const API_TIMEOUT_MS = 1_000;
+/** HTTP 409: the order is understood, and not possible now. */
+const REFUSED = 409;
+const START_TIMEOUT_MS = 10_000;
 
 export type VirtualRouterOptions = {
   readonly version: 2 | 3;
@@ -86,9 +90,23 @@ export class TiebreakAgent implements Agent {
   }
 
   async enginePid(): Promise<number> {
-    const status = await this.status();
-    if (status === undefined) throw new Error(`tiebreak on ${this.host} does not answer`);
-    return status.process.engine_pid;
+    const what = `tiebreak on ${this.host} answers`;
+    const { process } = await waitFor(what, START_TIMEOUT_MS, () => this.status());
+    return process.engine_pid;
+  }
+
+  readonly handOver = async (): Promise<Order> => {
+    const { status, body } = await this.#post(`/v1/groups/${GROUP}/handover`, {});
+    return status === REFUSED ? { taken: false, reason: body } : { taken: true };
+  };
+
+  async reportHealth(check: string, healthy: boolean): Promise<void> {
+    await this.#post(`/v1/groups/${GROUP}/health`, { check, healthy });
+  }
+
+  watcherPid(): number {
+    if (this.#process === undefined) throw new Error(`tiebreak on ${this.host} has not been started`);
+    return this.#process.pid;
   }
 
   losePower(): void {
@@ -106,12 +124,24 @@ export class TiebreakAgent implements Agent {
 
   /** The same, also of an engine whose guardian has gone. */
   async orphanStatus(): Promise<Status | undefined> {
-    const body = await getOverSocket(join(this.#path('run'), 'api.sock'), '/v1/status');
-    return body === undefined ? undefined : Status.parse(JSON.parse(body));
+    const reply = await askOverSocket(this.#socketPath, 'GET', '/v1/status');
+    return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
   }
 
   async group(): Promise<GroupStatus | undefined> {
     return (await this.status())?.groups[0];
+  }
+
+  /** The reply, unless it says that the request itself was wrong. */
+  async #post(path: string, body: Readonly<Record<string, unknown>>): Promise<Reply> {
+    const reply = await askOverSocket(this.#socketPath, 'POST', path, body);
+    if (reply === undefined) throw new Error(`POST ${path}: tiebreak on ${this.host} does not answer`);
+    if (reply.status < 300 || reply.status === REFUSED) return reply;
+    throw new Error(`POST ${path}: tiebreak on ${this.host}: ${reply.status} ${reply.body}`);
+  }
+
+  get #socketPath(): string {
+    return join(this.#path('run'), 'api.sock');
   }
 
   #path(name: string): string {
@@ -183,17 +213,26 @@ function roleInWords(group: GroupStatus): string {
   return `waits ${Math.ceil(own.remaining_ms / 1_000)} s, until what it may have promised before its start has run out`;
 }
 
-function getOverSocket(socketPath: string, path: string): Promise<string | undefined> {
+type Reply = { readonly status: number; readonly body: string };
+
+/** undefined: nothing answers, or not in time. */
+function askOverSocket(
+  socketPath: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<Reply | undefined> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path, timeout: STATUS_TIMEOUT_MS }, (reply) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ socketPath, method, path, headers, timeout: API_TIMEOUT_MS }, (reply) => {
       text(reply).then(
-        (body) => resolve(reply.statusCode === 200 ? body : undefined),
+        (answer) => resolve({ status: reply.statusCode ?? 0, body: answer }),
         () => resolve(undefined),
       );
     });
     asked.on('timeout', () => asked.destroy());
     asked.on('error', () => resolve(undefined));
-    asked.end();
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
@@ -219,7 +258,7 @@ export function tiebreakConfiguration(
       ? []
       : ['[witness]', `url = "${lease.witnessUrl}"`, `cluster = "${CLUSTER}"`, `token_file = "${lease.tokenFile}"`]),
     '[[group]]',
-    'name = "edge"',
+    `name = "${GROUP}"`,
     ...(options.gateway === true ? ['gateway = true'] : []),
     ...(lease === undefined
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
@@ -228,6 +267,7 @@ export function tiebreakConfiguration(
           `bias_promise = "${scenario.biasPromiseMs}ms"`,
           `peers = [{ node = "${peer}", addresses = [${peerAddresses.map((address) => `"${address}"`).join(', ')}] }]`,
         ]),
+    ...(scenario.pushCheck === undefined ? [] : ['[[group.check]]', `name = "${scenario.pushCheck}"`, 'push = true']),
     '[[group.virtual_router]]',
     `interface = "${lanInterface}"`,
     `virtual_router_id = ${scenario.virtualRouterId}`,

@@ -92,6 +92,9 @@ describe('the network', () => {
       terminate: async () => undefined,
       losePower: () => undefined,
       enginePid: async () => sleeper.pid,
+      watcherPid: () => sleeper.pid,
+      handOver: undefined,
+      reportHealth: async () => undefined,
       log: () => '',
     } as const;
     const lost = hostLost(topology, agent);

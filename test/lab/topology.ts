@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHILD_ENVIRONMENT, LabProcess, run, type SpawnOptions, signalAll } from './process.ts';
@@ -234,7 +234,16 @@ function removeLeftOvers(): void {
   };
   const known = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   for (const name of known.filter(dead)) removeNamespace(name);
-  for (const name of readdirSync(tmpdir()).filter(dead)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  for (const path of readdirSync(tmpdir())
+    .filter(dead)
+    .map((name) => join(tmpdir(), name))) {
+    if (ours(path)) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** Another user's left-overs are that user's to remove. */
+function ours(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.uid === process.getuid?.();
 }
 
 function removeNamespace(name: string): void {

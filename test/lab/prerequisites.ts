@@ -10,6 +10,8 @@ const PACKAGE_OF = {
   sysctl: 'procps',
   keepalived: 'keepalived',
   tshark: 'tshark',
+  taskset: 'util-linux',
+  renice: 'bsdutils',
 } as const;
 
 export type Tool = keyof typeof PACKAGE_OF;

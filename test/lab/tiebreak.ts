@@ -20,6 +20,8 @@ export type VirtualRouterOptions = {
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
   readonly checksum: 'pseudo-header' | 'message';
+  /** The address is other hosts' router. */
+  readonly gateway?: boolean;
 };
 
 export const VIRTUAL_ROUTER_DEFAULTS: VirtualRouterOptions = {
@@ -42,6 +44,7 @@ export class TiebreakAgent implements Agent {
   readonly host: HostName;
   readonly #topology: Topology;
   readonly #folder: string;
+  readonly #environment: Readonly<Record<string, string>>;
   #process: LabProcess | undefined;
 
   constructor(
@@ -50,9 +53,11 @@ export class TiebreakAgent implements Agent {
     scenario: Scenario,
     options: VirtualRouterOptions,
     lease: LeaseCredentials | undefined,
+    environment: Readonly<Record<string, string>> = {},
   ) {
     this.host = host;
     this.#topology = topology;
+    this.#environment = environment;
     this.#folder = topology.folderOf(`tiebreak-${host}`);
     const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#path('run') };
     writeFileSync(this.#path('tiebreak.toml'), tiebreakConfiguration(host, scenario, options, folders, lease), {
@@ -71,11 +76,17 @@ export class TiebreakAgent implements Agent {
       command: process.execPath,
       args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
       logFile: this.#path('log'),
+      environment: this.#environment,
     });
   }
 
   async terminate(): Promise<void> {
     await this.#process?.stop(10_000);
+  }
+
+  /** SIGTERM, and nothing is waited for. */
+  askToStop(): void {
+    this.#process?.signal('SIGTERM');
   }
 
   async enginePid(): Promise<number> {
@@ -115,6 +126,7 @@ export async function tiebreakSystem(
   topology: Topology,
   scenario: Scenario,
   options: VirtualRouterOptions = VIRTUAL_ROUTER_DEFAULTS,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TiebreakSystem> {
   const witness = await LocalWitness.create(topology);
   await witness.createCluster(CLUSTER);
@@ -125,7 +137,7 @@ export async function tiebreakSystem(
     const tokenFile = join(folder, `${host}.token`);
     writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
     const lease = { witnessUrl: witness.url, tokenFile, keyFile };
-    return new TiebreakAgent(topology, host, scenario, options, lease);
+    return new TiebreakAgent(topology, host, scenario, options, lease, environment);
   };
   const agents = { a: await agentOf('a'), b: await agentOf('b') };
   return {
@@ -199,6 +211,7 @@ export function tiebreakConfiguration(
       : ['[witness]', `url = "${lease.witnessUrl}"`, `cluster = "${CLUSTER}"`, `token_file = "${lease.tokenFile}"`]),
     '[[group]]',
     'name = "edge"',
+    ...(options.gateway === true ? ['gateway = true'] : []),
     ...(lease === undefined
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [

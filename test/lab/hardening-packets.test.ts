@@ -18,6 +18,7 @@ import { type HostName, NETWORK } from './topology.ts';
 const ADVERTISEMENTS = 'ip protocol 112';
 const SIDEBAND = 'udp dport 3112';
 const HOLD_MS = 6_000;
+const LOADED_ROUNDS = 3;
 
 let bench: HardeningLab;
 beforeAll(async () => {
@@ -99,9 +100,11 @@ describe("the sideband's port is flooded with garbage and with replays of what w
     return payloads;
   }
 
+  let payloads: string[] = [];
+
   async function flood(sources: readonly string[]): Promise<LabProcess> {
     const { topology } = bench;
-    const payloads = await recorded();
+    if (payloads.length === 0) payloads = await recorded();
     expect(payloads.length).toBeGreaterThan(20);
     const { a, b } = NETWORK.hosts;
     const plan = join(topology.folder, 'flood.json');
@@ -156,24 +159,28 @@ describe('another program loads 100,000 set elements on the host of the backup',
     const file = join(topology.folder, 'elements.nft');
     const lines = ['add table inet other', 'add set inet other many { type ipv4_addr; }'];
     writeFileSync(file, `${lines.join('\n')}\nadd element inet other many { ${addresses.join(', ')} }\n`);
-    const owner = await lab.steady();
-    const loader = topology.spawn(other(owner), {
-      command: 'sh',
-      args: ['-c', `while :; do nft -f ${file}; nft delete table inet other; echo loaded; done`],
-      logFile: join(topology.folder, 'loader.log'),
-    });
-    await loader.waitForLog('loaded', 10_000);
-    const fault = frozen(topology, owner);
-    const seen = await watched(lab, fault.inject, 3_000);
-    await loader.stop(0);
-    await fault.heal();
-    await lab.steady();
-    await topology.inside(other(owner), 'nft', ['add table inet other; delete table inet other']);
-    expectNeverTwo(seen, 3_000, said);
-    expect(seen.changes, said()).toHaveLength(1);
-    const gapMs = seen.changes[0]?.gapMs ?? Number.NaN;
-    console.info(`taken over in ${gapMs} ms, ${loader.log.split('loaded').length - 1} loads`);
-    expect(gapMs).toBeLessThan(1.1 * masterDownMs(DEFAULT_SCENARIO, other(owner)));
+    for (let round = 0; round < LOADED_ROUNDS; round += 1) {
+      const owner = await lab.steady();
+      const loader = topology.spawn(other(owner), {
+        command: 'sh',
+        args: ['-c', `while :; do nft -f ${file}; nft delete table inet other; echo loaded; done`],
+        logFile: join(topology.folder, `loader-${round}`),
+      });
+      await loader.waitForLog('loaded', 10_000);
+      // Each time another moment of the loading meets the takeover.
+      await sleep(round * 300);
+      const fault = frozen(topology, owner);
+      const seen = await watched(lab, fault.inject, 2_000);
+      await loader.stop(0);
+      await fault.heal();
+      await lab.steady();
+      await topology.inside(other(owner), 'nft', ['add table inet other; delete table inet other']);
+      expectNeverTwo(seen, 2_000, said);
+      expect(seen.changes, said()).toHaveLength(1);
+      const gapMs = seen.changes[0]?.gapMs ?? Number.NaN;
+      console.info(`taken over in ${gapMs} ms while another program loaded`);
+      expect(gapMs).toBeLessThan(1.1 * masterDownMs(DEFAULT_SCENARIO, other(owner)));
+    }
   });
 });
 

@@ -126,7 +126,7 @@ export async function tiebreakSystem(
   topology: Topology,
   scenario: Scenario,
   options: VirtualRouterOptions = VIRTUAL_ROUTER_DEFAULTS,
-  environment: Readonly<Record<string, string>> = {},
+  environmentOf: (host: HostName) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<TiebreakSystem> {
   const witness = await LocalWitness.create(topology);
   await witness.createCluster(CLUSTER);
@@ -137,7 +137,7 @@ export async function tiebreakSystem(
     const tokenFile = join(folder, `${host}.token`);
     writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
     const lease = { witnessUrl: witness.url, tokenFile, keyFile };
-    return new TiebreakAgent(topology, host, scenario, options, lease, environment);
+    return new TiebreakAgent(topology, host, scenario, options, lease, environmentOf(host));
   };
   const agents = { a: await agentOf('a'), b: await agentOf('b') };
   return {

@@ -40,6 +40,8 @@ export type PeerView = {
   unackedSinceUs: number | undefined;
   lastSentUs: number | undefined;
   verdict: Verdict | undefined;
+  /** by its last word it owns the group under another configuration, where other votes count than here (L16) */
+  rival: boolean;
   verdictAtUs: number;
   heardAtUs: number;
 };

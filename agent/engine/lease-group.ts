@@ -240,7 +240,7 @@ export class LeaseGroup implements LinkedGroup {
   /** L16. */
   #tellOfMismatch(peer: string): void {
     const what = 'nodes, witness (url, cluster and enrolment), policy, mode or version';
-    const text = `${this.name}: ${peer} has another configuration: compare ${what}. Neither votes for the other, and while ${peer} owns the group this node does not stand, unless ${peer} releases it or an operator forces it`;
+    const text = `${this.name}: ${peer} has another configuration: compare ${what}. Neither votes for the other, and this node does not stand until both are the same, ${peer} releases the group, or an operator forces it`;
     this.#complaints.warn('config_mismatch', { group: this.name, peer }, text);
   }
 

@@ -9,9 +9,9 @@ import { giveWitnessVoteBack } from './witness-vote.ts';
 export function stand(turn: Turn, cause: Cause): void {
   const { config, nowUs, role } = turn;
   if (role.name !== 'backup') return;
-  // L16: its votes may be others than ours, another witness's for one, so that both could have a majority. Only its own word
-  // ends that, or an operator's; silence does not.
-  if (Object.values(turn.peers).some(({ rival }) => rival)) {
+  // L16: where other votes count, another witness's for one, both could have a majority. Only the peer's own word ends that,
+  // or an operator's; silence does not.
+  if (Object.values(turn.peers).some(({ differs }) => differs)) {
     turn.role = { ...role, standAtUs: nowUs + downUs(config) };
     return;
   }
@@ -67,7 +67,7 @@ export function forceTakeover(turn: Turn): void {
   // What departed is freed by JOIN, or by an operator who says so (L17).
   if ((role.name !== 'backup' && role.name !== 'initialize') || hasDeparted(turn)) return;
   turn.register = { ...turn.register, bound: undefined };
-  for (const peer of Object.values(turn.peers)) peer.rival = false;
+  for (const peer of Object.values(turn.peers)) peer.differs = false;
   forgetPromise(turn);
   const backup = { name: 'backup', standAtUs: nowUs, heardAtUs: undefined, standBecause: 'forced' } as const;
   if (role.name === 'backup') turn.role = backup;

@@ -40,8 +40,8 @@ export type PeerView = {
   unackedSinceUs: number | undefined;
   lastSentUs: number | undefined;
   verdict: Verdict | undefined;
-  /** by its last word it owns the group under another configuration, where other votes count than here (L16) */
-  rival: boolean;
+  /** its last word was said under another configuration, where other votes may count than here (L16) */
+  differs: boolean;
   verdictAtUs: number;
   heardAtUs: number;
 };

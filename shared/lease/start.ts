@@ -37,7 +37,7 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
   const unknown: PeerView = {
     voteUntilUs: Number.NEGATIVE_INFINITY,
     unackedSinceUs: undefined,
-    rival: false,
+    differs: false,
     lastSentUs: undefined,
     verdict: undefined,
     verdictAtUs: Number.NEGATIVE_INFINITY,

@@ -13,7 +13,7 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   const peer = turn.peers[from];
   if (peer === undefined) return;
   peer.heardAtUs = turn.nowUs;
-  peer.rival = claim.kind === 'owns' && claim.configHash !== turn.config.configHash;
+  peer.differs = claim.configHash !== turn.config.configHash;
   see(turn, claim.ballot);
   askToJoin(turn, from);
   if (claim.kind === 'none') return;
@@ -127,7 +127,7 @@ function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
 /** L5: an authenticated RELEASE frees the register early, and the way is open. */
 export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
   see(turn, ballot);
-  forgetRival(turn, from);
+  forgiveDifference(turn, from);
   if (!freeFrom(turn, from, ballot)) return;
   if (turn.role.name !== 'backup') return;
   // Of several peers the one with the highest priority stands first, or their candidacies would split the votes.
@@ -138,7 +138,7 @@ export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
 /** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */
 export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: string): void {
   see(turn, ballot);
-  forgetRival(turn, from);
+  forgiveDifference(turn, from);
   freeFrom(turn, from, ballot);
   const { role, register, config, nowUs } = turn;
   // The promise may have run out before the invitation came; what is bound to someone else, or superseded, stays as it is.
@@ -148,9 +148,10 @@ export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: strin
   turn.role = { ...role, standAtUs, standBecause: 'transferred' };
 }
 
-function forgetRival(turn: Turn, from: string): void {
+/** L16: whoever gives the group up stands in nobody's way, whatever its configuration. */
+function forgiveDifference(turn: Turn, from: string): void {
   const peer = turn.peers[from];
-  if (peer !== undefined) peer.rival = false;
+  if (peer !== undefined) peer.differs = false;
 }
 
 function freeFrom(turn: Turn, from: string, ballot: Ballot): boolean {

@@ -152,14 +152,14 @@ export function agentFrozen(topology: Topology, agent: Agent): Fault {
   let stopped: number[] = [];
   return {
     inject: async () => {
-      stopped = (await topology.pids(agent.host)).filter((pid) => commandLine(pid).includes('tiebreak-'));
+      stopped = (await topology.pids(agent.host)).filter((pid) => /^tiebreak-(engine|guardian)/.test(commandLine(pid)));
       signalAll(stopped, 'SIGSTOP');
     },
     heal: async () => signalAll(stopped, 'SIGCONT'),
   };
 }
 
-/** A process's own words for what it is. */
+/** A process's own words for what it is; empty once it has gone. */
 function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');

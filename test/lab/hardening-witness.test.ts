@@ -18,6 +18,8 @@ import { LocalWitness } from './witness.ts';
 const STALL_MS = 30_000;
 /** What a vote of the witness is worth to its holder at most: 0.75 of 5 s. */
 const WITNESS_LEASE_MS = 3_750;
+/** Longer than the 5 s after which policy bias gives the owner a long promise. For a long run: LAB_WITNESS_LOST_S=90. */
+const LOST_MS = Number(process.env.LAB_WITNESS_LOST_S ?? 8) * 1_000;
 /** How long a witness that has lost its storage gives nobody a vote (TTL_MAX). */
 const RECOVERY_MS = 10_000;
 
@@ -123,6 +125,28 @@ describe('one witness', () => {
     );
     expectNeverTwo(seen, 2_000 + 2 * WITNESS_LEASE_MS, said);
     expect(seen.before).toBe(owner);
+  });
+
+  test(`lost for ${LOST_MS / 1_000} s, and then the link is cut: the owner stays, and nothing is lost (policy bias)`, {
+    timeout: LOST_MS + 120_000,
+  }, async () => {
+    const { lab, topology } = bench;
+    const owner = await lab.steady();
+    const cut = linkCut(topology);
+    await witness().stop();
+    await sleep(LOST_MS);
+    const seen = await watched(
+      lab,
+      async () => {
+        await cut.inject();
+        await sleep(8_000);
+        await cut.heal();
+      },
+      1_000,
+    );
+    await witness().start();
+    expectUntouched(seen, 8_000, said);
+    expect(await lab.steady()).toBe(owner);
   });
 
   describe("the backup's way to the witness leads through the group's own address", () => {

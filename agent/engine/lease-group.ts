@@ -175,7 +175,6 @@ export class LeaseGroup implements LinkedGroup {
     this.#verdict = undefined;
     if (claim.kind === 'owns') this.#heardOwner = { node: from, atUs: this.#around.clock.nowUs() };
     else if (this.#heardOwner?.node === from) this.#heardOwner = undefined;
-    if (claim.configHash !== this.#around.member.configHash) this.#tellOfMismatch(from);
     this.#dispatch({ type: 'claim', from, claim });
     return this.#verdict;
   }
@@ -235,13 +234,6 @@ export class LeaseGroup implements LinkedGroup {
       const told = explainPeer(this.#state, peer, heard);
       setImmediate(() => this.#around.log[told.level](told.fields, told.text));
     }
-  }
-
-  /** L16. */
-  #tellOfMismatch(peer: string): void {
-    const what = 'nodes, witness (url, cluster and enrolment), policy, mode or version';
-    const text = `${this.name}: ${peer} has another configuration: compare ${what}. Neither votes for the other, and this node does not stand until both are the same, ${peer} releases the group, or an operator forces it`;
-    this.#complaints.warn('config_mismatch', { group: this.name, peer }, text);
   }
 
   /** L9: whether what the register now promises is on record. A record of freedom may lag: what it says too much only binds. */

@@ -339,7 +339,7 @@ describe('two witnesses behind one name, which leads to the one and the other in
     await system.agents[changed].terminate();
     writeFileSync(tokenFileOf(topology, changed), `${tokenOfSecond[changed]}\n`, { mode: 0o600 });
     await system.agents[changed].start();
-    const differ = 'has another configuration';
+    const differ = 'neither votes for the other';
     await waitFor('both say that they differ', 20_000, () =>
       system.agents.a.log().includes(differ) && system.agents.b.log().includes(differ) ? true : undefined,
     );

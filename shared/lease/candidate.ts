@@ -2,13 +2,28 @@ import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
-import { become, becomeBackup, ownershipEndUs, promiseUs, type Turn, takeNextBallot, takeRandom } from './turn.ts';
+import {
+  become,
+  becomeBackup,
+  downUs,
+  ownershipEndUs,
+  promiseUs,
+  type Turn,
+  takeNextBallot,
+  takeRandom,
+} from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
 export function stand(turn: Turn, cause: Cause): void {
   const { config, nowUs, role } = turn;
   if (role.name !== 'backup') return;
+  // L16: where other votes count, another witness's for one, both could have a majority. Only the peer's own word ends that,
+  // or an operator's; silence does not.
+  if (Object.values(turn.peers).some(({ differs }) => differs)) {
+    turn.role = { ...role, standAtUs: nowUs + downUs(turn) };
+    return;
+  }
   const bound = boundTo(turn.register, nowUs);
   if (bound !== undefined) {
     turn.role = { ...role, standAtUs: bound.untilUs };
@@ -61,6 +76,7 @@ export function forceTakeover(turn: Turn): void {
   // What departed is freed by JOIN, or by an operator who says so (L17).
   if ((role.name !== 'backup' && role.name !== 'initialize') || hasDeparted(turn)) return;
   turn.register = { ...turn.register, bound: undefined };
+  for (const peer of Object.values(turn.peers)) peer.differs = false;
   forgetPromise(turn);
   becomeBackup(turn, nowUs, 'forced', 'forced');
 }

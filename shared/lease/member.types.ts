@@ -60,6 +60,8 @@ export type PeerView = {
   unackedSinceUs: number | undefined;
   lastSentUs: number | undefined;
   verdict: Verdict | undefined;
+  /** its last word was said under another configuration, where other votes may count than here (L16) */
+  differs: boolean;
   verdictAtUs: number;
   heardAtUs: number;
   /** of its last claim; 0: it cannot own */

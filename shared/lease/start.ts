@@ -40,6 +40,7 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
   const unknown: PeerView = {
     voteUntilUs: Number.NEGATIVE_INFINITY,
     unackedSinceUs: undefined,
+    differs: false,
     lastSentUs: undefined,
     verdict: undefined,
     verdictAtUs: Number.NEGATIVE_INFINITY,

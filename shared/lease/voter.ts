@@ -15,6 +15,7 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   if (peer === undefined) return;
   peer.heardAtUs = turn.nowUs;
   peer.priority = claim.priority;
+  peer.differs = claim.configHash !== turn.config.configHash;
   see(turn, claim.ballot);
   askToJoin(turn, from);
   if (claim.kind === 'none') {
@@ -132,6 +133,7 @@ function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
 /** L5: an authenticated RELEASE frees the register early, and the way is open. */
 export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
   see(turn, ballot);
+  forgiveDifference(turn, from);
   if (!freeFrom(turn, from, ballot)) return;
   if (turn.role.name !== 'backup') return;
   // Of several peers the one with the highest priority stands first, or their candidacies would split the votes.
@@ -142,6 +144,7 @@ export function hearRelease(turn: Turn, from: string, ballot: Ballot): void {
 /** L5: the owner has closed its fence and invites `to`, which at once requests the votes for a higher ballot. */
 export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: string): void {
   see(turn, ballot);
+  forgiveDifference(turn, from);
   freeFrom(turn, from, ballot);
   const { role, register, config, nowUs } = turn;
   // The promise may have run out before the invitation came; what is bound to someone else, or superseded, stays as it is.
@@ -149,6 +152,12 @@ export function hearTransfer(turn: Turn, from: string, ballot: Ballot, to: strin
   if (!open || role.name !== 'backup') return;
   const standAtUs = to === config.node ? nowUs : nowUs + downUs(turn);
   turn.role = { ...role, standAtUs, standBecause: 'transferred' };
+}
+
+/** L16: whoever gives the group up stands in nobody's way, whatever its configuration. */
+function forgiveDifference(turn: Turn, from: string): void {
+  const peer = turn.peers[from];
+  if (peer !== undefined) peer.differs = false;
 }
 
 function freeFrom(turn: Turn, from: string, ballot: Ballot): boolean {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LabProcess, signalAll, waitFor } from './process.ts';
@@ -243,5 +244,51 @@ function setElements(topology: Topology, set: string, elements: string): Fault {
   return {
     inject: () => topology.nft(`add element bridge lab ${set} { ${elements} }`),
     heal: () => topology.nft(`delete element bridge lab ${set} { ${elements} }`),
+  };
+}
+
+/** In both directions between the hosts, on LAN and uplink, the switch drops what `match` says (an nftables match). */
+export function framesDropped(topology: Topology, match: string): Fault {
+  const chain = 'bridge lab picky';
+  const rules = [...between('a', 'b'), ...between('b', 'a')].map(
+    ([from, to]) => `add rule ${chain} iifname "${from}" oifname "${to}" ${match} drop`,
+  );
+  const hook = `add chain ${chain} { type filter hook forward priority 1; policy accept; }`;
+  return {
+    inject: () => topology.nft([hook, ...rules, ''].join('\n')),
+    heal: () => topology.nft(`flush chain ${chain}\ndelete chain ${chain}\n`),
+  };
+}
+
+/** The processes of the agent alone stop where they stand; what else runs on the host goes on. */
+export function agentFrozen(topology: Topology, agent: Agent): Fault {
+  let stopped: number[] = [];
+  return {
+    inject: async () => {
+      stopped = (await topology.pids(agent.host)).filter((pid) => /^tiebreak-(engine|guardian)/.test(commandLine(pid)));
+      signalAll(stopped, 'SIGSTOP');
+    },
+    heal: async () => signalAll(stopped, 'SIGCONT'),
+  };
+}
+
+/** A process's own words for what it is; empty once it has gone. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Several faults at once; healed in the reverse order. */
+export function allOf(...faults: readonly Fault[]): Fault {
+  return {
+    inject: async () => {
+      for (const fault of faults) await fault.inject();
+    },
+    heal: async () => {
+      for (const fault of [...faults].reverse()) await fault.heal();
+    },
   };
 }

@@ -42,10 +42,16 @@ export class Laboratory {
 
   /** Builds everything and starts both agents; they are not ready yet. */
   static async create(name: System['name'], scenario: Scenario = DEFAULT_SCENARIO): Promise<Laboratory> {
+    return Laboratory.of(async (topology) =>
+      name === 'keepalived' ? keepalivedSystem(topology, scenario) : await tiebreakSystem(topology, scenario),
+    );
+  }
+
+  /** As `create`, for a system that needs more than a scenario, or another network, before its agents start. */
+  static async of(systemFor: (topology: Topology) => Promise<System>): Promise<Laboratory> {
     const topology = await Topology.create();
     try {
-      const system =
-        name === 'keepalived' ? keepalivedSystem(topology, scenario) : await tiebreakSystem(topology, scenario);
+      const system = await systemFor(topology);
       const prober = await Prober.start(topology);
       await Promise.all([system.agents.a.start(), system.agents.b.start()]);
       return new Laboratory(topology, system, prober);

@@ -11,6 +11,8 @@ const PACKAGE_OF = {
   sysctl: 'procps',
   keepalived: 'keepalived',
   tshark: 'tshark',
+  taskset: 'util-linux',
+  renice: 'bsdutils',
 } as const;
 
 const CAP_NET_ADMIN = 12n;

@@ -53,6 +53,7 @@ export class TiebreakAgent implements Agent {
   readonly host: HostName;
   readonly #topology: Topology;
   readonly #folder: string;
+  readonly #environment: Readonly<Record<string, string>>;
   #process: LabProcess | undefined;
 
   constructor(
@@ -61,9 +62,11 @@ export class TiebreakAgent implements Agent {
     scenario: Scenario,
     options: VirtualRouterOptions,
     lease: LeaseCredentials | undefined,
+    environment: Readonly<Record<string, string>> = {},
   ) {
     this.host = host;
     this.#topology = topology;
+    this.#environment = environment;
     this.#folder = topology.folderOf(`tiebreak-${host}`);
     const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#path('run') };
     writeFileSync(this.#path('tiebreak.toml'), tiebreakConfiguration(host, scenario, options, folders, lease), {
@@ -82,11 +85,17 @@ export class TiebreakAgent implements Agent {
       command: process.execPath,
       args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
       logFile: this.#path('log'),
+      environment: this.#environment,
     });
   }
 
   async terminate(): Promise<void> {
     await this.#process?.stop(10_000);
+  }
+
+  /** SIGTERM, and nothing is waited for. */
+  askToStop(): void {
+    this.#process?.signal('SIGTERM');
   }
 
   async enginePid(): Promise<number> {
@@ -157,6 +166,7 @@ export async function tiebreakSystem(
   scenario: Scenario,
   options: VirtualRouterOptions = VIRTUAL_ROUTER_DEFAULTS,
   paths: SidebandPaths = 'lan and uplink',
+  environmentOf: (host: HostName) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<TiebreakSystem> {
   const witness = await LocalWitness.create(topology);
   await witness.createCluster(CLUSTER);
@@ -167,7 +177,7 @@ export async function tiebreakSystem(
     const tokenFile = join(folder, `${host}.token`);
     writeFileSync(tokenFile, `${await witness.enrol(CLUSTER, host)}\n`, { mode: 0o600 });
     const lease = { witnessUrl: witness.url, tokenFile, keyFile, paths };
-    return new TiebreakAgent(topology, host, scenario, options, lease);
+    return new TiebreakAgent(topology, host, scenario, options, lease, environmentOf(host));
   };
   const agents = { a: await agentOf('a'), b: await agentOf('b') };
   return {

@@ -24,29 +24,39 @@ const Enrolment = z.object({ token: z.string() });
 
 /** The witness on a host of its own, which only the uplinks reach. */
 export class LocalWitness implements WitnessControl {
-  readonly url = `http://${NETWORK.witness.uplink}:${PORT}`;
+  readonly url: string;
   readonly #topology: Topology;
+  readonly #address: string;
+  readonly #folder: string;
   readonly #adminToken = randomBytes(32).toString('hex');
   #process: LabProcess | undefined;
 
-  private constructor(topology: Topology) {
+  private constructor(topology: Topology, address: string, folder: string) {
     this.#topology = topology;
+    this.#address = address;
+    this.#folder = folder;
+    this.url = `http://${address}:${PORT}`;
   }
 
-  static async create(topology: Topology): Promise<LocalWitness> {
-    const witness = new LocalWitness(topology);
+  /** @param address one of the witness host's own. `folder`: within the topology's; another one makes another deployment. */
+  static async create(
+    topology: Topology,
+    address: string = NETWORK.witness.uplink,
+    folder = 'witness',
+  ): Promise<LocalWitness> {
+    const witness = new LocalWitness(topology, address, folder);
     await witness.start();
     return witness;
   }
 
   async start(): Promise<void> {
-    const folder = this.#topology.folderOf('witness');
+    const folder = this.#topology.folderOf(this.#folder);
     this.#process = this.#topology.spawn('witness', {
       command: process.execPath,
-      args: [WITNESS_SCRIPT, '--ip', NETWORK.witness.uplink, '--port', String(PORT), '--data', join(folder, 'data')],
+      args: [WITNESS_SCRIPT, '--ip', this.#address, '--port', String(PORT), '--data', join(folder, 'data')],
       logFile: join(folder, `log-${Date.now()}`),
       // Its scratch files go with the lab, also when it was killed.
-      environment: { TIEBREAK_ADMIN_TOKEN: this.#adminToken, TMPDIR: this.#topology.folderOf('witness', 'scratch') },
+      environment: { TIEBREAK_ADMIN_TOKEN: this.#adminToken, TMPDIR: this.#topology.folderOf(this.#folder, 'scratch') },
     });
     await this.#process.waitForLog('witness ready on', START_TIMEOUT_MS);
   }

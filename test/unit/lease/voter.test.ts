@@ -168,3 +168,38 @@ describe('voter', () => {
     expect(machine.ballot).toEqual({ counter: 41, node: 'b' });
   });
 });
+
+describe('a peer with another configuration (L16)', () => {
+  const OTHERWISE = { configHash: 'ffffffffffffffff' };
+
+  test.each(['none', 'owns', 'requests'] as const)(
+    "that said '%s' last is not stood against: its votes may be others, and it may have a majority of those",
+    (kind) => {
+      const machine = backup();
+      machine.hear(kind, { counter: 6, node: 'a' }, OTHERWISE);
+      machine.forget();
+      machine.pass(60 * INTERVAL_US);
+      machine.witnessGrants({ counter: 7, node: 'b' });
+      machine.pass(60 * INTERVAL_US);
+      expect(machine.role).toBe('backup');
+      expect(machine.told('transition')).toHaveLength(0);
+    },
+  );
+
+  test.each<[string, (machine: Machine) => void]>([
+    ['it releases', (machine) => machine.step({ type: 'release', from: 'a', ballot: { counter: 6, node: 'a' } })],
+    [
+      'it invites',
+      (machine) => machine.step({ type: 'transfer', from: 'a', ballot: { counter: 6, node: 'a' }, to: 'b' }),
+    ],
+    ['its configuration is the same again', (machine) => machine.hear('owns', { counter: 6, node: 'a' })],
+    ['an operator forces it', (machine) => machine.step({ type: 'force-takeover' })],
+  ])('until %s', (_what, happens) => {
+    const machine = backup();
+    machine.hear('owns', { counter: 6, node: 'a' }, OTHERWISE);
+    machine.pass(30 * INTERVAL_US);
+    happens(machine);
+    machine.pass(4 * INTERVAL_US);
+    expect(machine.told('transition').map(({ to }) => to)).toContain('candidate');
+  });
+});

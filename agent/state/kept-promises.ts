@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { DepartedVote, FoundAtStart, KeptPromise } from '@tiebreak/shared/lease';
 import { z } from 'zod';
-import { promisesPath } from './dead-agents-promise.ts';
+import { promisesPath, VERSION } from './dead-agents-promise.ts';
 import { replaceFileInBackground } from './replace-file.ts';
 
 const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
 const Content = z.object({
-  version: z.literal(1),
+  version: z.literal(VERSION),
   /** whom this node's vote is promised to beyond any restart or reboot; null: to nobody */
   promise: z
     .discriminatedUnion('kind', [

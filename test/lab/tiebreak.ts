@@ -201,6 +201,7 @@ async function unsettled(agents: Readonly<Record<HostName, TiebreakAgent>>): Pro
     if (group.role !== 'active' && group.role !== 'backup') return `host ${host}: ${roleInWords(group)}`;
     if (group.peers.some(({ state }) => state !== 'heard')) return `host ${host} does not hear its peer`;
     if (group.witness.state !== 'connected') return `host ${host}: the witness is ${group.witness.state}`;
+    if (group.quorum.votes.some((vote) => vote.state === 'departed')) return `host ${host}: a vote has departed still`;
     if (isBoundForLong(group)) return `host ${host}: its vote is promised for as long as if the witness were away`;
     groups.push(group);
   }

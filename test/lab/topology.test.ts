@@ -16,7 +16,7 @@ afterEach(() => topology?.close());
 
 async function reaches(from: PlaceName, address: string): Promise<boolean> {
   try {
-    await topology.inside(from, 'ping', ['-c', '1', '-i', '0.3', '-w', '2', address]);
+    await topology.inside(from, 'ping', ['-c', '1', '-i', '0.3', '-w', '5', address]);
     return true;
   } catch {
     return false;

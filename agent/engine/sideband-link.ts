@@ -185,15 +185,15 @@ export class SidebandLink {
   }
 
   depart(group: string, ballot: Ballot, departure: Ballot): void {
-    this.#dispatch({ kind: 'depart', group, ballot, departure });
+    this.#sayOnce({ kind: 'depart', group, ballot, departure });
   }
 
   departed(group: string, departure: Ballot): void {
-    this.#dispatch({ kind: 'departed', group, departure });
+    this.#sayOnce({ kind: 'departed', group, departure });
   }
 
   join(group: string, departure: Ballot): void {
-    this.#dispatch({ kind: 'join', group, departure });
+    this.#sayOnce({ kind: 'join', group, departure });
   }
 
   #onBeat(): void {

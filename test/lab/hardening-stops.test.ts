@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { engineKilled, type Fault, frozen, hostLost, linkCut } from './faults.ts';
+import { engineKilled, everythingKilled, type Fault, frozen, hostLost, linkCut } from './faults.ts';
 import { expectNeverTwo, expectUntouched, type HardeningLab, hardeningLab, takeovers, watched } from './hardening.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { signalAll, waitFor } from './process.ts';
@@ -76,8 +76,9 @@ describe('the wall clock of a host is set', () => {
 describe('while the owner is being stopped', () => {
   /** SIGTERM, and `delayMs` later the fault. */
   async function stopAndThen(fault: Fault, owner: HostName, delayMs: number): Promise<void> {
-    const { lab, system } = bench;
+    const { lab, system, topology } = bench;
     const before = takeovers(system, other(owner));
+    const stopping = system.agents[owner].watcherPid();
     const seen = await watched(
       lab,
       async () => {
@@ -89,8 +90,9 @@ describe('while the owner is being stopped', () => {
       0,
     );
     await fault.heal();
-    await waitFor(`the agent on ${owner} has ended or runs`, 10_000, async () =>
-      !system.agents[owner].running || (await system.agents[owner].status()) !== undefined ? true : undefined,
+    // It answers until its departure is confirmed; what runs after that was started by the fault's healing.
+    await waitFor(`the agent of ${owner} that was asked to stop has ended`, 10_000, async () =>
+      (await topology.pids(owner)).includes(stopping) ? undefined : true,
     );
     if (!system.agents[owner].running) await system.agents[owner].start();
     expectNeverTwo(seen, 2_500, said);
@@ -117,9 +119,11 @@ describe('while the owner is being stopped', () => {
   });
 });
 
-test('the engine of the new owner is killed within 50 ms of its promotion, 10 times: never two owners', async () => {
+test('the engine of the new owner is killed within 50 ms of its promotion, 6 times: never two owners', async () => {
   const { lab, system, topology } = bench;
-  for (let round = 0; round < 10; round += 1) {
+  for (let round = 0; round < 6; round += 1) {
+    await withoutCrashes('a');
+    await withoutCrashes('b');
     const owner = await lab.steady();
     const successor = other(owner);
     const pid = await system.agents[successor].enginePid();
@@ -130,7 +134,7 @@ test('the engine of the new owner is killed within 50 ms of its promotion, 10 ti
       async () => {
         await fault.inject();
         await promoted(successor);
-        await sleep(5 * round);
+        await sleep(10 * round);
         signalAll([pid], 'SIGKILL');
         await sleep(800);
         await fault.heal();
@@ -142,6 +146,16 @@ test('the engine of the new owner is killed within 50 ms of its promotion, 10 ti
     expect(seen.changes.at(0), said()).toMatchObject({ from: owner, to: successor });
   }
 });
+
+/** A guardian that has seen two crashes holds its engine back for a while: the host gets a new one. */
+async function withoutCrashes(host: HostName): Promise<void> {
+  const { system, topology } = bench;
+  const restart = everythingKilled(topology, system.agents[host]);
+  await restart.inject();
+  await waitFor(`host ${host} is empty`, 5_000, async () => (system.agents[host].running ? undefined : true));
+  await restart.heal();
+  await system.agents[host].enginePid();
+}
 
 /** Returns within milliseconds of its first answer. */
 async function promoted(host: HostName): Promise<void> {

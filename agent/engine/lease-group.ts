@@ -238,12 +238,12 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   judge(from: string, claim: Claim): Verdict | undefined {
-    this.#verdict = undefined;
     if (claim.kind === 'owns') this.#heardOwner = { node: from, atUs: this.#around.clock.nowUs() };
     else if (this.#heardOwner?.node === from) this.#heardOwner = undefined;
     this.#compareConfiguration(from, claim);
     this.#dispatch({ type: 'claim', from, claim });
     const verdict = this.#verdict;
+    this.#verdict = undefined;
     this.#joinReturned(from);
     return verdict;
   }
@@ -265,6 +265,10 @@ export class LeaseGroup implements LinkedGroup {
 
   transferred(from: string, ballot: Ballot, to: string): void {
     this.#dispatch({ type: 'transfer', from, ballot, to });
+  }
+
+  invited(from: string, ballot: Ballot): void {
+    this.#dispatch({ type: 'invite', from, ballot });
   }
 
   /** From a configured peer's address; what strangers say starts nothing in lease mode (DESIGN section 5). */
@@ -449,9 +453,15 @@ export class LeaseGroup implements LinkedGroup {
       case 'send-release':
         for (const link of this.#links) link.release(this.name, effect.ballot);
         return undefined;
-      case 'send-transfer':
-        for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
+      case 'send-transfer': {
+        const transfer = (): void => {
+          for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
+        };
+        // The vote that goes to the same successor leaves with the answer to its claim, and is what it waits for.
+        if (this.#verdict === undefined) transfer();
+        else queueMicrotask(transfer);
         return undefined;
+      }
       case 'record-register':
         // Written before the state was taken over: no effect of a step may come before it.
         return undefined;
@@ -476,6 +486,9 @@ export class LeaseGroup implements LinkedGroup {
         return undefined;
       case 'send-join':
         this.#linkTo(effect.to)?.join(this.name, effect.departure);
+        return undefined;
+      case 'send-invite':
+        this.#linkTo(effect.to)?.invite(this.name, effect.ballot);
         return undefined;
       case 'ask-witness':
         // The peer's answer may be here in less time than it takes to write to the witness: what has arrived goes first.

@@ -108,6 +108,8 @@ class ImaginaryMember {
     else if (effect.type === 'send-verdict') this.#send({ kind: 'ack', sequence: 0, verdicts: [effect.verdict] });
     else if (effect.type === 'send-transfer') {
       this.#send({ kind: 'transfer', group: 'rehearsal', ballot: effect.ballot, to: effect.to });
+    } else if (effect.type === 'send-invite') {
+      this.#send({ kind: 'invite', group: 'rehearsal', ballot: effect.ballot });
     }
   }
 
@@ -129,6 +131,7 @@ class ImaginaryMember {
     const { message } = opened;
     if (message.kind === 'heartbeat') for (const claim of message.claims) this.run({ type: 'claim', from, claim });
     else if (message.kind === 'transfer') this.run({ type: 'transfer', from, ballot: message.ballot, to: message.to });
+    else if (message.kind === 'invite') this.run({ type: 'invite', from, ballot: message.ballot });
     else if (message.kind === 'ack') {
       for (const verdict of message.verdicts) {
         this.run({ type: 'verdict', from, sentAtUs: this.#pair.nowUs, verdict });

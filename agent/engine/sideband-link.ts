@@ -22,6 +22,7 @@ export interface LinkedGroup {
   verdict(from: string, sentAtUs: number, verdict: Verdict): void;
   released(from: string, ballot: Ballot): void;
   transferred(from: string, ballot: Ballot, to: string): void;
+  invited(from: string, ballot: Ballot): void;
   /** L17: the peer has bound its vote to this node without end. */
   departs(from: string, departure: Ballot): void;
   /** L17: the peer has noted this node's departure. */
@@ -173,6 +174,11 @@ export class SidebandLink {
     this.#sayOnce({ kind: 'transfer', group, ballot, to });
   }
 
+  /** Nothing hangs on it: a handover goes on without an answer. */
+  invite(group: string, ballot: Ballot): void {
+    this.#dispatch({ kind: 'invite', group, ballot });
+  }
+
   /** What no later message says again goes through the witness as well, while no direct path leads to the peer. */
   #sayOnce(message: Extract<SidebandMessage, { group: string }>): void {
     const { datagram, sentAtUs } = this.#dispatch(message);
@@ -230,6 +236,9 @@ export class SidebandLink {
       case 'transfer':
         this.#group(message.group)?.transferred(this.peer, message.ballot, message.to);
         return;
+      case 'invite':
+        this.#group(message.group)?.invited(this.peer, message.ballot);
+        return;
       case 'depart':
         this.#group(message.group)?.departs(this.peer, message.departure);
         return;
@@ -248,7 +257,7 @@ export class SidebandLink {
     const here = this.#groups.map((known) => known.name).join(', ');
     const unknown = `${this.peer} speaks of group '${claim.group}', which is not configured here; with that node this one shares ${here}`;
     this.#complaints.warn('unknown_group', { peer: this.peer, group: claim.group }, unknown);
-    if (claim.kind === 'none') return undefined;
+    if (claim.kind === 'none' || claim.kind === 'ready') return undefined;
     const { group: name, ballot } = claim;
     return { kind: 'refused', group: name, ballot, reason: 'unknown_group', remainingMs: 0, highest: ballot };
   }

@@ -105,7 +105,7 @@ export function openVirtualRouter(options: {
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
 
   function openPorts(there: readonly Link[]) {
-    return openRouterPorts({
+    const found = openRouterPorts({
       config,
       links: there,
       source,
@@ -113,6 +113,16 @@ export function openVirtualRouter(options: {
       onSocketError: (error) => socketFailed(error),
       onClaim: (claim) => announcements.claimedBy(claim),
     });
+    if (found.ok && config.family === 'ipv4') for (const index of found.ports.announcers.keys()) keepOthers(index);
+    return found;
+  }
+
+  /** When others have flushed the addresses, ours may be there before the host's own, which then must not go with it. */
+  function keepOthers(interfaceIndex: number): void {
+    const kept = rtnetlink.promoteSecondaries(interfaceIndex);
+    if (kept.ok) return;
+    const text = `when a virtual address goes from ${config.interface}, the host's own may go with it: ${kept.text}`;
+    complaints.warn('promote_secondaries', { interface: config.interface }, text);
   }
 
   /** What was bound to an interface that is no more is of no use; what has come in its place has none of our addresses. */

@@ -13,6 +13,10 @@ const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
+const AF_INET = 2;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_MACVLAN_MODE = 1;
@@ -91,6 +95,16 @@ export function encodeNewMacvlan({ name, parentIndex, mac }: MacvlanSpecificatio
 /** RTM_NEWLINK (existing: up or down) and RTM_DELLINK name the link by this. */
 export function encodeLinkState(index: number, up: boolean): Uint8Array {
   return linkHeader(index, up ? IFF_UP : 0, IFF_UP);
+}
+
+/** RTM_NEWLINK of an existing link: what /proc/sys/net/ipv4/conf/NAME/promote_secondaries would set. */
+export function encodePromoteSecondaries(index: number): RequestParts {
+  const setting = encodeAttributes([{ type: IPV4_DEVCONF_PROMOTE_SECONDARIES, value: u32(1) }]);
+  const inet = encodeAttributes([{ type: IFLA_INET_CONF, value: setting }]);
+  return {
+    body: linkHeader(index, 0, 0),
+    attributes: [{ type: IFLA_AF_SPEC, value: encodeAttributes([{ type: AF_INET, value: inet }]) }],
+  };
 }
 
 /** One row of a link dump; undefined for one without a name. */

@@ -41,6 +41,11 @@ export interface Rtnetlink {
   addMacvlan(macvlan: linkTable.MacvlanSpecification): SystemResult<'done' | 'already-there'>;
   removeLink(interfaceIndex: number): SystemResult<'done' | 'not-there'>;
   setLinkUp(interfaceIndex: number, up: boolean): SystemResult<'done'>;
+  /**
+   * From now on no IPv4 address of this link goes with another one of its network that is removed. Without it the kernel
+   * removes them all when the one goes that was there first.
+   */
+  promoteSecondaries(interfaceIndex: number): SystemResult<'done'>;
   close(): void;
 }
 
@@ -118,6 +123,11 @@ function rtnetlink(socket: NetlinkSocket): Rtnetlink {
     setLinkUp(interfaceIndex, up) {
       const verdict = socket.request(linkTable.RTM_NEWLINK, 0, linkTable.encodeLinkState(interfaceIndex, up), []);
       return verdict.ok ? { ok: true, value: 'done' } : refused(`set link ${up ? 'up' : 'down'}`, verdict);
+    },
+    promoteSecondaries(interfaceIndex) {
+      const { body, attributes } = linkTable.encodePromoteSecondaries(interfaceIndex);
+      const verdict = socket.request(linkTable.RTM_NEWLINK, 0, body, attributes);
+      return verdict.ok ? { ok: true, value: 'done' } : refused('set promote_secondaries', verdict);
     },
     close: () => socket.close(),
   };

@@ -1,8 +1,9 @@
 /** What the other voters answer to this node's requests (L2, L6, L10). */
 import { type Ballot, compareBallots } from './ballot.ts';
-import { promote, raiseCandidacy } from './candidate.ts';
+import { promote, raiseCandidacy, requestVotes } from './candidate.ts';
 import type { Verdict } from './claim.ts';
 import { KAPPA, PROMISE_MAX_MS } from './constants.ts';
+import { standAsInvited } from './invitation.ts';
 import { promiseMaxMs, see, type Turn } from './turn.ts';
 import { raiseOwnership } from './witness-vote.ts';
 
@@ -12,10 +13,13 @@ const WITNESS_RETRY_MAX_US = 1_000_000;
 export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict: Verdict): void {
   const peer = turn.peers[from];
   if (peer === undefined) return;
-  const { role, nowUs } = turn;
+  const { nowUs } = turn;
   peer.heardAtUs = nowUs;
   peer.verdict = verdict;
   peer.verdictAtUs = nowUs;
+  const invited = turn.role.name === 'backup';
+  if (invited) standAsInvited(turn, from, sentAtUs, verdict);
+  const { role } = turn;
   if (role.name !== 'candidate' && role.name !== 'active') return;
   const standingSinceUs = role.name === 'active' ? role.standingSinceUs : role.sinceUs;
   // A promise for an earlier candidacy has been released since.
@@ -28,6 +32,7 @@ export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict:
       peer.unackedSinceUs = newer ? peer.lastSentUs : undefined;
     }
     promote(turn);
+    if (invited) requestVotes(turn);
     return;
   }
   see(turn, verdict.highest);

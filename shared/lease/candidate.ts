@@ -1,3 +1,4 @@
+import { type Ballot, sameBallot } from './ballot.ts';
 import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
@@ -16,6 +17,18 @@ import { giveWitnessVoteBack } from './witness-vote.ts';
 
 /** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
 export function stand(turn: Turn, cause: Cause): void {
+  becomeCandidate(turn, cause);
+  promote(turn);
+  requestVotes(turn);
+}
+
+/** Asks everybody at once, unless the votes at hand were enough. */
+export function requestVotes(turn: Turn): void {
+  if (turn.role.name === 'candidate' && !turn.role.opening) turn.effects.push({ type: 'send-heartbeat' });
+}
+
+/** As `stand`, but nobody is asked yet. */
+export function becomeCandidate(turn: Turn, cause: Cause): void {
   const { config, nowUs, role } = turn;
   if (role.name !== 'backup') return;
   // L16: where other votes count, another witness's for one, both could have a majority. Only the peer's own word ends that,
@@ -29,8 +42,7 @@ export function stand(turn: Turn, cause: Cause): void {
     turn.role = { ...role, standAtUs: bound.untilUs };
     return;
   }
-  // A vote that the witness gave while the down timer ran is a vote for that ballot.
-  const ballot = turn.witness.asked ?? takeNextBallot(turn);
+  const { ballot, sinceUs } = standsWith(turn);
   const untilUs = nowUs + promiseUs(config);
   const own = bind(turn.register, config.node, ballot, untilUs, nowUs);
   if (!own.ok) {
@@ -42,9 +54,17 @@ export function stand(turn: Turn, cause: Cause): void {
   turn.register = own.register;
   for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
   const aloneAtUs = config.policy.name === 'available' ? nowUs + config.intervalUs : Number.POSITIVE_INFINITY;
-  become(turn, { name: 'candidate', ballot, sinceUs: nowUs, untilUs, opening: false, aloneAtUs, alone: false }, cause);
-  turn.effects.push({ type: 'send-heartbeat' });
-  promote(turn);
+  become(turn, { name: 'candidate', ballot, sinceUs, untilUs, opening: false, aloneAtUs, alone: false }, cause);
+}
+
+/** A candidate's ballot, and since when votes may have been given for it. */
+function standsWith(turn: Turn): { readonly ballot: Ballot; readonly sinceUs: number } {
+  const { role, nowUs } = turn;
+  const { asked } = turn.witness;
+  const ready = role.name === 'backup' ? role.ready : undefined;
+  if (ready !== undefined && (asked === undefined || sameBallot(asked, ready.ballot))) return ready;
+  // A vote that the witness gave while the down timer ran is a vote for that ballot.
+  return { ballot: asked ?? takeNextBallot(turn), sinceUs: nowUs };
 }
 
 /** With a majority that still holds now, and the own register still bound to this node (L6), the fence may be opened. */

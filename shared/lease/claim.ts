@@ -2,11 +2,11 @@ import type { Ballot } from './ballot.ts';
 
 /**
  * What a node says of one group in each heartbeat (L3). `owns` asks every voter to renew its vote, `requests` asks for a
- * first one, `none` only tells that the node is there.
+ * first one, `none` only tells that the node is there, and `ready` that it would own with that ballot if the owner wanted.
  */
 export type Claim = {
   readonly group: string;
-  readonly kind: 'none' | 'owns' | 'requests';
+  readonly kind: 'none' | 'owns' | 'requests' | 'ready';
   readonly ballot: Ballot;
   /** 16 hex digits over the fields on which safety hangs (L16) */
   readonly configHash: string;

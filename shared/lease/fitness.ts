@@ -5,6 +5,7 @@
 import { giveUpCandidacy } from './candidate.ts';
 import type { Claim } from './claim.ts';
 import { startClosing } from './holder.ts';
+import { invite } from './invitation.ts';
 import type { Fitness, MemberState } from './member.types.ts';
 import { bestSuccessor, successorOf } from './successor.ts';
 import { downUs, type Turn } from './turn.ts';
@@ -40,20 +41,24 @@ export function changeFitness(turn: Turn, fitness: Fitness): void {
   endUnfitOwnership(turn);
   const { role } = turn;
   if (role.name === 'candidate' && !role.opening) giveUpCandidacy(turn, unfit);
-  else if (role.name === 'backup') turn.role = { ...role, superiorSinceUs: undefined, wants: false };
+  else if (role.name === 'backup') turn.role = { ...role, superiorSinceUs: undefined, wants: false, ready: undefined };
 }
 
 /** An owner that may not own hands over, or gives the group up if nobody else can own it either. */
 export function endUnfitOwnership(turn: Turn): void {
   const { unfit } = turn.fitness;
   if (unfit === undefined) return;
-  startClosing(turn, unfit, { kind: 'stay', invites: bestSuccessor(turn) });
+  const successor = bestSuccessor(turn);
+  const after = { kind: 'stay', invites: successor } as const;
+  // Without its link it answers nobody: there is nothing to go on with until the successor is ready.
+  if (unfit === 'link_lost') startClosing(turn, unfit, after);
+  else invite(turn, successor, unfit, after);
 }
 
 /** An operator has the owner hand over. */
 export function handOver(turn: Turn, to: string | undefined): void {
   const successor = successorOf(turn, to);
-  if (successor.ok) startClosing(turn, 'handover', { kind: 'stay', invites: successor.node });
+  if (successor.ok) invite(turn, successor.node, 'handover', { kind: 'stay', invites: successor.node });
 }
 
 /** Preemption, the backup's side: whether its claims ask the owner that it hears for the group. */
@@ -69,10 +74,10 @@ export function noteOwnerPriority(turn: Turn, claim: Claim): void {
   turn.role = { ...role, superiorSinceUs, wants };
 }
 
-/** Preemption, the owner's side: its fence closes before anything else changes. */
+/** Preemption, the owner's side. */
 export function yieldToSuperior(turn: Turn, from: string, claim: Claim): void {
   const { role, fitness, config, nowUs } = turn;
   if (role.name !== 'active' || claim.wants !== true || claim.configHash !== config.configHash) return;
   if (claim.priority <= fitness.priority || nowUs < role.sinceUs + TENURE_MIN_US) return;
-  if (successorOf(turn, from).ok) startClosing(turn, 'preempted', { kind: 'stay', invites: from });
+  if (successorOf(turn, from).ok) invite(turn, from, 'preempted', { kind: 'stay', invites: from });
 }

@@ -15,6 +15,7 @@ export function claimOf({ config, role, register, witness, fitness }: MemberStat
     case 'candidate':
       return { ...said, kind: 'requests', ballot: role.ballot };
     case 'backup': {
+      if (role.ready !== undefined) return { ...said, kind: 'ready', ballot: role.ready.ballot };
       const none = { ...said, kind: 'none', ballot: register.highestGranted } as const;
       return role.wants ? { ...none, wants: true } : none;
     }

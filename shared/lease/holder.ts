@@ -1,5 +1,5 @@
 import type { Ballot } from './ballot.ts';
-import type { AfterClosing, Cause, MemberConfig, MemberState } from './member.types.ts';
+import type { AfterClosing, Cause, HandsTo, MemberConfig, MemberState } from './member.types.ts';
 import { bind, boundTo, release } from './register.ts';
 import { bestSuccessor } from './successor.ts';
 import { become, becomeBackup, downUs, ownershipEndUs, type Turn } from './turn.ts';
@@ -44,6 +44,7 @@ export function takeOwnership(turn: Turn, expiresAtUs: number): void {
       restsOnWitness: turn.witness.voteUntilUs > nowUs,
       refreshNotBeforeUs: nowUs + worthwhileGainUs(config.intervalUs) / 4,
       advertiseAtUs: nowUs + config.intervalUs,
+      invitation: undefined,
     },
     'votes_complete',
   );
@@ -107,9 +108,9 @@ export function keepOwnership(turn: Turn): void {
 }
 
 /** Ownership ends: first the fence, then, once the kernel has confirmed, all the rest. */
-export function startClosing(turn: Turn, cause: Cause, after: AfterClosing): void {
+export function startClosing(turn: Turn, cause: Cause, after: AfterClosing, handsTo?: HandsTo): void {
   const { role } = turn;
-  if (role.name === 'active') closeFence(turn, role.ballot, role.fenceExpiresAtUs, cause, after);
+  if (role.name === 'active') closeFence(turn, role.ballot, role.fenceExpiresAtUs, cause, after, handsTo);
 }
 
 /** An opening was not confirmed. */
@@ -126,9 +127,18 @@ export function abandonOwnership(turn: Turn): void {
   closeFence(turn, role.ballot, nowUs + UNCONFIRMED_MAX_US, 'fence_lost', STAY);
 }
 
-function closeFence(turn: Turn, ballot: Ballot, expiresAtUs: number, cause: Cause, after: AfterClosing): void {
+function closeFence(
+  turn: Turn,
+  ballot: Ballot,
+  fenceExpiresAtUs: number,
+  cause: Cause,
+  wanted: AfterClosing,
+  handsTo?: HandsTo,
+): void {
   const retryAtUs = turn.nowUs + CLOSE_RETRY_US;
-  become(turn, { name: 'closing', ballot, fenceExpiresAtUs: expiresAtUs, retryAtUs, after, cause }, cause);
+  const invitation = turn.role.name === 'active' ? turn.role.invitation : undefined;
+  const after = invitation?.after.kind === 'leave' ? invitation.after : wanted;
+  become(turn, { name: 'closing', ballot, fenceExpiresAtUs, retryAtUs, after, cause, handsTo }, cause);
   turn.effects.push({ type: 'close-fence' });
 }
 
@@ -139,8 +149,11 @@ export function closedByItselfUs(fenceExpiresAtUs: number, config: MemberConfig)
 
 /** Tries again; an element that has run out needs no one to close it. */
 export function retryClosing(turn: Turn): void {
-  const { role, nowUs, config } = turn;
-  if (role.name !== 'closing') return;
+  const { nowUs, config } = turn;
+  if (turn.role.name !== 'closing') return;
+  // What the successor said is too old by now.
+  const role = { ...turn.role, handsTo: undefined };
+  if (nowUs >= role.retryAtUs) turn.role = role;
   if (nowUs >= closedByItselfUs(role.fenceExpiresAtUs, config)) {
     finishClosing(turn);
   } else if (nowUs >= role.retryAtUs) {
@@ -155,7 +168,8 @@ export function finishClosing(turn: Turn): void {
   if (role.name !== 'closing') return;
   turn.register = release(turn.register, config.node, role.ballot);
   turn.effects.push({ type: 'remove-addresses' });
-  const successor = role.after.kind === 'leave' ? bestSuccessor(turn) : role.after.invites;
+  const successor = role.handsTo?.to ?? (role.after.kind === 'leave' ? bestSuccessor(turn) : role.after.invites);
+  if (role.handsTo !== undefined) handVoteTo(turn, role.handsTo);
   for (const peer of Object.values(turn.peers)) {
     peer.voteUntilUs = Number.NEGATIVE_INFINITY;
     peer.unackedSinceUs = undefined;
@@ -177,6 +191,15 @@ export function finishClosing(turn: Turn): void {
     const { departs } = role.after;
     become(turn, { name: 'leaving', untilUs: nowUs + leavePatienceUs(departs), departs }, role.cause);
   }
+}
+
+function handVoteTo(turn: Turn, { to, ballot, promiseMs }: HandsTo): void {
+  const { config, nowUs } = turn;
+  const outcome = bind(turn.register, to, ballot, nowUs + promiseMs * 1000, nowUs);
+  if (!outcome.ok) return;
+  turn.register = outcome.register;
+  const verdict = { kind: 'granted', group: config.group, ballot, promiseMs } as const;
+  turn.effects.push({ type: 'send-verdict', to, verdict });
 }
 
 /** How long a leaver answers before it goes, in µs: two writes to disk need more time than a handover. */

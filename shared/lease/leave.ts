@@ -1,6 +1,7 @@
-import { leavePatienceUs, startClosing } from './holder.ts';
+import { leavePatienceUs } from './holder.ts';
+import { invite } from './invitation.ts';
 import { boundTo, release } from './register.ts';
-import { isHeard } from './successor.ts';
+import { bestSuccessor, isHeard } from './successor.ts';
 import { become, type Turn } from './turn.ts';
 import { giveWitnessVoteBack } from './witness-vote.ts';
 
@@ -9,7 +10,7 @@ export function stop(turn: Turn, departs: boolean): void {
   const { role, nowUs } = turn;
   switch (role.name) {
     case 'active':
-      startClosing(turn, 'stop', { kind: 'leave', departs });
+      invite(turn, bestSuccessor(turn), 'stop', { kind: 'leave', departs });
       return;
     case 'closing':
       turn.role = { ...role, after: { kind: 'leave', departs } };

@@ -35,6 +35,7 @@ import {
   startClosing,
   takeOwnership,
 } from './holder.ts';
+import { endInvitation, forgetInvitation, hearInvite } from './invitation.ts';
 import { dropSpentPromise, notePersisted } from './kept-promise.ts';
 import { leave, stop } from './leave.ts';
 import type { MemberEffect, MemberEvent, MemberState } from './member.types.ts';
@@ -87,6 +88,9 @@ function apply(turn: Turn, event: MemberEvent): void {
       return;
     case 'transfer':
       hearTransfer(turn, event.from, event.ballot, event.to);
+      return;
+    case 'invite':
+      hearInvite(turn, event.from, event.ballot);
       return;
     case 'advertisement':
       // L4: advertisements start timers and nothing else.
@@ -200,6 +204,7 @@ function pursue(turn: Turn): void {
   const { role, nowUs } = turn;
   switch (role.name) {
     case 'backup':
+      forgetInvitation(turn);
       if (nowUs >= standDueUs(turn)) stand(turn, role.standBecause);
       break;
     case 'closing':
@@ -211,8 +216,10 @@ function pursue(turn: Turn): void {
     case 'candidate':
       standAlone(turn);
       break;
-    case 'initialize':
     case 'active':
+      endInvitation(turn);
+      break;
+    case 'initialize':
     case 'stopped':
       break;
   }
@@ -233,11 +240,16 @@ function roleDeadlineUs(state: MemberState): number {
     case 'leaving':
       return role.untilUs;
     case 'backup':
-      return standDueUs(state);
+      return Math.min(standDueUs(state), role.ready?.untilUs ?? Number.POSITIVE_INFINITY);
     case 'candidate':
       return role.opening ? Number.POSITIVE_INFINITY : Math.min(role.untilUs, role.aloneAtUs);
     case 'active':
-      return Math.min(role.fenceExpiresAtUs, role.advertiseAtUs, refreshDueUs(state, ownershipEndUs(state)));
+      return Math.min(
+        role.fenceExpiresAtUs,
+        role.advertiseAtUs,
+        refreshDueUs(state, ownershipEndUs(state)),
+        role.invitation?.untilUs ?? Number.POSITIVE_INFINITY,
+      );
     case 'closing':
       return Math.min(role.retryAtUs, closedByItselfUs(role.fenceExpiresAtUs, config));
     case 'stopped':

@@ -115,6 +115,9 @@ export type AfterClosing =
   | { readonly kind: 'stay'; readonly invites: string | undefined }
   | { readonly kind: 'leave'; readonly departs: boolean };
 
+/** The vote that a successor gets as soon as the fence is closed. */
+export type HandsTo = { readonly to: string; readonly ballot: Ballot; readonly promiseMs: number };
+
 export type Role =
   /** L9: has started; neither acks nor stands until every promise of a former run has run out */
   | { readonly name: 'initialize'; readonly untilUs: number; readonly overBecause: Cause }
@@ -127,6 +130,10 @@ export type Role =
       readonly superiorSinceUs: number | undefined;
       /** preemption: its claims ask for the group */
       readonly wants: boolean;
+      /** by whom it was invited to own, and the ballot that it said to be ready to stand with */
+      readonly ready:
+        | { readonly invitedBy: string; readonly ballot: Ballot; readonly sinceUs: number; readonly untilUs: number }
+        | undefined;
     }
   | {
       readonly name: 'candidate';
@@ -153,6 +160,10 @@ export type Role =
       /** a refresh that was refused, or gained less than it could have, is not repeated at once */
       readonly refreshNotBeforeUs: number;
       readonly advertiseAtUs: number;
+      /** whom it has asked to own instead, what happens then, and until when an answer is waited for */
+      readonly invitation:
+        | { readonly to: string; readonly cause: Cause; readonly after: AfterClosing; readonly untilUs: number }
+        | undefined;
     }
   | {
       readonly name: 'closing';
@@ -161,6 +172,8 @@ export type Role =
       readonly retryAtUs: number;
       readonly after: AfterClosing;
       readonly cause: Cause;
+      /** whose `ready` is answered with this node's vote if the first attempt to close succeeds */
+      readonly handsTo: HandsTo | undefined;
     }
   /** has handed over and answers its successor before it goes */
   | { readonly name: 'leaving'; readonly untilUs: number; readonly departs: boolean }
@@ -190,6 +203,8 @@ export type MemberEvent =
   | { readonly type: 'verdict'; readonly from: string; readonly sentAtUs: number; readonly verdict: Verdict }
   | { readonly type: 'release'; readonly from: string; readonly ballot: Ballot }
   | { readonly type: 'transfer'; readonly from: string; readonly ballot: Ballot; readonly to: string }
+  /** the owner, of `ballot`, asks this node whether it is ready to own */
+  | { readonly type: 'invite'; readonly from: string; readonly ballot: Ballot }
   | { readonly type: 'advertisement'; readonly priority: number }
   | {
       readonly type: 'witness-granted';
@@ -237,7 +252,7 @@ export type MemberEvent =
 
 /**
  * Performed in order. The outcome of a fence effect is fed back as an event before anything else happens; a verdict
- * leaves only after the effects before it are done.
+ * leaves only after the effects before it are done, and answers the claim that led to it, also where a fence closed between.
  */
 export type MemberEffect =
   /** L9: written to `run_dir` before the effects after it are performed, and before any later heartbeat leaves */
@@ -255,6 +270,7 @@ export type MemberEffect =
   | { readonly type: 'send-heartbeat' }
   | { readonly type: 'send-release'; readonly ballot: Ballot }
   | { readonly type: 'send-transfer'; readonly ballot: Ballot; readonly to: string }
+  | { readonly type: 'send-invite'; readonly to: string; readonly ballot: Ballot }
   | { readonly type: 'ask-witness'; readonly ballot: Ballot; readonly promiseMs: number }
   | { readonly type: 'release-witness'; readonly ballot: Ballot }
   | { readonly type: 'open-fence'; readonly leaseEndUs: number }

@@ -72,7 +72,7 @@ export function become(turn: Turn, role: Role, cause: Cause): void {
 
 /** A backup that stands at `standAtUs` if nothing happens before. */
 export function becomeBackup(turn: Turn, standAtUs: number, cause: Cause, standBecause: Cause = 'down_timer'): void {
-  const calm = { heardAtUs: undefined, superiorSinceUs: undefined, wants: false } as const;
+  const calm = { heardAtUs: undefined, superiorSinceUs: undefined, wants: false, ready: undefined } as const;
   const backup = { name: 'backup', standAtUs, standBecause, ...calm } as const;
   if (turn.role.name === 'backup') turn.role = backup;
   else become(turn, backup, cause);
@@ -92,6 +92,11 @@ export function takeNextBallot(turn: Turn): Ballot {
 /** This node's own promise for its interval, in µs. */
 export function promiseUs(config: MemberConfig): number {
   return Math.min(PROMISE_INTERVALS * config.intervalUs, PROMISE_MAX_MS * 1000);
+}
+
+/** How long a vote binds, in ms, that was asked for with a promise of `askedMs`: the longer one counts (L16). */
+export function promiseForMs(config: MemberConfig, askedMs: number): number {
+  return Math.min(PROMISE_MAX_MS, Math.max(askedMs, promiseUs(config) / 1000));
 }
 
 /** RFC 9568 Active_Down_Interval, by the priority that the node has now. */

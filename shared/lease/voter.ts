@@ -5,9 +5,10 @@ import { PROMISE_MAX_MS } from './constants.ts';
 import { askToJoin, departTo, hasDeparted } from './departure.ts';
 import { noteOwnerPriority, yieldToSuperior } from './fitness.ts';
 import { STAY, startClosing } from './holder.ts';
+import { hearReady } from './invitation.ts';
 import { persistPromise } from './kept-promise.ts';
 import { bind, boundTo, release } from './register.ts';
-import { downUs, promiseUs, see, type Turn } from './turn.ts';
+import { downUs, promiseForMs, see, type Turn } from './turn.ts';
 
 /** Another node's claim on the group: the voter's side of L1, L3, L4, L7, L8, L10 and L16. */
 export function hearClaim(turn: Turn, from: string, claim: Claim): void {
@@ -20,6 +21,10 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   askToJoin(turn, from);
   if (claim.kind === 'none') {
     yieldToSuperior(turn, from, claim);
+    return;
+  }
+  if (claim.kind === 'ready') {
+    hearReady(turn, from, claim);
     return;
   }
   if (claim.kind === 'owns') hearOwner(turn, claim);
@@ -105,8 +110,7 @@ function judge(turn: Turn, from: string, claim: Claim): Verdict {
     case 'leaving':
       break;
   }
-  const usualMs = Math.min(PROMISE_MAX_MS, Math.max(claim.promiseMs, promiseUs(config) / 1000));
-  const promiseMs = Math.max(usualMs, longPromiseMs(turn, from, claim));
+  const promiseMs = Math.max(promiseForMs(config, claim.promiseMs), longPromiseMs(turn, from, claim));
   const outcome = bind(register, from, claim.ballot, nowUs + promiseMs * 1000, nowUs);
   if (!outcome.ok) return refuse(outcome.reason, outcome.remainingUs);
   turn.register = outcome.register;

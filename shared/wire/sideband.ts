@@ -10,6 +10,8 @@ export type SidebandMessage =
   | { readonly kind: 'ack'; readonly sequence: number; readonly verdicts: readonly Verdict[] }
   | { readonly kind: 'release'; readonly group: string; readonly ballot: Ballot }
   | { readonly kind: 'transfer'; readonly group: string; readonly ballot: Ballot; readonly to: string }
+  /** the owner asks the receiver whether it is ready to own */
+  | { readonly kind: 'invite'; readonly group: string; readonly ballot: Ballot }
   /** L17: the sender's register is bound to the receiver without end, from `ballot` on */
   | { readonly kind: 'depart'; readonly group: string; readonly ballot: Ballot; readonly departure: Ballot }
   /** the sender counts on that from now on */
@@ -47,8 +49,8 @@ const GROUPS_MAX = 1024;
 const HASH_BYTES = 8;
 const SETTINGS_BYTES = 4;
 
-const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer', 'depart', 'departed', 'join'] as const;
-const CLAIM_KINDS = ['none', 'owns', 'requests'] as const;
+const KINDS = ['hello', 'heartbeat', 'ack', 'release', 'transfer', 'depart', 'departed', 'join', 'invite'] as const;
+const CLAIM_KINDS = ['none', 'owns', 'requests', 'ready'] as const;
 /** On top of a claim's kind: under policy `bias` only, and of a backup that asks for the group. */
 const WITNESS_LOST = 0x80;
 const WANTS = 0x40;
@@ -125,6 +127,7 @@ function writeMessage(out: ByteWriter, message: SidebandMessage): void {
       for (const verdict of message.verdicts) writeVerdict(out, verdict);
       return;
     case 'release':
+    case 'invite':
       out.string(message.group);
       writeBallot(out, message.ballot);
       return;
@@ -160,6 +163,7 @@ function readMessage(input: ByteReader, kind: SidebandMessage['kind']): Sideband
       return verdicts && { kind, sequence, verdicts };
     }
     case 'release':
+    case 'invite':
       return { kind, group: input.string(), ballot: readBallot(input) };
     case 'transfer':
       return { kind, group: input.string(), ballot: readBallot(input), to: input.string() };

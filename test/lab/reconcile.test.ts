@@ -82,6 +82,11 @@ test('another program flushes the addresses at the owner: the virtual one is bac
   expect(await hasAddress(owner)).toBe(true);
   expect(linesOf(owner, 'another program removed')).toBe(1);
   expect(await lab.steady()).toBe(owner);
+  // Ours was there first, and so it is the primary one of its network: the host's own must not go with it.
+  expect(await tiebreakOn(owner).handOver()).toEqual({ taken: true });
+  await waitFor('the address has gone', 5_000, async () => !(await hasAddress(owner)) || undefined);
+  expect(await ip(owner, '-o', 'addr', 'show', 'dev', lanInterface)).toContain(` ${hosts[owner].lan}/`);
+  expect(await lab.steady()).toBe(other(owner));
 });
 
 test('the same at the backup: nobody notices, and the virtual address does not come', async () => {
@@ -99,7 +104,7 @@ test("an address with tiebreak's mark at the backup goes", async () => {
   const seen = await during(() => script(backup, 'put-address.ts', lanInterface, virtualAddress));
   expect(seen).toMatchObject({ twoOwnersMs: 0, moved: false, client: { lost: 0 } });
   expect(await hasAddress(backup)).toBe(false);
-  expect(linesOf(backup, `removed ${virtualAddress} from ${lanInterface}`)).toBe(1);
+  expect(linesOf(backup, `removed ${virtualAddress} from ${lanInterface}: it was there`)).toBe(1);
 });
 
 test('an interface that comes later is fenced', async () => {

@@ -298,7 +298,7 @@ export class AgentShell {
         this.#hands.extend('refresh', effect.leaseEndUs);
         return;
       case 'close-fence':
-        this.#hands.close();
+        this.#hands.close(answering);
         return;
       case 'record-register':
         this.disk.record(effect.record);
@@ -347,6 +347,9 @@ export class AgentShell {
         for (const peer of this.#options.config.peers) {
           this.#sideband.send(peer, { kind: 'transfer', ballot: effect.ballot, to: effect.to });
         }
+        return;
+      case 'send-invite':
+        this.#sideband.send(effect.to, { kind: 'invite', ballot: effect.ballot });
         return;
       case 'ask-witness':
         this.asks++;

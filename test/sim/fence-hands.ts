@@ -1,6 +1,7 @@
 import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/kernel/fence/arithmetic.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { FenceAct, FenceCare } from './kernel-fence.ts';
+import type { Answering } from './sideband.ts';
 import type { Surroundings } from './surroundings.ts';
 import type { Tampering } from './tampering.ts';
 
@@ -43,7 +44,8 @@ export class FenceHands {
     });
   }
 
-  close(): void {
+  /** `answering`: the claim for whose sake it closes. */
+  close(answering: Answering | undefined): void {
     const agent = this.#agent;
     if (this.#around.random.chance(agent.troubles.closeFailureChance)) {
       agent.note(() => 'fence cannot be closed');
@@ -51,7 +53,7 @@ export class FenceHands {
       return;
     }
     agent.fence.close();
-    agent.dispatch({ type: 'fence-closed' });
+    agent.dispatch({ type: 'fence-closed' }, answering);
   }
 
   #act(kind: FenceAct, armedUs: number, lifetimeMs: number): void {

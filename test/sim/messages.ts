@@ -5,7 +5,7 @@ export type SidebandBody =
   | { readonly kind: 'heartbeat'; readonly claim: Claim }
   /** `sequence`, `incarnation`: of the heartbeat that it answers (L3) */
   | { readonly kind: 'ack'; readonly incarnation: number; readonly sequence: number; readonly verdict: Verdict }
-  | { readonly kind: 'release'; readonly ballot: Ballot }
+  | { readonly kind: 'release' | 'invite'; readonly ballot: Ballot }
   | { readonly kind: 'transfer'; readonly ballot: Ballot; readonly to: string }
   | { readonly kind: 'depart' | 'departed' | 'join'; readonly departure: Ballot };
 

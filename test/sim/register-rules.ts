@@ -16,7 +16,9 @@ export function checkRegister(
   if (old === undefined || old.holder === before.config.node) return undefined;
   const released = (event.type === 'release' || event.type === 'transfer') && event.from === old.holder;
   const forced = event.type === 'force-takeover' || event.type === 'force-join';
-  const freed = released || forced || (event.type === 'join' && event.from === old.holder);
+  // Whoever votes for another one has ended its own ownership before.
+  const handed = event.type === 'verdict' && event.verdict.kind === 'granted' && event.from === old.holder;
+  const freed = released || handed || forced || (event.type === 'join' && event.from === old.holder);
   if (freed) return undefined;
   const { bound } = after.register;
   if (bound?.holder !== old.holder) return `${old.holder} lost it to ${bound?.holder ?? 'nobody'} by ${event.type}`;

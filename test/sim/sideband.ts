@@ -71,7 +71,8 @@ export class Sideband {
         return unanswered({ type: 'verdict', from, sentAtUs, verdict: body.verdict });
       }
       case 'release':
-        return unanswered({ type: 'release', from, ballot: body.ballot });
+      case 'invite':
+        return unanswered({ type: body.kind, from, ballot: body.ballot });
       case 'transfer':
         return unanswered({ type: 'transfer', from, ballot: body.ballot, to: body.to });
       case 'depart':

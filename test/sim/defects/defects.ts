@@ -114,6 +114,25 @@ const PLANTED: readonly Defect[] = [
     tampering: { event: (event) => withPromise(event, ({ promiseMs }) => (0.99 / 0.75) * promiseMs) },
   },
   {
+    name: 'vote before closing',
+    what: 'an inviting owner votes for its successor instead of closing its fence first (L7)',
+    tampering: {
+      effect: (effect, _, event) => {
+        if (effect.type !== 'close-fence' || event.type !== 'claim' || event.claim.kind !== 'ready') return effect;
+        const { group, ballot, promiseMs } = event.claim;
+        return { type: 'send-verdict', to: event.from, verdict: { kind: 'granted', group, ballot, promiseMs } };
+      },
+    },
+  },
+  {
+    name: 'invitation for transfer',
+    what: 'an invited successor stands at once, while the owner counts on its vote (L1, L5)',
+    tampering: {
+      event: (event, state) =>
+        event.type === 'invite' ? { ...event, type: 'transfer', to: state.config.node } : event,
+    },
+  },
+  {
     name: 'L7',
     what: 'an owner acks another one before it has stepped down',
     tampering: {

@@ -27,6 +27,7 @@ const BACKUP: Role = {
   standBecause: 'down_timer',
   superiorSinceUs: undefined,
   wants: false,
+  ready: undefined,
 };
 const CANDIDATE: Role = {
   name: 'candidate',
@@ -87,6 +88,7 @@ describe('what the log says at 03:12', () => {
       restsOnWitness: false,
       refreshNotBeforeUs: 0,
       advertiseAtUs: 100_000,
+      invitation: undefined,
     };
     expect(told('candidate', active, 'votes_complete').level).toBe('warn');
     expect(told('closing', BACKUP, 'higher_ballot').level).toBe('warn');
@@ -106,6 +108,7 @@ describe('the loss of a peer', () => {
     restsOnWitness: false,
     refreshNotBeforeUs: 0,
     advertiseAtUs: 100_000,
+    invitation: undefined,
   };
   const departed = { vote: { voter: 'a', departure: { counter: 9, node: 'a' }, counts: true }, asked: undefined };
 

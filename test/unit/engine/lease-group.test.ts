@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { INTERVAL_US, ScriptedMember } from './scripted-group.ts';
+import { INTERVAL_US, INVITATION_US, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 function member(): ScriptedMember {
@@ -67,6 +67,8 @@ describe('ceasing to be the owner', () => {
     const b = owner();
     b.fence.closing = CLOSE_FAILS;
     void b.group.stop();
+    b.time.pass(INVITATION_US - 1);
+    b.done();
     b.time.pass(60_000);
     expect(b.role).toBe('closing');
     expect(new Set(b.done())).toEqual(new Set(['close fails']));
@@ -79,6 +81,32 @@ describe('ceasing to be the owner', () => {
     const done = b.done();
     expect(done.slice(0, 2)).toEqual(['close', 'remove addresses']);
     expect(done.slice(2)).toEqual(expect.arrayContaining(['advertise 0', 'send transfer']));
+  });
+
+  test('the vote for a successor that is ready answers its claim, with the fence closed and before the TRANSFER', async () => {
+    const b = owner();
+    b.hear('none', 1);
+    b.group.handOver('a');
+    expect(b.done()).toEqual(['send invite']);
+    expect(b.hear('ready', 50)).toMatchObject({ kind: 'granted', ballot: { counter: 50, node: 'a' } });
+    expect(b.records.at(-1)).toMatchObject({ holder: 'a', ballot: { counter: 50, node: 'a' } });
+    const done = b.done();
+    expect(done.slice(0, 2)).toEqual(['close', 'remove addresses']);
+    expect(done).not.toContain('send transfer');
+    await Promise.resolve();
+    expect(b.done()).toEqual(['send transfer']);
+  });
+
+  test('a vote that cannot be recorded is not given to the successor either; the group is given up all the same (L9)', () => {
+    const b = owner();
+    b.hear('none', 1);
+    b.group.handOver('a');
+    b.recordable = false;
+    expect(b.hear('ready', 50)).toBeUndefined();
+    expect(b.role).toBe('closing');
+    b.time.pass(20_000);
+    expect(b.role).toBe('backup');
+    expect(b.done()).toContain('send transfer');
   });
 
   test('a fence that nobody can close is waited out, and only then released', () => {
@@ -143,6 +171,7 @@ describe('ceasing to be the owner', () => {
     const b = owner();
     b.fence.closing = { confirmed: true, by: 'replacement', alsoClosed: [2] };
     void b.group.stop();
+    b.time.pass(INVITATION_US);
     expect(b.replaced).toEqual([[2]]);
     const other = owner();
     other.group.fenceGone();
@@ -322,7 +351,8 @@ describe('the register in run_dir (L9)', () => {
     expect(b.role).toBe('active');
     b.done();
     void b.group.stop();
-    expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
+    b.time.pass(INVITATION_US);
+    expect(b.done()).toEqual(expect.arrayContaining(['close', 'remove addresses']));
   });
 });
 

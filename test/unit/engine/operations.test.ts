@@ -1,7 +1,7 @@
 import { setImmediate as afterEffects } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { operationsOn } from '../../../agent/engine/operations.ts';
-import { HASH, ScriptedMember } from './scripted-group.ts';
+import { HASH, INVITATION_US, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 function owning(): ScriptedMember {
@@ -13,10 +13,15 @@ function owning(): ScriptedMember {
 const NO_FILE = { on: false, set: () => undefined };
 
 describe('what an operator asks of the groups', () => {
-  test('a handover names its successor, closes the fence first, and invites', async () => {
+  test('a handover names its successor, invites it, and closes the fence before it says so', async () => {
     const b = owning();
     b.hear('none', 1);
     expect(b.group.handOver('a')).toEqual({ ok: true, node: 'a' });
+    expect(b.done()).toEqual(['send invite']);
+    expect(b.role).toBe('active');
+    b.time.pass(INVITATION_US - 1);
+    b.done();
+    b.time.pass(1);
     expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
     expect(b.role).toBe('backup');
     await afterEffects();
@@ -36,6 +41,7 @@ describe('what an operator asks of the groups', () => {
     const b = owning();
     const operations = operationsOn([b.group], NO_FILE);
     expect(operations.setMaintenance(true).ok).toBe(true);
+    b.time.pass(INVITATION_US);
     expect(b.role).toBe('backup');
     expect(b.group.claim().priority).toBe(0);
     expect(operations.setMaintenance(false).ok).toBe(true);

@@ -2,7 +2,7 @@ import type { Policy } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
 import { leaseGroupStatus } from '../../../agent/engine/status.ts';
 import { AgentsInMemory } from './agents-in-memory.ts';
-import { ScriptedMember } from './scripted-group.ts';
+import { INVITATION_US, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const SECOND_US = 1_000_000;
@@ -239,6 +239,7 @@ describe('takeover --force', () => {
     b.own();
     expect(b.group.forceTakeover()).toEqual({ forced: false, text: 'b owns edge already' });
     void b.group.stop();
+    b.time.pass(INVITATION_US);
     expect(b.group.forceTakeover()).toEqual({ forced: false, text: 'b is being stopped' });
     const other = new ScriptedMember(new VirtualTime());
     other.time.pass(10_100_000);

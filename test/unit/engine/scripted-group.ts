@@ -10,6 +10,8 @@ import { KEY, SidebandEnd } from './sideband-pair.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export const INTERVAL_US = 100_000;
+/** How long an owner waits for the answer to its invitation. */
+export const INVITATION_US = INTERVAL_US;
 export const HASH = '00000000000000aa';
 const SETTINGS = '000000bb';
 const GUARD_US = 20_000;
@@ -234,6 +236,7 @@ export class ScriptedMember {
     if (kind === 5) this.history.push('send depart');
     if (kind === 6) this.history.push('send departed');
     if (kind === 7) this.history.push('send join');
+    if (kind === 8) this.history.push('send invite');
   }
 
   #router(): VirtualRouter {

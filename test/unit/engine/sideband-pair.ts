@@ -17,6 +17,7 @@ export class ScriptedGroup implements LinkedGroup {
   readonly claims: Claim[] = [];
   readonly verdicts: { sentAtUs: number; verdict: Verdict }[] = [];
   readonly releases: Ballot[] = [];
+  readonly invitations: Ballot[] = [];
   readonly transfers: { ballot: Ballot; to: string }[] = [];
   readonly departures: { kind: 'depart' | 'departed' | 'join'; departure: Ballot }[] = [];
   /** How long the judging takes, and on which clock. */
@@ -63,6 +64,10 @@ export class ScriptedGroup implements LinkedGroup {
     this.transfers.push({ ballot, to });
   }
 
+  invited(_from: string, ballot: Ballot): void {
+    this.invitations.push(ballot);
+  }
+
   departs(_from: string, departure: Ballot): void {
     this.departures.push({ kind: 'depart', departure });
   }
@@ -77,7 +82,14 @@ export class ScriptedGroup implements LinkedGroup {
 
   /** Everything that was heard so far, for comparing. */
   heard(): string {
-    return JSON.stringify([this.claims, this.verdicts, this.releases, this.transfers, this.departures]);
+    return JSON.stringify([
+      this.claims,
+      this.verdicts,
+      this.releases,
+      this.transfers,
+      this.invitations,
+      this.departures,
+    ]);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { leaseGroupStatus } from '../../../agent/engine/status.ts';
-import { INTERVAL_US, ScriptedMember } from './scripted-group.ts';
+import { INTERVAL_US, INVITATION_US, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 function statusOf(member: ScriptedMember) {
@@ -82,6 +82,7 @@ describe('the status of a lease group', () => {
     b.own();
     b.fence.closing = { confirmed: false, text: 'nothing came back' };
     void b.group.stop();
+    b.time.pass(INVITATION_US);
     const status = statusOf(b);
     expect(status).toMatchObject({ role: 'backup', owner: null, fence: { open: true } });
     expect(status.reason).toContain('waits for the kernel to confirm that the fence is closed');

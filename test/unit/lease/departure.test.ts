@@ -7,7 +7,7 @@ import {
 } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
 import { World } from '../../sim/world.ts';
-import { backup, INTERVAL_US, Machine, owner } from './machine.ts';
+import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
 
 const A5 = { counter: 5, node: 'a' };
 const B6 = { counter: 6, node: 'b' };
@@ -38,6 +38,7 @@ describe('the leaver (L17)', () => {
     const machine = owner();
     machine.hear('none', { counter: 0, node: '' });
     machine.step({ type: 'depart' });
+    machine.pass(INVITATION_US);
     expect(machine.told('send-transfer')).toHaveLength(1);
     machine.hear('owns', { counter: 20, node: 'a' });
     expect(machine.told('persist-promise')[0]?.promise).toMatchObject({ kind: 'departed', holder: 'a' });

@@ -1,6 +1,6 @@
 import { type Fitness, nextDeadlineUs, successorOf } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import { backup, INTERVAL_US, Machine, owner } from './machine.ts';
+import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
 
 const DOWN_US = 3.5 * INTERVAL_US;
 const TENURE_MIN_US = 10_000_000;
@@ -139,6 +139,7 @@ describe('a planned handover', () => {
   test('goes to the peer that votes and can own, whose fence opens after ours is closed', () => {
     const machine = ownerBeside(100);
     machine.step({ type: 'hand-over', to: undefined });
+    machine.pass(INVITATION_US);
     expect(order(machine)).toEqual(['close-fence', 'remove-addresses', 'send-transfer']);
     expect(machine.told('transition')[0]).toMatchObject({ to: 'closing', cause: 'handover' });
     // The former owner stays, votes for its successor, and stands again should that fail.
@@ -149,7 +150,7 @@ describe('a planned handover', () => {
   test('stands again after the down time if nobody takes over', () => {
     const machine = ownerBeside(100);
     machine.step({ type: 'hand-over', to: 'a' });
-    machine.pass(DOWN_US);
+    machine.pass(INVITATION_US + DOWN_US);
     expect(machine.role).toBe('candidate');
   });
 
@@ -219,6 +220,7 @@ describe('preemption', () => {
     own(machine, TENURE_MIN_US);
     machine.forget();
     machine.hear('none', A5, { priority: 200, wants: true });
+    machine.pass(INVITATION_US);
     expect(machine.told('transition')[0]).toMatchObject({ to: 'closing', cause: 'preempted' });
     expect(machine.told('send-transfer')).toMatchObject([{ to: 'a' }]);
   });

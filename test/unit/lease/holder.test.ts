@@ -1,6 +1,6 @@
 import { nextDeadlineUs } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import { GUARD_US, INTERVAL_US, type Machine, owner, PROMISE_US } from './machine.ts';
+import { GUARD_US, INTERVAL_US, INVITATION_US, type Machine, owner, PROMISE_US } from './machine.ts';
 
 function fenceEndUs(machine: Machine): number {
   const { role } = machine.state;
@@ -80,6 +80,7 @@ describe('holder', () => {
     const { ballot } = machine;
     machine.hear('none', { counter: 0, node: '' });
     machine.step({ type: 'stop' });
+    machine.pass(INVITATION_US);
     expect(machine.told('send-transfer')).toEqual([{ type: 'send-transfer', ballot, to: 'a' }]);
     expect(machine.told('send-release')).toHaveLength(0);
     expect(machine.role).toBe('leaving');

@@ -15,6 +15,8 @@ import {
 export const INTERVAL_US = 1_000_000;
 export const PROMISE_US = 2.5 * INTERVAL_US;
 export const GUARD_US = 20_000;
+/** How long an owner waits for the answer to its invitation. */
+export const INVITATION_US = 250_000;
 export const HASH = '00000000000000aa';
 const SAID = { configHash: HASH, promiseMs: PROMISE_US / 1000, priority: 200, settings: '000000bb' };
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backup, INTERVAL_US, Machine, owner } from './machine.ts';
+import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
 
 describe('the witness’s vote', () => {
   test('an owner whose acks are in time never asks', () => {
@@ -85,6 +85,7 @@ describe('the witness’s vote', () => {
     machine.forget();
     machine.fence.close = 'fail';
     machine.step({ type: 'stop' });
+    machine.pass(INVITATION_US);
     expect(machine.role).toBe('closing');
     expect(machine.told('release-witness')).toHaveLength(0);
     machine.fence.close = 'confirm';

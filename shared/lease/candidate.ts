@@ -1,4 +1,4 @@
-import { type Ballot, sameBallot } from './ballot.ts';
+import { type Ballot, compareBallots, sameBallot } from './ballot.ts';
 import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
@@ -59,10 +59,12 @@ export function becomeCandidate(turn: Turn, cause: Cause): void {
 
 /** A candidate's ballot, and since when votes may have been given for it. */
 function standsWith(turn: Turn): { readonly ballot: Ballot; readonly sinceUs: number } {
-  const { role, nowUs } = turn;
+  const { role, register, nowUs } = turn;
   const { asked } = turn.witness;
   const ready = role.name === 'backup' ? role.ready : undefined;
-  if (ready !== undefined && (asked === undefined || sameBallot(asked, ready.ballot))) return ready;
+  // The owner's own ballot may have grown since the invitation.
+  const isUsable = ready !== undefined && compareBallots(ready.ballot, register.highestGranted) > 0;
+  if (isUsable && (asked === undefined || sameBallot(asked, ready.ballot))) return ready;
   // A vote that the witness gave while the down timer ran is a vote for that ballot.
   return { ballot: asked ?? takeNextBallot(turn), sinceUs: nowUs };
 }

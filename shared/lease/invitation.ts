@@ -66,10 +66,13 @@ export function hearInvite(turn: Turn, from: string, ballot: Ballot): void {
   const bound = boundTo(register, nowUs);
   if (bound !== undefined && bound.holder !== from) return;
   if (compareBallots(ballot, register.highestGranted) < 0) return;
-  const earlier = role.ready?.invitedBy === from ? role.ready.ballot : undefined;
+  const isUsable = (own: Ballot): boolean =>
+    compareBallots(own, ballot) > 0 && compareBallots(own, register.highestGranted) > 0;
+  const { asked } = witness;
+  const earlier = role.ready?.invitedBy === from && isUsable(role.ready.ballot) ? role.ready.ballot : undefined;
   // The witness may know of a ballot already, asked for while heartbeats were late.
-  const standsWith = witness.asked ?? earlier ?? takeNextBallot(turn);
-  if (compareBallots(standsWith, ballot) <= 0) return;
+  const standsWith = asked ?? earlier ?? takeNextBallot(turn);
+  if (!isUsable(standsWith)) return;
   const ready = { invitedBy: from, ballot: standsWith, sinceUs: nowUs, untilUs: nowUs + promiseUs(config) };
   turn.role = { ...role, ready };
   turn.effects.push({ type: 'send-heartbeat' });

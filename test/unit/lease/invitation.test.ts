@@ -171,6 +171,14 @@ describe('the successor', () => {
     expect(machine.role).toBe('active');
   });
 
+  test('stands above the owner’s ballot when that has grown since the invitation', () => {
+    const machine = invited();
+    machine.hear('owns', A50);
+    machine.step({ type: 'transfer', from: 'a', ballot: A50, to: 'b' });
+    expect(machine.role).toBe('candidate');
+    expect(machine.ballot?.counter).toBeGreaterThan(A50.counter);
+  });
+
   test('is as before once the invitation has come to nothing', () => {
     const machine = invited();
     const before = machine.state.register;

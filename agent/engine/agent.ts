@@ -167,7 +167,7 @@ export class Agent {
     }
     for (const group of this.#vrrpGroups) group.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
-    if (leases.length > 0) rehearseTakeovers(REHEARSALS);
+    if (this.#fence !== undefined) rehearseTakeovers(REHEARSALS, this.#fence.fence, this.#rtnetlink);
     this.#signsOfLife.start();
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },

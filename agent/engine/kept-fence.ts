@@ -65,6 +65,10 @@ export class KeptFence implements Fence {
     return this.#fence.isIntact();
   }
 
+  rehearse(): void {
+    this.#fence.rehearse();
+  }
+
   recreate(): NftResult {
     const open = this.#openGroups();
     const made = this.#fence.recreate();

@@ -9,19 +9,36 @@ import {
   stepMember,
 } from '@tiebreak/shared/lease';
 import { type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
+import type { Fence } from '../kernel/fence/index.ts';
+import type { AddressSpecification, Rtnetlink } from '../kernel/index.ts';
 import { hmacSha256 } from './hmac.ts';
 
 const INTERVAL_US = 250_000;
+/** TEST-NET-1 on an interface that does not exist: the kernel refuses it. */
+const NOWHERE: AddressSpecification = {
+  family: 'ipv4',
+  address: Uint8Array.of(192, 0, 2, 1),
+  prefixLength: 32,
+  label: undefined,
+  interfaceIndex: 0x7fff_ffff,
+};
 const KEYS: readonly [SessionKey] = [{ id: 1, key: new Uint8Array(32) }];
 
 /**
- * Two imaginary members hand a group to and fro in memory: the engine's own code on the takeover path, without a socket
- * or the kernel. V8 compiles what has run, so that the first real takeover after months of idling is not the slow one.
+ * Two imaginary members hand a group to and fro in memory: the engine's own code on the takeover path. The fence opens for
+ * nobody, and an address goes nowhere. V8 compiles what has run, so that the first real takeover after months of idling is not the slow one.
  * Returns how often the ownership moved.
  */
-export function rehearseTakeovers(rounds: number): number {
+export function rehearseTakeovers(
+  rounds: number,
+  fence: Pick<Fence, 'rehearse'>,
+  rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>,
+): number {
   let moves = 0;
   for (let round = 0; round < rounds; round += 1) {
+    fence.rehearse();
+    rtnetlink.addAddress(NOWHERE);
+    rtnetlink.removeAddress(NOWHERE);
     const pair = new ImaginaryPair();
     pair.tickFor(2_000_000);
     const first = pair.owner();

@@ -4,6 +4,7 @@ import { nextBackoffMs } from './backoff.ts';
 import { type Handover, isHandover, isProgress, type StopOrder } from './handover.ts';
 import { recentCrashes } from './hold-off.ts';
 import { doLastDuties, type Released } from './last-duties.ts';
+import { raisePriority } from './priority.ts';
 import { rehearseHandover } from './rehearsal.ts';
 import { LOOK_EVERY_MS, Silence } from './silence.ts';
 
@@ -34,6 +35,7 @@ export type GuardOptions = {
  * order. An engine that lives and makes no progress is ended. Returns the exit code.
  */
 export async function guard({ script, args, report, announce, onReady }: GuardOptions): Promise<number> {
+  raisePriority();
   let engine: ChildProcess | undefined;
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT']) {

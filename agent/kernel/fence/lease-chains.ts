@@ -100,7 +100,7 @@ export function leaseChains(config: RulesetConfig, duties: TableDuties): string[
   ];
 }
 
-const SELF_TEST: FencedGroup = {
+export const SELF_TEST: FencedGroup = {
   id: SELF_TEST_GROUP,
   addresses: [],
   virtualRouters: [],

@@ -35,6 +35,8 @@ class FakeFence implements Fence {
     return this.open_.get(groupId);
   }
 
+  rehearse(): void {}
+
   isIntact(): boolean {
     return this.tables;
   }

@@ -84,6 +84,8 @@ export class ScriptedFence implements Fence {
     return true;
   }
 
+  rehearse(): void {}
+
   recreate(): { ok: true } {
     return { ok: true };
   }

@@ -300,6 +300,8 @@ export class LeaseGroup implements LinkedGroup {
 
   /** The link of an interface that a virtual router advertises on has been lost, or is back. */
   linkChanged(name: string, up: boolean): void {
+    // The way to the peer may have gone with it, and what is said now is said once.
+    if (!up) for (const link of this.#links) link.noDirectWay();
     this.fitness.linkChanged(name, up);
     const text = `${this.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
     setImmediate(() => this.#around.log.warn({ group: this.name, interface: name, up }, text));

@@ -50,6 +50,23 @@ test.each([
   },
 );
 
+test('an owner that loses its link says so through the witness at once, however lately it was heard directly', () => {
+  const b = new ScriptedMember(new VirtualTime());
+  const group = new ScriptedGroup('edge');
+  group.kind = 'none';
+  const a = new SidebandEnd(b.time, 'a', 'b', [group]);
+  b.own();
+  b.end.sending = () => {};
+  for (let beats = 0; beats < 3; beats += 1) {
+    a.link.heartbeatNow();
+    converse(a, b.end);
+  }
+  expect(b.end.relayed).toEqual([]);
+  b.group.linkChanged('eth0', false);
+  expect(b.role).toBe('backup');
+  expect(b.end.relayed).toHaveLength(1);
+});
+
 test('without it the backup stays bound: what the witness says of its own vote frees nobody else’s', () => {
   const { b } = cutPair();
   b.group.witnessSaid({ type: 'witness-freed' });

@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
+import { runLabCommand, systemNamed } from './command.ts';
 import { Display, formatMs, formatTable } from './demo-display.ts';
 import { DEMO_ROWS, type DemoRow, faultsFound } from './demo-rows.ts';
 import { Laboratory, type Trial } from './laboratory.ts';
 import { ownNamespacesRefused, rerunInOwnNamespaces } from './own-namespaces.ts';
-import { LAB_TOOLS, mayMakeNamespaces, obstacles, withSudo } from './prerequisites.ts';
+import { mayMakeNamespaces, withSudo } from './prerequisites.ts';
 import { DEFAULT_SCENARIO, type System } from './system.ts';
 import type { HostName } from './topology.ts';
 
@@ -33,63 +34,34 @@ type RowResult = {
   readonly problems: readonly string[];
 };
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runLabCommand({
+  name: 'demo',
+  script: 'npm run demo',
+  usage: USAGE,
+  readOptions,
+  tools: ({ system }) => (system === 'keepalived' ? ['keepalived'] : []),
+  insteadOf: withoutRoot,
+  run: demonstrate,
+});
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (typeof options === 'number') return options;
-  const tools = options.system === 'keepalived' ? [...LAB_TOOLS, 'keepalived' as const] : LAB_TOOLS;
-  const retry = ['npm run demo', ...(args.length === 0 ? [] : ['--', ...args])].join(' ');
-  if (process.platform === 'linux' && !mayMakeNamespaces()) {
-    const refused = ownNamespacesRefused();
-    if (refused === undefined) return rerunInOwnNamespaces();
-    console.error(`The demo needs network namespaces, and ${refused}. Type: ${withSudo(retry)}`);
-    return 2;
-  }
-  const missing = obstacles(tools, retry);
-  if (missing.length > 0) {
-    console.error(missing.join('\n'));
-    return 2;
-  }
-  // The topology removes itself while the process ends, whatever ends it.
-  process.once('SIGINT', () => endEarly(130));
-  process.once('SIGTERM', () => endEarly(143));
-  process.once('SIGHUP', () => process.exit(129));
-  try {
-    return await demonstrate(options);
-  } catch (error) {
-    console.error(`\nThe demo could not go on: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
+function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      system: { type: 'string', default: 'tiebreak' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  return values.help ? undefined : { system: systemNamed(values.system), json: values.json };
 }
 
-function endEarly(exitStatus: number): never {
-  process.stderr.write('\nEnded early; everything that the demo made is being removed.\n');
-  process.exit(exitStatus);
-}
-
-function readOptions(args: readonly string[]): Options | number {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        system: { type: 'string', default: 'tiebreak' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      return 0;
-    }
-    if (values.system !== 'tiebreak' && values.system !== 'keepalived') {
-      throw new Error(`--system is tiebreak or keepalived, not '${values.system}'`);
-    }
-    return { system: values.system, json: values.json };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return 2;
-  }
+function withoutRoot(retry: string): Promise<number> | number | undefined {
+  if (process.platform !== 'linux' || mayMakeNamespaces()) return undefined;
+  const refused = ownNamespacesRefused();
+  if (refused === undefined) return rerunInOwnNamespaces();
+  console.error(`The demo needs network namespaces, and ${refused}. Type: ${withSudo(retry)}`);
+  return 2;
 }
 
 async function demonstrate(options: Options): Promise<number> {

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { runLabCommand, systemNamed } from './command.ts';
 import { Display } from './demo-display.ts';
 import { Laboratory } from './laboratory.ts';
 import { machineFacts } from './machine.ts';
-import { LAB_TOOLS, obstacles } from './prerequisites.ts';
 import { Soak } from './soak-run.ts';
 import { passed, stepInWords, summarise, summaryInWords } from './soak-summary.ts';
 import { DEFAULT_SCENARIO, type System } from './system.ts';
@@ -29,59 +29,35 @@ type Options = {
   readonly json: string | undefined;
 };
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runLabCommand({
+  name: 'soak',
+  script: 'npm run lab:soak',
+  usage: USAGE,
+  readOptions,
+  tools: () => ['keepalived'],
+  run: soak,
+});
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (typeof options === 'number') return options;
-  const missing = obstacles([...LAB_TOOLS, 'keepalived'], ['npm run lab:soak --', ...args].join(' '));
-  if (missing.length > 0) {
-    console.error(missing.join('\n'));
-    return 2;
-  }
-  // The topology removes itself while the process ends, whatever ends it.
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
-  process.once('SIGHUP', () => process.exit(129));
-  try {
-    return await soak(options);
-  } catch (error) {
-    console.error(`\nThe soak could not go on: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
-}
-
-function readOptions(args: readonly string[]): Options | number {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        minutes: { type: 'string', default: '60' },
-        seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-        interval: { type: 'string', default: String(DEFAULT_SCENARIO.advertisementIntervalMs) },
-        system: { type: 'string', default: 'tiebreak' },
-        json: { type: 'string' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      return 0;
-    }
-    if (values.system !== 'tiebreak' && values.system !== 'keepalived') {
-      throw new Error(`--system is tiebreak or keepalived, not '${values.system}'`);
-    }
-    return {
-      minutes: positive('--minutes', values.minutes),
-      seed: Math.floor(positive('--seed', values.seed)),
-      intervalMs: positive('--interval', values.interval),
-      system: values.system,
-      json: values.json,
-    };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return 2;
-  }
+function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      minutes: { type: 'string', default: '60' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      interval: { type: 'string', default: String(DEFAULT_SCENARIO.advertisementIntervalMs) },
+      system: { type: 'string', default: 'tiebreak' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  return {
+    minutes: positive('--minutes', values.minutes),
+    seed: Math.floor(positive('--seed', values.seed)),
+    intervalMs: positive('--interval', values.interval),
+    system: systemNamed(values.system),
+    json: values.json,
+  };
 }
 
 function positive(option: string, text: string): number {

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
+import { runLabCommand } from './command.ts';
 import { Display, formatTable } from './demo-display.ts';
 import type { Laboratory } from './laboratory.ts';
 import { machineFacts } from './machine.ts';
 import { measureRows, type Progress } from './measure-rows.ts';
-import { LAB_TOOLS, obstacles } from './prerequisites.ts';
 import { judge, type Outcome, outcomeInWords } from './table-outcome.ts';
 import { TABLE_ROWS, TABLE_SCENARIO, type TableRow, targetInWords } from './table-rows.ts';
 
@@ -22,53 +22,32 @@ const NOT_TRIED: Outcome = { kind: 'failed', why: 'not tried' };
 
 type Options = { readonly runs: number; readonly rows: readonly TableRow[] };
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runLabCommand({
+  name: 'table',
+  script: 'npm run lab:table',
+  usage: USAGE,
+  readOptions,
+  tools: () => ['keepalived'],
+  run: makeTable,
+});
 
-async function main(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (typeof options === 'number') return options;
-  const missing = obstacles([...LAB_TOOLS, 'keepalived'], ['npm run lab:table --', ...args].join(' '));
-  if (missing.length > 0) {
-    console.error(missing.join('\n'));
-    return 2;
+function readOptions(args: string[]): Options | undefined {
+  const { values } = parseArgs({
+    args,
+    options: {
+      runs: { type: 'string', default: '3' },
+      only: { type: 'string', default: '' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is a whole number from 1, not '${values.runs}'`);
+  const rows = TABLE_ROWS.filter(({ title }) => title.includes(values.only));
+  if (rows.length === 0) {
+    throw new Error(`no row has '${values.only}' in its title: ${TABLE_ROWS.map(({ title }) => title).join('; ')}`);
   }
-  // The topology removes itself while the process ends, whatever ends it.
-  process.once('SIGINT', () => process.exit(130));
-  process.once('SIGTERM', () => process.exit(143));
-  process.once('SIGHUP', () => process.exit(129));
-  try {
-    return await makeTable(options);
-  } catch (error) {
-    console.error(`\nThe table could not be finished: ${error instanceof Error ? error.message : String(error)}`);
-    return 1;
-  }
-}
-
-function readOptions(args: readonly string[]): Options | number {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        runs: { type: 'string', default: '3' },
-        only: { type: 'string', default: '' },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    if (values.help) {
-      console.log(USAGE);
-      return 0;
-    }
-    const runs = Number(values.runs);
-    if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs is a whole number from 1, not '${values.runs}'`);
-    const rows = TABLE_ROWS.filter(({ title }) => title.includes(values.only));
-    if (rows.length === 0) {
-      throw new Error(`no row has '${values.only}' in its title: ${TABLE_ROWS.map(({ title }) => title).join('; ')}`);
-    }
-    return { runs, rows };
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    return 2;
-  }
+  return { runs, rows };
 }
 
 async function makeTable({ runs, rows }: Options): Promise<number> {

@@ -444,7 +444,9 @@ export class LeaseGroup implements LinkedGroup {
         for (const router of this.#routers) router.advertise(router.config.priority);
         return undefined;
       case 'advertise-release':
-        for (const router of this.#routers) router.advertise(0);
+        this.#afterAnswer(() => {
+          for (const router of this.#routers) router.advertise(0);
+        });
         return undefined;
       case 'send-verdict':
         this.#verdict = effect.verdict;
@@ -455,15 +457,11 @@ export class LeaseGroup implements LinkedGroup {
       case 'send-release':
         for (const link of this.#links) link.release(this.name, effect.ballot);
         return undefined;
-      case 'send-transfer': {
-        const transfer = (): void => {
+      case 'send-transfer':
+        this.#afterAnswer(() => {
           for (const link of this.#links) link.transfer(this.name, effect.ballot, effect.to);
-        };
-        // The vote that goes to the same successor leaves with the answer to its claim, and is what it waits for.
-        if (this.#verdict === undefined) transfer();
-        else queueMicrotask(transfer);
+        });
         return undefined;
-      }
       case 'record-register':
         // Written before the state was taken over: no effect of a step may come before it.
         return undefined;
@@ -510,6 +508,12 @@ export class LeaseGroup implements LinkedGroup {
         this.#announceStopped();
         return undefined;
     }
+  }
+
+  /** The vote that a successor waits for leaves with the answer to its claim: what follows it waits for that. */
+  #afterAnswer(act: () => void): void {
+    if (this.#verdict === undefined) act();
+    else queueMicrotask(act);
   }
 
   #linkTo(peer: string): SidebandLink | undefined {

@@ -45,10 +45,15 @@ export function openRegisterFile(options: RegisterFileOptions): RegisterFile {
   const record = (register: RegisterRecord): boolean => {
     const { bootId, incarnation } = options;
     const content: Content = { version: 1, boot_id: bootId, incarnation, register };
+    const text = JSON.stringify(content);
     try {
-      mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
-      writeFileSync(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
-      renameSync(`${path}.new`, path);
+      try {
+        replace(path, text);
+      } catch (cause) {
+        if (!isMissing(cause)) throw cause;
+        mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
+        replace(path, text);
+      }
       return true;
     } catch (cause) {
       options.onProblem(`${path}: cannot be written: ${reasonOf(cause)}`);
@@ -59,6 +64,15 @@ export function openRegisterFile(options: RegisterFileOptions): RegisterFile {
   // Not taken over, it is of no use to the next start, which then waits in full: safe, and no reason not to start.
   if (found.kind === 'recorded') record(found.record);
   return { found, record };
+}
+
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 function whatIsLeft(path: string, { bootId, previous, nowUs, onProblem }: RegisterFileOptions): FoundRegister {
@@ -85,7 +99,7 @@ function readContent(path: string): Read {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return { ok: true, content: undefined };
+    if (isMissing(cause)) return { ok: true, content: undefined };
     return { ok: false, error: `cannot be read: ${reasonOf(cause)}` };
   }
   try {

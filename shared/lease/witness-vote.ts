@@ -29,7 +29,8 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
   if (!hasWitness(config)) return Number.POSITIVE_INFINITY;
   switch (role.name) {
     case 'candidate':
-      return role.sinceUs;
+      // Once the other votes are enough there is nothing to ask for.
+      return role.opening && state.witness.asked === undefined ? Number.POSITIVE_INFINITY : role.sinceUs;
     case 'backup':
       if (role.heardAtUs === undefined || !isFit(state)) return Number.POSITIVE_INFINITY;
       return Math.max(

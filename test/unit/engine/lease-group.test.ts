@@ -94,7 +94,7 @@ describe('ceasing to be the owner', () => {
     expect(done.slice(0, 2)).toEqual(['close', 'remove addresses']);
     expect(done).not.toContain('send transfer');
     await Promise.resolve();
-    expect(b.done()).toEqual(['send transfer']);
+    expect(b.done()).toEqual(['send transfer', 'advertise 0']);
   });
 
   test('a vote that cannot be recorded is not given to the successor either; the group is given up all the same (L9)', () => {

@@ -80,7 +80,8 @@ export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
   if (isDepartureNoted(turn, from, departure)) {
     if (turn.role.name === 'leaving') return;
     const { bound } = turn.register;
-    // The survivor's fence may rest on the departed vote for a moment still: an ordinary promise covers that.
+    // The survivor may count for so long on what an earlier run of this node has promised, its guardian above all, and for
+    // a moment still on the departed vote.
     const untilUs = turn.nowUs + PROMISE_MAX_MS * 1000;
     if (bound?.holder === from) turn.register = { ...turn.register, bound: { ...bound, untilUs } };
     forgetPromise(turn);

@@ -163,6 +163,16 @@ const PLANTED: readonly Defect[] = [
     intervalUs: 250_000,
   },
   {
+    name: 'L17j',
+    what: 'JOIN frees the leaver at once, while the survivor’s fence may rest on its departed vote',
+    tampering: {
+      state: (after, before, event) =>
+        event.type === 'join' && before.kept.written?.kind === 'departed' && after.kept.written === undefined
+          ? { ...after, register: { ...after.register, bound: undefined } }
+          : after,
+    },
+  },
+  {
     name: 'L17l',
     what: 'the leaver does not write its departure down',
     tampering: {

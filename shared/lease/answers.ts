@@ -23,7 +23,7 @@ export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict:
   if (role.name !== 'candidate' && role.name !== 'active') return;
   const standingSinceUs = role.name === 'active' ? role.standingSinceUs : role.sinceUs;
   // A promise for an earlier candidacy has been released since.
-  if (sentAtUs < standingSinceUs) return;
+  if (sentAtUs < Math.max(standingSinceUs, peer.countsFromUs)) return;
   if (verdict.kind === 'granted') {
     const promiseMs = Math.min(verdict.promiseMs, promiseMaxMs(turn.config));
     peer.voteUntilUs = Math.max(peer.voteUntilUs, sentAtUs + KAPPA * promiseMs * 1000);

@@ -9,7 +9,7 @@ import { type Ballot, compareBallots, sameBallot } from './ballot.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
 import { forgetPromise, persistPromise } from './kept-promise.ts';
 import { boundTo } from './register.ts';
-import { currentLeaseEndUs, type Turn, takeNextBallot } from './turn.ts';
+import { currentLeaseEndUs, promiseForMs, type Turn, takeNextBallot } from './turn.ts';
 
 /** What a survivor has on disk of the peer that left last; kept also when it counts no more, for late datagrams' sake. */
 export type DepartedVote = { readonly voter: string; readonly departure: Ballot; readonly counts: boolean };
@@ -23,6 +23,8 @@ export type DepartedView = {
 export const NOBODY_DEPARTED: DepartedView = { vote: undefined, asked: undefined };
 
 const ASK_AGAIN_US = 2_000_000;
+/** The survivor's fence may rest on the departed vote still: for 1.5 s at the most, by clocks 8 % apart. */
+const AFTER_JOIN_US = 2_000_000;
 
 /** Whether this node's own register is bound by its departure, so that nothing but JOIN frees it. */
 export function hasDeparted({ kept }: Turn): boolean {
@@ -80,9 +82,8 @@ export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
   if (isDepartureNoted(turn, from, departure)) {
     if (turn.role.name === 'leaving') return;
     const { bound } = turn.register;
-    // The survivor may count for so long on what an earlier run of this node has promised, its guardian above all, and for
-    // a moment still on the departed vote.
-    const untilUs = turn.nowUs + PROMISE_MAX_MS * 1000;
+    const promiseMs = promiseForMs(turn.config, turn.peers[from]?.promiseMs ?? PROMISE_MAX_MS);
+    const untilUs = turn.nowUs + Math.max(AFTER_JOIN_US, promiseMs * 1000);
     if (bound?.holder === from) turn.register = { ...turn.register, bound: { ...bound, untilUs } };
     forgetPromise(turn);
     return;
@@ -111,6 +112,12 @@ export function noteDepartedWritten(turn: Turn, written: DepartedVote): void {
   const { asked } = turn.departed;
   if (asked === undefined || !sameVote(asked.vote, written)) return;
   turn.departed = { vote: written, asked: undefined };
+  const peer = turn.peers[written.voter];
+  // The departure stands for every promise before it, however long: once it is over, only what was asked for since counts.
+  if (written.counts && peer !== undefined) {
+    peer.voteUntilUs = Number.NEGATIVE_INFINITY;
+    peer.countsFromUs = turn.nowUs;
+  }
   const { voter: to, departure } = written;
   turn.effects.push(written.counts ? { type: 'send-departed', to, departure } : { type: 'send-join', to, departure });
 }

@@ -64,6 +64,10 @@ export type PeerView = {
   differs: boolean;
   verdictAtUs: number;
   heardAtUs: number;
+  /** a vote that was asked for before does not count */
+  countsFromUs: number;
+  /** of its last claim: what its own interval asks for */
+  promiseMs: number;
   /** of its last claim; 0: it cannot own */
   priority: number;
 };

@@ -45,6 +45,8 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
     verdict: undefined,
     verdictAtUs: Number.NEGATIVE_INFINITY,
     heardAtUs: Number.NEGATIVE_INFINITY,
+    countsFromUs: Number.NEGATIVE_INFINITY,
+    promiseMs: PROMISE_MAX_MS,
     priority: PRIORITY_UNKNOWN,
   };
   const usedBefore = { counter: config.usedCounter, node: config.node };

@@ -15,6 +15,7 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   const peer = turn.peers[from];
   if (peer === undefined) return;
   peer.heardAtUs = turn.nowUs;
+  peer.promiseMs = claim.promiseMs;
   peer.priority = claim.priority;
   peer.differs = claim.configHash !== turn.config.configHash;
   see(turn, claim.ballot);
@@ -125,6 +126,8 @@ function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
   const { config, kept, witness, register, nowUs } = turn;
   const { policy } = config;
   if (policy.name !== 'bias' || claim.kind !== 'owns' || claim.witnessLost !== true || !witness.lost) return 0;
+  // What it has departed with binds for longer than that, and is on disk in its place.
+  if (hasDeparted(turn)) return 0;
   const bound = boundTo(register, nowUs);
   if (bound !== undefined && bound.holder !== from) return 0;
   const durationUs = policy.promiseMs * 1000;

@@ -173,6 +173,14 @@ const PLANTED: readonly Defect[] = [
     },
   },
   {
+    name: 'L17p',
+    what: 'after a departure the survivor counts on what was promised before it',
+    tampering: {
+      state: (after, before, event) =>
+        event.type === 'departed-persisted' ? { ...after, peers: before.peers } : after,
+    },
+  },
+  {
     name: 'L17l',
     what: 'the leaver does not write its departure down',
     tampering: {

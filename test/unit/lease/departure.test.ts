@@ -7,7 +7,7 @@ import {
 } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
 import { World } from '../../sim/world.ts';
-import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
+import { backup, INTERVAL_US, INVITATION_US, Machine, owner, PROMISE_US } from './machine.ts';
 
 const A5 = { counter: 5, node: 'a' };
 const B6 = { counter: 6, node: 'b' };
@@ -67,8 +67,27 @@ describe('the leaver (L17)', () => {
     expect(machine.role).toBe('backup');
     expect(boundTo(machine.state.register, machine.nowUs)?.untilUs).toBe(FOREVER);
     machine.step({ type: 'join', from: 'a', departure: B6 });
-    expect(boundTo(machine.state.register, machine.nowUs)?.untilUs).toBe(machine.nowUs + 10 * SECOND_US);
+    expect(boundTo(machine.state.register, machine.nowUs)?.untilUs).toBe(machine.nowUs + PROMISE_US);
     expect(machine.told('forget-promise')).toHaveLength(1);
+  });
+
+  test.each([
+    ['the survivor’s fence, which may rest on the departed vote', 100, 2_000],
+    ['the survivor’s own, longer promise', 4_000, 4_000],
+  ])('stays bound after the answer for %s', (_, promiseMs, boundMs) => {
+    const machine = new Machine({ intervalUs: 0.1 * SECOND_US }, { ...RECENT_BOOT, promise: KEPT });
+    machine.hear('owns', A5, { promiseMs });
+    machine.step({ type: 'join', from: 'a', departure: B6 });
+    expect(boundTo(machine.state.register, machine.nowUs)?.untilUs).toBe(machine.nowUs + 1000 * boundMs);
+  });
+
+  test('gives no long promise before it has joined: its departure would be lost with it (bias)', () => {
+    const policy = { name: 'bias', promiseMs: 60_000 } as const;
+    const machine = new Machine({ policy }, { ...RECENT_BOOT, promise: KEPT });
+    machine.pass(6 * SECOND_US);
+    machine.hear('owns', A5, { witnessLost: true });
+    expect(machine.told('send-verdict')[0]?.verdict.kind).toBe('granted');
+    expect(machine.told('persist-promise')).toEqual([]);
   });
 
   test('takes an answer that comes once more for no question, or the two would answer each other for ever', () => {

@@ -126,6 +126,25 @@ describe('policy bias', () => {
     expect(world.runUntil(() => world.owner !== undefined, 3 * SECOND_US, 1000)).toBeDefined();
   });
 
+  test('a backup that departed during a long outage of the witness and is back: its long promise counts no more (L17)', () => {
+    const world = new World({ seed: 7, intervalUs: 250_000, policy: BIAS });
+    world.settle();
+    for (const node of ['a', 'b'] as const) world.cutBoth(node, 'w');
+    world.runFor(10 * SECOND_US);
+    world.b.stop('depart');
+    world.runFor(2 * SECOND_US);
+    expect(world.role('b')).toBe('gone');
+    world.b.start();
+    world.runFor(3 * SECOND_US);
+    expect(world.role('b')).toBe('backup');
+    // a alone reaches nobody; b has the witness.
+    world.cutBoth('a', 'b');
+    world.mendBoth('b', 'w');
+    expect(world.runUntil(() => world.owner === 'b', 30 * SECOND_US, 1000)).toBeDefined();
+    world.runFor(60 * SECOND_US);
+    expect(world.owner).toBe('b');
+  });
+
   test('takeover --force: the former owner that comes back is backup, for the higher ballot wins (L8)', () => {
     const world = new World({ seed: 7, intervalUs: 250_000, policy: BIAS });
     world.settle();

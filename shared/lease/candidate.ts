@@ -1,8 +1,8 @@
-import { type Ballot, compareBallots, sameBallot } from './ballot.ts';
+import { type Ballot, sameBallot } from './ballot.ts';
 import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
-import { bind, boundTo, release } from './register.ts';
+import { bind, boundTo, isGrantable, release } from './register.ts';
 import {
   become,
   becomeBackup,
@@ -62,8 +62,8 @@ function standsWith(turn: Turn): { readonly ballot: Ballot; readonly sinceUs: nu
   const { role, register, nowUs } = turn;
   const { asked } = turn.witness;
   const ready = role.name === 'backup' ? role.ready : undefined;
-  // The owner's own ballot may have grown since the invitation.
-  const isUsable = ready !== undefined && compareBallots(ready.ballot, register.highestGranted) > 0;
+  // Others, or the owner itself, may have gone on to higher ballots since the invitation.
+  const isUsable = ready !== undefined && isGrantable(register, ready.ballot);
   if (isUsable && (asked === undefined || sameBallot(asked, ready.ballot))) return ready;
   // A vote that the witness gave while the down timer ran is a vote for that ballot.
   return { ballot: asked ?? takeNextBallot(turn), sinceUs: nowUs };

@@ -11,7 +11,7 @@ import type { Claim, Verdict } from './claim.ts';
 import { hasDeparted } from './departure.ts';
 import { startClosing } from './holder.ts';
 import type { AfterClosing, Cause } from './member.types.ts';
-import { boundTo, release } from './register.ts';
+import { boundTo, isGrantable, release } from './register.ts';
 import { successorOf } from './successor.ts';
 import { promiseForMs, promiseUs, see, type Turn, takeNextBallot } from './turn.ts';
 
@@ -66,8 +66,7 @@ export function hearInvite(turn: Turn, from: string, ballot: Ballot): void {
   const bound = boundTo(register, nowUs);
   if (bound !== undefined && bound.holder !== from) return;
   if (compareBallots(ballot, register.highestGranted) < 0) return;
-  const isUsable = (own: Ballot): boolean =>
-    compareBallots(own, ballot) > 0 && compareBallots(own, register.highestGranted) > 0;
+  const isUsable = (own: Ballot): boolean => compareBallots(own, ballot) > 0 && isGrantable(register, own);
   const { asked } = witness;
   const earlier = role.ready?.invitedBy === from && isUsable(role.ready.ballot) ? role.ready.ballot : undefined;
   // The witness may know of a ballot already, asked for while heartbeats were late.

@@ -18,6 +18,11 @@ export function boundTo(register: Register, nowUs: number): Register['bound'] {
   return register.bound !== undefined && nowUs < register.bound.untilUs ? register.bound : undefined;
 }
 
+/** Not below the highest granted, and not released: the register may bind with it, if it is free (L5, L10). */
+export function isGrantable({ highestGranted, released }: Register, ballot: Ballot): boolean {
+  return compareBallots(ballot, highestGranted) >= 0 && compareBallots(ballot, released) > 0;
+}
+
 export type BindOutcome =
   | { readonly ok: true; readonly register: Register }
   | { readonly ok: false; readonly reason: Extract<Refusal, 'bound' | 'lower_ballot'>; readonly remainingUs: number };
@@ -31,8 +36,7 @@ export function bind(register: Register, holder: string, ballot: Ballot, untilUs
   if (bound !== undefined && bound.holder !== holder) {
     return { ok: false, reason: 'bound', remainingUs: bound.untilUs - nowUs };
   }
-  const tooLow = compareBallots(ballot, register.highestGranted) < 0 || compareBallots(ballot, register.released) <= 0;
-  if (tooLow) return { ok: false, reason: 'lower_ballot', remainingUs: 0 };
+  if (!isGrantable(register, ballot)) return { ok: false, reason: 'lower_ballot', remainingUs: 0 };
   return {
     ok: true,
     register: {

@@ -179,6 +179,13 @@ describe('the successor', () => {
     expect(machine.ballot?.counter).toBeGreaterThan(A50.counter);
   });
 
+  test('stands above what another candidate has released since the invitation', () => {
+    const machine = invited();
+    machine.step({ type: 'release', from: 'a', ballot: A50 });
+    expect(machine.role).toBe('candidate');
+    expect(machine.ballot?.counter).toBeGreaterThan(A50.counter);
+  });
+
   test('is as before once the invitation has come to nothing', () => {
     const machine = invited();
     const before = machine.state.register;

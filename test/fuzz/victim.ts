@@ -49,6 +49,7 @@ export function victim(role: 'backup' | 'active'): Victim {
   const ballot = role === 'backup' ? { counter: 5, node: 'a' } : member.ballot;
   a.link.release('edge', ballot);
   a.link.transfer('edge', { counter: 900, node: 'a' }, 'b');
+  a.link.invite('edge', { counter: 900, node: 'a' });
   a.take();
   for (let beats = 0; beats < MANY_HEARTBEATS; beats += 1) a.link.heartbeatNow();
   converse(a, ours);
@@ -82,6 +83,7 @@ function earlierRuns(time: VirtualTime, record: (end: SidebandEnd) => SidebandEn
     }
     a.link.release('edge', { counter: 5, node: 'a' });
     a.link.transfer('edge', { counter: 800, node: 'a' }, 'b');
+    a.link.invite('edge', { counter: 800, node: 'a' });
     converse(a, b);
   }
 }

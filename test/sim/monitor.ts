@@ -75,6 +75,7 @@ export class Monitor {
   #needed = 2;
   /** by each node's own clock: until when its last start forbids it to vote for anyone new, and to stand (L9) */
   readonly #quarantines = new Map<string, number>();
+  #witnessForgotAtUs = Number.NEGATIVE_INFINITY;
   #lastClosing: { readonly node: string; readonly cause: Cause } | undefined;
 
   constructor(schedule: Schedule, timeline: Timeline, group: string) {
@@ -135,6 +136,10 @@ export class Monitor {
     }
     if (!isSame || state.role.name !== before.role.name) this.voterChanged(agent);
     this.#checkNewBeliefs(agent, before, state);
+  }
+
+  witnessForgot(): void {
+    this.#witnessForgotAtUs = this.#schedule.nowUs;
   }
 
   /** The kernel has acted on an open or a refresh. */
@@ -280,7 +285,8 @@ export class Monitor {
     const after = closing?.node === last?.node ? closing?.cause : undefined;
     this.#lastClosing = undefined;
     this.ownerships.push({ node: agent.node, ballot, atUs: this.#schedule.nowUs, after });
-    if (grows) return;
+    // Nobody else may know of the ballots that the witness has forgotten: safety does not hang on it.
+    if (grows || this.#witnessForgotAtUs >= last.atUs) return;
     const [now, then] = [ballot, last.ballot].map(({ counter, node }) => `${counter}.${node}`);
     this.violated('ballots do not grow', `${now} follows ${then}`);
   }

@@ -230,6 +230,7 @@ export class World {
     }
     this.witness.rollBack(everything);
     for (const access of this.#accesses.values()) access.reopen();
+    this.monitor.witnessForgot();
     this.monitor.witnessChanged();
   }
 

@@ -45,7 +45,7 @@ const ballot = fc.record({ counter: fc.nat(), node: name });
 const milliseconds = fc.integer({ min: 0, max: 10_000 });
 const plainClaim: fc.Arbitrary<Claim> = fc.record({
   group: name,
-  kind: fc.constantFrom('none', 'owns', 'requests'),
+  kind: fc.constantFrom('none', 'owns', 'requests', 'ready'),
   ballot,
   configHash: fc.stringMatching(/^[0-9a-f]{16}$/),
   promiseMs: milliseconds,
@@ -85,7 +85,7 @@ const message: fc.Arbitrary<SidebandMessage> = fc.oneof(
     sequence: fc.nat(),
     verdicts: fc.array(verdict, { maxLength: 20 }),
   }),
-  fc.record({ kind: fc.constant('release' as const), group: name, ballot }),
+  fc.record({ kind: fc.constantFrom('release' as const, 'invite' as const), group: name, ballot }),
   fc.record({ kind: fc.constant('depart' as const), group: name, ballot, departure: ballot }),
   fc.record({ kind: fc.constantFrom('departed' as const, 'join' as const), group: name, departure: ballot }),
   fc.record({ kind: fc.constant('transfer' as const), group: name, ballot, to: name }),

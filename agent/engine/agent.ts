@@ -167,7 +167,9 @@ export class Agent {
     }
     for (const group of this.#vrrpGroups) group.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
-    if (this.#fence !== undefined) rehearseTakeovers(REHEARSALS, this.#fence.fence, this.#rtnetlink);
+    if (this.#fence !== undefined) {
+      rehearseTakeovers(REHEARSALS, { fence: this.#fence.fence, rtnetlink: this.#rtnetlink }, this.#log);
+    }
     this.#signsOfLife.start();
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },

@@ -1,158 +1,244 @@
-import {
-  claimOf,
-  type MemberConfig,
-  type MemberEffect,
-  type MemberEvent,
-  type MemberState,
-  PROMISE_MAX_MS,
-  startMember,
-  stepMember,
-} from '@tiebreak/shared/lease';
-import { type SessionKey, type SidebandMessage, SidebandSession } from '@tiebreak/shared/wire';
+import type { FoundRegister, MemberConfig } from '@tiebreak/shared/lease';
+import type { SessionKey } from '@tiebreak/shared/wire';
+import type { LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
-import type { AddressSpecification, Rtnetlink } from '../kernel/index.ts';
-import { hmacSha256 } from './hmac.ts';
+import type { Rtnetlink } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { Alarm, Clock } from './clock.ts';
+import { KeptAddresses } from './kept-addresses.ts';
+import { LeaseGroup } from './lease-group.ts';
+import { RateLimitedLog } from './rate-limited-log.ts';
+import { SidebandLink } from './sideband-link.ts';
+import type { VirtualRouter } from './virtual-router.ts';
 
 const INTERVAL_US = 250_000;
-/** TEST-NET-1 on an interface that does not exist: the kernel refuses it. */
-const NOWHERE: AddressSpecification = {
-  family: 'ipv4',
-  address: Uint8Array.of(192, 0, 2, 1),
-  prefixLength: 32,
-  label: undefined,
-  interfaceIndex: 0x7fff_ffff,
-};
+const BEAT_US = INTERVAL_US / 2;
+const FENCE_US = 1_500_000;
 const KEYS: readonly [SessionKey] = [{ id: 1, key: new Uint8Array(32) }];
+const LONG_UP: FoundRegister = { kind: 'new_boot', uptimeUs: 1e9 };
+/** TEST-NET-1, on an interface that does not exist: the kernel refuses it. */
+const ADDRESS = { address: '192.0.2.1', prefixLength: 32, interface: 'rehearsal', label: null, advertised: true };
+const NO_INTERFACE = 0x7fff_ffff;
+
+const ROUTER: VirtualRouterConfig = {
+  interface: 'rehearsal',
+  virtualRouterId: 1,
+  version: 3,
+  family: 'ipv4',
+  priority: 100,
+  advertisementIntervalUs: INTERVAL_US,
+  addresses: [ADDRESS],
+  sourceAddress: null,
+  unicast: null,
+  checksum: 'pseudo-header',
+  virtualMac: false,
+};
+
+const GROUP: Omit<LeaseGroupConfig, 'peers'> = {
+  id: 1,
+  name: 'rehearsal',
+  mode: 'lease',
+  gateway: false,
+  policy: { name: 'safe' },
+  preempt: false,
+  preemptDelayUs: 0,
+  keyFile: '',
+  sidebandPort: 0,
+  intervalUs: INTERVAL_US,
+  priority: 100,
+  checks: [],
+  virtualRouters: [ROUTER],
+};
+
+/** What the rehearsal does to the real kernel: a fence that opens for nobody, and addresses that go nowhere. */
+export type RehearsedKernel = {
+  readonly fence: Pick<Fence, 'rehearse'>;
+  readonly rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>;
+};
 
 /**
- * Two imaginary members hand a group to and fro in memory: the engine's own code on the takeover path. The fence opens for
- * nobody, and an address goes nowhere. V8 compiles what has run, so that the first real takeover after months of idling is not the slow one.
+ * Two imaginary nodes hand a group to and fro: the engine's own loop, links, signatures and kernel calls, as on the way of
+ * a takeover. V8 compiles what has run, so that the first real takeover after months of idling is not the slow one.
  * Returns how often the ownership moved.
  */
-export function rehearseTakeovers(
-  rounds: number,
-  fence: Pick<Fence, 'rehearse'>,
-  rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>,
-): number {
+export function rehearseTakeovers(rounds: number, kernel: RehearsedKernel, log: Logger): number {
+  const time = new ImaginaryTime();
+  const left = new ImaginaryNode('left', 'right', time, kernel, log);
+  const right = new ImaginaryNode('right', 'left', time, kernel, log);
+  const deliver = (): void => {
+    while (left.sent.length + right.sent.length > 0) {
+      for (const datagram of left.sent.splice(0)) right.link.receive(datagram, 'rehearsal');
+      for (const datagram of right.sent.splice(0)) left.link.receive(datagram, 'rehearsal');
+    }
+  };
+  const pass = (intervals: number): void => {
+    for (let beats = 0; beats < 2 * intervals; beats += 1) {
+      time.pass(BEAT_US);
+      deliver();
+    }
+  };
+  left.start();
+  right.start();
+  pass(8);
   let moves = 0;
   for (let round = 0; round < rounds; round += 1) {
-    fence.rehearse();
-    rtnetlink.addAddress(NOWHERE);
-    rtnetlink.removeAddress(NOWHERE);
-    const pair = new ImaginaryPair();
-    pair.tickFor(2_000_000);
-    const first = pair.owner();
-    first?.run({ type: 'stop' });
-    const second = pair.owner();
-    if (first !== undefined && second !== undefined && first !== second) moves += 1;
+    const [owner, successor] = left.owns ? [left, right] : [right, left];
+    owner.group.handOver(successor.node);
+    deliver();
+    if (successor.owns && !owner.owns) moves += 1;
+    pass(2);
   }
+  for (const node of [left, right]) node.end();
   return moves;
 }
 
-class ImaginaryPair {
-  /** The quarantine is over. */
-  nowUs = PROMISE_MAX_MS * 1000;
-  readonly #left: ImaginaryMember = new ImaginaryMember(this, 'left', 'right');
-  readonly #right: ImaginaryMember = new ImaginaryMember(this, 'right', 'left');
+/** Goes on only when it is told to. */
+class ImaginaryTime implements Clock {
+  #nowUs = 1_000_000_000;
+  readonly #due = new Map<Alarm, { readonly atUs: number; readonly ring: () => void }>();
 
-  other(member: ImaginaryMember): ImaginaryMember {
-    return member === this.#left ? this.#right : this.#left;
+  nowUs = (): number => this.#nowUs;
+  monotonicUs = (): number => this.#nowUs;
+
+  alarm(ring: () => void): Alarm {
+    const alarm: Alarm = {
+      set: (atUs) => {
+        this.#due.set(alarm, { atUs, ring });
+      },
+      clear: () => {
+        this.#due.delete(alarm);
+      },
+    };
+    return alarm;
   }
 
-  owner(): ImaginaryMember | undefined {
-    return [this.#left, this.#right].find((member) => member.state.role.name === 'active');
-  }
-
-  tickFor(lengthUs: number): void {
-    const untilUs = this.nowUs + lengthUs;
-    for (; this.nowUs < untilUs; this.nowUs += INTERVAL_US / 2) {
-      for (const member of [this.#left, this.#right]) {
-        member.run({ type: 'tick' });
-        member.heartbeat();
-      }
+  pass(lengthUs: number): void {
+    this.#nowUs += lengthUs;
+    for (const [alarm, { atUs, ring }] of [...this.#due]) {
+      if (atUs > this.#nowUs) continue;
+      alarm.clear();
+      ring();
     }
   }
 }
 
-class ImaginaryMember {
-  state: MemberState;
-  readonly #pair: ImaginaryPair;
-  readonly #node: string;
-  readonly #session: SidebandSession;
+class ImaginaryNode {
+  readonly node: string;
+  readonly group: LeaseGroup;
+  readonly link: SidebandLink;
+  readonly sent: Uint8Array[] = [];
+  readonly #router: VirtualRouter;
 
-  constructor(pair: ImaginaryPair, node: string, peer: string) {
-    const config: MemberConfig = {
+  constructor(node: string, peer: string, time: ImaginaryTime, kernel: RehearsedKernel, log: Logger) {
+    const silent = log.child({}, { level: 'silent' });
+    const peers = [{ node: peer, addresses: ['rehearsal'] }];
+    this.node = node;
+    this.group = new LeaseGroup({
+      config: { ...GROUP, peers },
+      member: memberOf(node, peer),
+      fence: imaginaryFence(time, kernel),
+      witness: undefined,
+      log: silent,
+      clock: time,
+      skewUsOf: () => INTERVAL_US / 2,
+      onHistory: () => {},
+      ballots: { foresee: () => {}, mayUse: () => true },
+      register: { found: LONG_UP, record: () => true },
+      kept: { found: {}, keep: () => {}, forget: () => {}, keepDeparted: () => {} },
+      fenceReplaced: () => {},
+    });
+    this.link = new SidebandLink({
       node,
-      group: 'rehearsal',
-      peers: [peer],
-      witness: true,
-      policy: { name: 'safe' },
-      intervalUs: INTERVAL_US,
-      priority: 100,
-      skewUs: node === 'left' ? 0 : INTERVAL_US / 2,
-      preemptDelayUs: undefined,
-      standNotBeforeUs: 0,
-      settings: '00000000',
-      configHash: '0123456789abcdef',
-      guardUs: 20_000,
-      usedCounter: 0,
-      seed: 1,
-    };
-    this.#pair = pair;
-    this.#node = node;
-    this.state = startMember(config, 0);
-    const nonce = new Uint8Array(8).fill(node.length);
-    this.#session = new SidebandSession({ node, peer, keys: KEYS, hmac: hmacSha256, nonce, incarnation: 1 });
+      peer,
+      addresses: ['rehearsal'],
+      groups: [this.group],
+      keys: KEYS,
+      nonce: new Uint8Array(8).fill(node.length),
+      incarnation: 1,
+      send: (datagram) => this.sent.push(datagram),
+      clock: time,
+      log: silent,
+    });
+    this.#router = imaginaryRouter(kernel, silent);
   }
 
-  run(event: MemberEvent): void {
-    const { state, effects } = stepMember(this.state, event, this.#pair.nowUs);
-    this.state = state;
-    for (const effect of effects) this.#perform(effect);
+  get owns(): boolean {
+    return this.group.state.role.name === 'active';
   }
 
-  heartbeat(): void {
-    this.#send({ kind: 'heartbeat', claims: [claimOf(this.state)] });
-    this.run({ type: 'heartbeat-sent', to: this.#pair.other(this).#node, sentAtUs: this.#pair.nowUs });
+  start(): void {
+    this.link.start();
+    this.group.start([this.link], [this.#router]);
   }
 
-  #perform(effect: MemberEffect): void {
-    const expiresAtUs = this.#pair.nowUs + INTERVAL_US;
-    if (effect.type === 'open-fence') this.run({ type: 'fence-opened', expiresAtUs });
-    else if (effect.type === 'refresh-fence') this.run({ type: 'fence-refreshed', expiresAtUs });
-    else if (effect.type === 'close-fence') this.run({ type: 'fence-closed' });
-    else if (effect.type === 'send-heartbeat') this.heartbeat();
-    else if (effect.type === 'send-verdict') this.#send({ kind: 'ack', sequence: 0, verdicts: [effect.verdict] });
-    else if (effect.type === 'send-transfer') {
-      this.#send({ kind: 'transfer', group: 'rehearsal', ballot: effect.ballot, to: effect.to });
-    } else if (effect.type === 'send-invite') {
-      this.#send({ kind: 'invite', group: 'rehearsal', ballot: effect.ballot });
-    }
+  end(): void {
+    this.link.stop();
+    this.group.close();
   }
+}
 
-  #send(message: SidebandMessage): number {
-    const { datagram, sequence } = this.#session.seal(message);
-    this.#pair.other(this).#receive(datagram);
-    return sequence;
-  }
+function memberOf(node: string, peer: string): MemberConfig {
+  return {
+    node,
+    group: GROUP.name,
+    peers: [peer],
+    witness: false,
+    policy: { name: 'safe' },
+    intervalUs: INTERVAL_US,
+    priority: GROUP.priority,
+    skewUs: node === 'left' ? 0 : INTERVAL_US / 2,
+    preemptDelayUs: undefined,
+    standNotBeforeUs: 0,
+    settings: '00000000',
+    configHash: '0123456789abcdef',
+    guardUs: 20_000,
+    usedCounter: 0,
+    seed: 1,
+  };
+}
 
-  #receive(datagram: Uint8Array): void {
-    const opened = this.#session.open(datagram);
-    const from = this.#pair.other(this).#node;
-    if (!opened.ok) {
-      if (opened.introduce !== undefined) {
-        this.#pair.other(this).#receive(this.#session.seal({ kind: 'hello' }, opened.introduce).datagram);
-      }
-      return;
-    }
-    const { message } = opened;
-    if (message.kind === 'heartbeat') for (const claim of message.claims) this.run({ type: 'claim', from, claim });
-    else if (message.kind === 'transfer') this.run({ type: 'transfer', from, ballot: message.ballot, to: message.to });
-    else if (message.kind === 'invite') this.run({ type: 'invite', from, ballot: message.ballot });
-    else if (message.kind === 'ack') {
-      for (const verdict of message.verdicts) {
-        this.run({ type: 'verdict', from, sentAtUs: this.#pair.nowUs, verdict });
-      }
-    }
-  }
+function imaginaryFence(time: ImaginaryTime, { fence }: RehearsedKernel): Fence {
+  const act = (leaseEndUs: number) =>
+    ({ confirmed: true, expiresAtUs: Math.min(time.nowUs() + FENCE_US, leaseEndUs) }) as const;
+  return {
+    level: 'full',
+    open: (_id, leaseEndUs) => {
+      fence.rehearse();
+      return act(leaseEndUs);
+    },
+    refresh: (_id, leaseEndUs) => act(leaseEndUs),
+    close: () => ({ confirmed: true, by: 'packet' }),
+    openUntilUs: () => undefined,
+    isIntact: () => true,
+    rehearse: () => {},
+    recreate: () => ({ ok: true }),
+    addInterface: () => ({ ok: true }),
+    remove: () => ({ ok: true }),
+  };
+}
+
+function imaginaryRouter(kernel: RehearsedKernel, log: Logger): VirtualRouter {
+  const done = { ok: true, value: 'done' } as const;
+  const rtnetlink: RehearsedKernel['rtnetlink'] = {
+    addAddress: (address) => {
+      kernel.rtnetlink.addAddress(address);
+      return done;
+    },
+    removeAddress: (address) => {
+      kernel.rtnetlink.removeAddress(address);
+      return done;
+    },
+  };
+  const placed = [{ virtual: ADDRESS, bytes: Uint8Array.of(192, 0, 2, 1), interfaceIndex: NO_INTERFACE }];
+  const addresses = new KeptAddresses({ config: ROUTER, placed, rtnetlink, complaints: new RateLimitedLog(log) });
+  return {
+    config: ROUTER,
+    primaryAddress: Uint8Array.of(192, 0, 2, 2),
+    advertise: () => {},
+    addAddresses: () => addresses.add(),
+    removeAddresses: () => addresses.remove(),
+    announce: () => {},
+    faults: () => [],
+    close: async () => {},
+  };
 }

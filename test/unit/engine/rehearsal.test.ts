@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { rehearseTakeovers } from '../../../agent/engine/rehearsal.ts';
 import { openRtnetlink } from '../../../agent/kernel/index.ts';
+import { recordedLog } from './recorded-log.ts';
 
 test('every rehearsal takes the group over and hands it on, and changes nothing in the kernel', () => {
   const opened = openRtnetlink();
@@ -13,8 +14,11 @@ test('every rehearsal takes the group over and hands it on, and changes nothing 
       rehearsed += 1;
     },
   };
-  expect(rehearseTakeovers(5, fence, rtnetlink)).toBe(5);
-  expect(rehearsed).toBe(5);
+  const { log, lines } = recordedLog();
+  expect(rehearseTakeovers(5, { fence, rtnetlink }, log)).toBe(5);
+  // The first owner opened it too.
+  expect(rehearsed).toBe(6);
+  expect(lines()).toEqual([]);
   expect(rtnetlink.addresses()).toEqual(before);
   rtnetlink.close();
 });

@@ -432,9 +432,15 @@ export class LeaseGroup implements LinkedGroup {
         if (!this.#owns) return undefined;
         for (const router of this.#routers) router.addAddresses();
         return undefined;
-      case 'remove-addresses':
-        for (const router of this.#routers) router.removeAddresses();
+      case 'remove-addresses': {
+        const remove = (): void => {
+          for (const router of this.#routers) router.removeAddresses();
+        };
+        // Behind the whole fence nobody is answered for them, so that a successor need not wait for this.
+        if (this.#fence.level === 'full') this.#afterAnswer(remove);
+        else remove();
         return undefined;
+      }
       case 'announce':
         if (!this.#owns) return undefined;
         for (const router of this.#routers) router.announce();

@@ -167,9 +167,9 @@ export function finishClosing(turn: Turn): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'closing') return;
   turn.register = release(turn.register, config.node, role.ballot);
+  if (role.handsTo !== undefined) handVoteTo(turn, role.handsTo);
   turn.effects.push({ type: 'remove-addresses' });
   const successor = role.handsTo?.to ?? (role.after.kind === 'leave' ? bestSuccessor(turn) : role.after.invites);
-  if (role.handsTo !== undefined) handVoteTo(turn, role.handsTo);
   for (const peer of Object.values(turn.peers)) {
     peer.voteUntilUs = Number.NEGATIVE_INFINITY;
     peer.unackedSinceUs = undefined;

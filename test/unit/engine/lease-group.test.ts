@@ -91,10 +91,20 @@ describe('ceasing to be the owner', () => {
     expect(b.hear('ready', 50)).toMatchObject({ kind: 'granted', ballot: { counter: 50, node: 'a' } });
     expect(b.records.at(-1)).toMatchObject({ holder: 'a', ballot: { counter: 50, node: 'a' } });
     const done = b.done();
-    expect(done.slice(0, 2)).toEqual(['close', 'remove addresses']);
-    expect(done).not.toContain('send transfer');
+    expect(done).toContain('close');
+    expect(done).not.toContain('remove addresses');
     await Promise.resolve();
-    expect(b.done()).toEqual(['send transfer', 'advertise 0']);
+    expect(b.done()).toEqual(['remove addresses', 'send transfer', 'advertise 0']);
+  });
+
+  test('without the whole fence the addresses go before the vote', () => {
+    const b = owner();
+    b.fence.level = 'no_egress';
+    b.hear('none', 1);
+    b.group.handOver('a');
+    b.done();
+    expect(b.hear('ready', 50)).toMatchObject({ kind: 'granted' });
+    expect(b.done().slice(0, 2)).toEqual(['close', 'remove addresses']);
   });
 
   test('a vote that cannot be recorded is not given to the successor either; the group is given up all the same (L9)', () => {

@@ -49,7 +49,7 @@ export const GROUP: LeaseGroupConfig = {
 
 /** A kernel that does as the test says. */
 export class ScriptedFence implements Fence {
-  readonly level = 'full';
+  level: Fence['level'] = 'full';
   opening: 'confirm' | Extract<FenceAct, { confirmed: false }>['reason'] = 'confirm';
   refreshing: 'confirm' | Extract<FenceAct, { confirmed: false }>['reason'] = 'confirm';
   closing: FenceClose = { confirmed: true, by: 'packet' };

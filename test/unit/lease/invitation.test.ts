@@ -34,7 +34,7 @@ describe('the owner', () => {
     machine.forget();
     machine.hear('ready', A50);
     const order = types(machine).filter((type) => /fence|verdict|transfer|remove/.test(type));
-    expect(order).toEqual(['close-fence', 'remove-addresses', 'send-verdict', 'send-transfer']);
+    expect(order).toEqual(['close-fence', 'send-verdict', 'remove-addresses', 'send-transfer']);
     expect(machine.told('send-verdict')[0]?.verdict).toMatchObject({ kind: 'granted', ballot: A50 });
     expect(boundTo(machine.state.register, machine.nowUs)).toMatchObject({ holder: 'a', ballot: A50 });
     expect(machine.role).toBe('backup');

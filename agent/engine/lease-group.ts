@@ -46,6 +46,9 @@ export interface BallotRecord {
   mayUse(counter: number): boolean;
 }
 
+/** A leaver waits 3 s for its departure to be noted, by a clock that may be slower. */
+const LEAVING_MAX_US = 4_000_000;
+
 /** A step that needs a ballot which cannot be recorded is tried again so often. */
 const UNRECORDED_RETRY_US = 100_000;
 
@@ -85,6 +88,7 @@ export class LeaseGroup implements LinkedGroup {
   #verdict: Verdict | undefined;
   #heardOwner: { readonly node: string; readonly atUs: number } | undefined;
   #sinceMs = Date.now();
+  readonly #startedUs: number;
   #lastProgressUs: number;
   /** The conflict that was told last: one line for each, however many heartbeats it takes. */
   #conflict: string | undefined;
@@ -119,7 +123,8 @@ export class LeaseGroup implements LinkedGroup {
       checks: config.checks,
       onChange: (fitness) => this.#dispatch({ type: 'fitness', fitness }),
     });
-    this.#lastProgressUs = clock.nowUs();
+    this.#startedUs = clock.nowUs();
+    this.#lastProgressUs = this.#startedUs;
     this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found, ...around.kept.found });
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
@@ -252,6 +257,9 @@ export class LeaseGroup implements LinkedGroup {
   #joinReturned(from: string): void {
     const { vote } = this.#state.departed;
     if (vote?.voter !== from || !vote.counts || this.#linkTo(from)?.met?.incarnation === this.#departedIn) return;
+    // A run that has not heard the departure itself cannot tell yet whether the leaver is back or still on its way out.
+    const { nowUs } = this.#around.clock;
+    if (this.#departedIn === undefined && nowUs() < this.#startedUs + LEAVING_MAX_US) return;
     this.#dispatch({ type: 'join', from, departure: vote.departure });
   }
 

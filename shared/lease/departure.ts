@@ -6,10 +6,10 @@
  * as its name, so that what was said of an earlier one means nothing.
  */
 import { type Ballot, compareBallots, sameBallot } from './ballot.ts';
-import { PROMISE_MAX_MS } from './constants.ts';
+import { KAPPA, PROMISE_MAX_MS } from './constants.ts';
 import { forgetPromise, persistPromise } from './kept-promise.ts';
 import { boundTo } from './register.ts';
-import { currentLeaseEndUs, promiseForMs, type Turn, takeNextBallot } from './turn.ts';
+import { currentLeaseEndUs, promiseForMs, promiseUs, type Turn, takeNextBallot } from './turn.ts';
 
 /** What a survivor has on disk of the peer that left last; kept also when it counts no more, for late datagrams' sake. */
 export type DepartedVote = { readonly voter: string; readonly departure: Ballot; readonly counts: boolean };
@@ -78,7 +78,8 @@ export function askToJoin(turn: Turn, survivor: string): void {
 
 /** JOIN: an answer if this node's register is bound by that departure, else the question of a returned leaver. */
 export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
-  if (turn.peers[from] === undefined) return;
+  const peer = turn.peers[from];
+  if (peer === undefined) return;
   if (isDepartureNoted(turn, from, departure)) {
     if (turn.role.name === 'leaving') return;
     const { bound } = turn.register;
@@ -100,11 +101,21 @@ export function hearJoin(turn: Turn, from: string, departure: Ballot): void {
   }
   const after: DepartedVote = { voter: from, departure, counts: false };
   const before = turn.departed;
+  const { voteUntilUs } = peer;
   turn.departed = { ...before, vote: after };
+  // A departure that was never counted ends the promises before it all the same: the leaver is bound for so long after JOIN.
+  if (order > 0) {
+    const boundForUs = Math.max(AFTER_JOIN_US, promiseUs(turn.config));
+    peer.voteUntilUs = Math.min(voteUntilUs, turn.nowUs + KAPPA * boundForUs);
+  }
   // An owner must be able to go on without it.
-  if (turn.role.name === 'active' && currentLeaseEndUs(turn) < turn.nowUs + turn.config.intervalUs)
+  if (turn.role.name === 'active' && currentLeaseEndUs(turn) < turn.nowUs + turn.config.intervalUs) {
     turn.departed = before;
-  else write(turn, after);
+    peer.voteUntilUs = voteUntilUs;
+    return;
+  }
+  if (order > 0) peer.countsFromUs = turn.nowUs;
+  write(turn, after);
 }
 
 /** What the survivor wrote is on disk: only now it counts, and only now the other side hears of it. */

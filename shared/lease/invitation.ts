@@ -94,6 +94,8 @@ export function standAsInvited(turn: Turn, from: string, sentAtUs: number, verdi
   if (!sameBallot(verdict.ballot, role.ready.ballot) || sentAtUs < role.ready.sinceUs) return;
   const bound = boundTo(register, nowUs);
   if (bound !== undefined && bound.holder !== from) return;
+  // It has been asked for this vote again since.
+  if (bound !== undefined && compareBallots(bound.ballot, verdict.ballot) > 0) return;
   if (bound !== undefined) turn.register = release(register, from, bound.ballot);
   if (turn.fitness.unfit === undefined) becomeCandidate(turn, 'transferred');
 }

@@ -55,7 +55,8 @@ function isRecorded({ register, recorded, config, nowUs }: Turn): boolean {
   // What has run out binds nobody, recorded or not.
   if (boundTo(register, nowUs) === undefined) return true;
   if (recorded.holder !== bound.holder || !sameBallot(recorded.ballot, bound.ballot)) return false;
-  return bound.holder === config.node || recorded.endUs === null || bound.untilUs <= recorded.endUs;
+  if (bound.holder === config.node) return true;
+  return recorded.endUs === null ? bound.untilUs === Number.POSITIVE_INFINITY : bound.untilUs <= recorded.endUs;
 }
 
 function recordedEndUs({ config, nowUs }: Turn, untilUs: number): number | null {

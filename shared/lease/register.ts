@@ -36,7 +36,9 @@ export function bind(register: Register, holder: string, ballot: Ballot, untilUs
   if (bound !== undefined && bound.holder !== holder) {
     return { ok: false, reason: 'bound', remainingUs: bound.untilUs - nowUs };
   }
-  if (!isGrantable(register, ballot)) return { ok: false, reason: 'lower_ballot', remainingUs: 0 };
+  // The live holder goes on whatever others have asked for and released (L10).
+  const isRenewal = bound !== undefined && compareBallots(ballot, register.highestGranted) >= 0;
+  if (!isRenewal && !isGrantable(register, ballot)) return { ok: false, reason: 'lower_ballot', remainingUs: 0 };
   return {
     ok: true,
     register: {

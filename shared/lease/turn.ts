@@ -84,7 +84,10 @@ export function see(turn: Turn, ballot: Ballot): void {
 
 /** A ballot above everything this node has seen, granted or used. */
 export function takeNextBallot(turn: Turn): Ballot {
-  const ballot = nextBallot(highestBallot(turn.highestSeen, turn.register.highestGranted), turn.config.node);
+  const ballot = nextBallot(
+    [turn.register.highestGranted, turn.register.released].reduce(highestBallot, turn.highestSeen),
+    turn.config.node,
+  );
   turn.highestSeen = ballot;
   return ballot;
 }

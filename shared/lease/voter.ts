@@ -1,4 +1,4 @@
-import { type Ballot, compareBallots } from './ballot.ts';
+import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
 import { giveUpCandidacy } from './candidate.ts';
 import type { Claim, Refusal, Verdict } from './claim.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
@@ -91,7 +91,7 @@ function judge(turn: Turn, from: string, claim: Claim): Verdict {
     ballot: claim.ballot,
     reason,
     remainingMs: Number.isFinite(remainingUs) ? Math.ceil(remainingUs / 1000) : PROMISE_MAX_MS,
-    highest: turn.register.highestGranted,
+    highest: highestBallot(turn.register.highestGranted, turn.register.released),
   });
   if (claim.configHash !== config.configHash) return refuse('config_mismatch', 0);
   switch (role.name) {
@@ -127,7 +127,7 @@ function longPromiseMs(turn: Turn, from: string, claim: Claim): number {
   const { policy } = config;
   if (policy.name !== 'bias' || claim.kind !== 'owns' || claim.witnessLost !== true || !witness.lost) return 0;
   // What it has departed with binds for longer than that, and is on disk in its place.
-  if (hasDeparted(turn)) return 0;
+  if (hasDeparted(turn) || (turn.role.name === 'leaving' && turn.role.departs)) return 0;
   const bound = boundTo(register, nowUs);
   if (bound !== undefined && bound.holder !== from) return 0;
   const durationUs = policy.promiseMs * 1000;

@@ -247,3 +247,22 @@ describe('takeover --force', () => {
     expect(other.group.forceTakeover()).toEqual({ forced: false, text: 'b could not stand for edge: see its log' });
   });
 });
+
+test('a survivor that restarts while the leaver is on its way out keeps counting on its departed vote (L17)', () => {
+  const second = 1_000_000;
+  const agents = new AgentsInMemory(['a', 'b'], { witness: true });
+  agents.pass(5 * second);
+  const [survivor = 'a'] = agents.owners();
+  const leaver = survivor === 'a' ? 'b' : 'a';
+  agents.stop(leaver);
+  agents.until(() => agents.disk(leaver).promise !== undefined, second);
+  agents.pass(1000);
+  // The answer is lost, and the survivor's engine dies once its note is on disk.
+  agents.cut.add('a-b');
+  agents.until(() => agents.disk(survivor).departed?.counts === true, second);
+  agents.kill(survivor);
+  agents.start(survivor);
+  agents.cut.delete('a-b');
+  agents.pass(10 * second);
+  expect(agents.disk(survivor).departed?.counts).toBe(true);
+});

@@ -50,7 +50,7 @@ const LEASE_PROTOCOL = 1;
 const GUARD_TICKS = 5;
 /** A fence that nobody can close ends within 1.7 s, and a departure takes 3 s at most. systemd waits for 10 s. */
 const STOP_PATIENCE_MS = 5_000;
-/** Enough for V8 to have compiled the path; takes about 0.1 s of the quarantine. */
+/** Enough for V8 to have compiled the path; together some 50 ms. */
 const REHEARSALS = 6;
 /** Beyond the patience: what leaves the kernel, and the local API. */
 const CLOSE_PATIENCE_MS = 2_000;
@@ -157,8 +157,8 @@ export class Agent {
     this.#openWitness(state, this.#rtnetlink);
     await this.#openApi();
 
-    // Before anyone counts on this node's answers: it takes some 50 ms.
-    if (this.#fence !== undefined) {
+    // Before anyone counts on this node's answers.
+    if (leases.length > 0 && this.#fence !== undefined) {
       rehearseTakeovers(REHEARSALS, { fence: this.#fence.fence, rtnetlink: this.#rtnetlink }, this.#log);
     }
     this.#started = true;

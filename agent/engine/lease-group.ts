@@ -2,6 +2,7 @@ import {
   type Ballot,
   type Claim,
   claimOf,
+  leavePatienceUs,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -46,8 +47,8 @@ export interface BallotRecord {
   mayUse(counter: number): boolean;
 }
 
-/** A leaver waits 3 s for its departure to be noted, by a clock that may be slower. */
-const LEAVING_MAX_US = 4_000_000;
+/** A leaver waits so long for its departure to be noted, by a clock that may be slower. */
+const LEAVING_MAX_US = (4 / 3) * leavePatienceUs(true);
 
 /** A step that needs a ballot which cannot be recorded is tried again so often. */
 const UNRECORDED_RETRY_US = 100_000;

@@ -113,16 +113,18 @@ export function openVirtualRouter(options: {
       onSocketError: (error) => socketFailed(error),
       onClaim: (claim) => announcements.claimedBy(claim),
     });
-    if (found.ok && config.family === 'ipv4') for (const index of found.ports.announcers.keys()) keepOthers(index);
+    if (found.ok && config.family === 'ipv4') {
+      for (const { index, name } of there) if (found.ports.announcers.has(index)) keepOthers(index, name);
+    }
     return found;
   }
 
   /** When others have flushed the addresses, ours may be there before the host's own, which then must not go with it. */
-  function keepOthers(interfaceIndex: number): void {
+  function keepOthers(interfaceIndex: number, name: string): void {
     const kept = rtnetlink.promoteSecondaries(interfaceIndex);
     if (kept.ok) return;
-    const text = `when a virtual address goes from ${config.interface}, the host's own may go with it: ${kept.text}`;
-    complaints.warn('promote_secondaries', { interface: config.interface }, text);
+    const text = `when a virtual address goes from ${name}, the host's own may go with it: ${kept.text}`;
+    complaints.warn(`promote_secondaries ${name}`, { interface: name }, text);
   }
 
   /** What was bound to an interface that is no more is of no use; what has come in its place has none of our addresses. */

@@ -5,14 +5,13 @@ const NICENESS = -15;
 
 /**
  * Raises the priority of this process, and so of the engine that it starts, unless the service manager has given it one
- * (`Nice=`). Without the privilege (CAP_SYS_NICE, RLIMIT_NICE) it stays as it is. Returns the niceness, -20 to 19.
+ * (`Nice=`). Without the privilege (CAP_SYS_NICE, RLIMIT_NICE) it stays as it is. Niceness: -20 to 19.
  */
-export function raisePriority(): number {
-  if (getPriority() !== 0) return getPriority();
+export function raisePriority(): void {
+  if (getPriority() !== 0) return;
   try {
     setPriority(NICENESS);
   } catch {
     // An unprivileged demo; the unit file says `Nice=` itself.
   }
-  return getPriority();
 }

@@ -17,8 +17,8 @@ export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict:
   peer.heardAtUs = nowUs;
   peer.verdict = verdict;
   peer.verdictAtUs = nowUs;
-  const invited = turn.role.name === 'backup';
-  if (invited) standAsInvited(turn, from, sentAtUs, verdict);
+  const wasBackup = turn.role.name === 'backup';
+  if (wasBackup) standAsInvited(turn, from, sentAtUs, verdict);
   const { role } = turn;
   if (role.name !== 'candidate' && role.name !== 'active') return;
   const standingSinceUs = role.name === 'active' ? role.standingSinceUs : role.sinceUs;
@@ -32,7 +32,7 @@ export function hearVerdict(turn: Turn, from: string, sentAtUs: number, verdict:
       peer.unackedSinceUs = newer ? peer.lastSentUs : undefined;
     }
     promote(turn);
-    if (invited) requestVotes(turn);
+    if (wasBackup) requestVotes(turn);
     return;
   }
   see(turn, verdict.highest);

@@ -3,6 +3,7 @@ export * from './claim.ts';
 export * from './constants.ts';
 export type { DepartedVote } from './departure.ts';
 export { claimOf } from './heartbeat.ts';
+export { leavePatienceUs } from './holder.ts';
 export type { KeptPromise } from './kept-promise.ts';
 export { nextDeadlineUs, stepMember } from './member.ts';
 export type * from './member.types.ts';

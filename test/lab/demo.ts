@@ -11,8 +11,8 @@ import type { HostName } from './topology.ts';
 const USAGE = `Usage: npm run demo -- [--system tiebreak|keepalived] [--json]
 
 Two hosts, a client and a witness in network namespaces of this machine; breaks one thing after the other and shows
-what the client sees. Needs no root where users may have namespaces of their own; leaves nothing behind. About two
-minutes after the hosts are ready.
+what the client sees. Needs no root where users may have namespaces of their own; leaves nothing behind. About a
+minute after the hosts are ready.
 
   --system NAME  what runs on the hosts (tiebreak); keepalived shows the difference
   --json         the result as JSON on stdout, progress on stderr

@@ -17,7 +17,7 @@ import {
 import { Laboratory } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { PROBE_PERIOD_MS } from './prober.ts';
-import { DEFAULT_SCENARIO, masterDownMs, other, type WitnessControl } from './system.ts';
+import { DEFAULT_SCENARIO, masterDownMs, other, type WitnessControl, witnessOf } from './system.ts';
 import type { HostName } from './topology.ts';
 
 /** Longer than any promise that binds a voter, so that whatever could go wrong in a partition has gone wrong. */
@@ -54,10 +54,7 @@ function expectMovedOnce(analysis: Analysis, owner: HostName, holdMs: number): n
   return analysis.changes[0]?.gapMs ?? Number.NaN;
 }
 
-function witness(): WitnessControl {
-  if (lab.system.witness === undefined) throw new Error('this system has no witness');
-  return lab.system.witness;
-}
+const witness = (): WitnessControl => witnessOf(lab.system);
 
 const masterDownAfter = (owner: HostName): number => masterDownMs(DEFAULT_SCENARIO, other(owner));
 

@@ -7,7 +7,7 @@ import { Laboratory } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { signalAll, waitFor } from './process.ts';
 import { DEFAULT_SCENARIO, masterDownMs, other } from './system.ts';
-import { TiebreakAgent } from './tiebreak.ts';
+import { type TiebreakAgent, tiebreakAgentOf } from './tiebreak.ts';
 import type { HostName } from './topology.ts';
 
 const WATCHED_MS = 4_000;
@@ -23,11 +23,7 @@ beforeAll(async () => {
 // Nothing to close if the tools are missing.
 afterAll(() => lab?.close());
 
-function agentOf(host: HostName): TiebreakAgent {
-  const agent = lab.system.agents[host];
-  if (!(agent instanceof TiebreakAgent)) throw new Error('the lab runs tiebreak');
-  return agent;
-}
+const agentOf = (host: HostName): TiebreakAgent => tiebreakAgentOf(lab.system, host);
 
 async function pidsOf(host: HostName): Promise<{ engine: number; guardian: number }> {
   const process = (await agentOf(host).status())?.process;

@@ -11,7 +11,7 @@ import { keepalivedConfiguration } from './keepalived.ts';
 import { PcapStream } from './pcap.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { type LabProcess, waitFor } from './process.ts';
-import { DEFAULT_SCENARIO, masterDownMs, other, type WitnessControl } from './system.ts';
+import { DEFAULT_SCENARIO, masterDownMs, other, type WitnessControl, witnessOf } from './system.ts';
 import { type HostName, NETWORK } from './topology.ts';
 
 // What others send, lose and load.
@@ -31,10 +31,7 @@ afterAll(() => bench?.lab.close());
 
 const said = (): string => bench.lab.logs();
 
-function witness(): WitnessControl {
-  if (bench.system.witness === undefined) throw new Error('this system has no witness');
-  return bench.system.witness;
-}
+const witness = (): WitnessControl => witnessOf(bench.system);
 
 describe('of adverts and sideband only one gets through', () => {
   test('the sideband: nothing moves, and no candidate turns up', async () => {

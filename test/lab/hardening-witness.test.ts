@@ -8,7 +8,7 @@ import { frozen, linkCut, plannedStop } from './faults.ts';
 import { expectNeverTwo, expectUntouched, type HardeningLab, hardeningLab, takeovers, watched } from './hardening.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { signalAll, waitFor } from './process.ts';
-import { DEFAULT_SCENARIO, other, type WitnessControl } from './system.ts';
+import { DEFAULT_SCENARIO, other, type WitnessControl, witnessOf } from './system.ts';
 import { TiebreakAgent, type TiebreakSystem, VIRTUAL_ROUTER_DEFAULTS } from './tiebreak.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
@@ -34,10 +34,7 @@ describe('one witness', () => {
 
   const said = (): string => bench.lab.logs();
 
-  function witness(): WitnessControl {
-    if (bench.system.witness === undefined) throw new Error('this system has no witness');
-    return bench.system.witness;
-  }
+  const witness = (): WitnessControl => witnessOf(bench.system);
 
   async function kill(): Promise<void> {
     signalAll(await bench.topology.pids('witness'), 'SIGKILL');

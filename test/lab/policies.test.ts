@@ -9,8 +9,8 @@ import { Laboratory } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { PROBE_PERIOD_MS } from './prober.ts';
 import { waitFor } from './process.ts';
-import { DEFAULT_SCENARIO, other, type WitnessControl } from './system.ts';
-import { TiebreakAgent } from './tiebreak.ts';
+import { DEFAULT_SCENARIO, other, type WitnessControl, witnessOf } from './system.ts';
+import { type TiebreakAgent, tiebreakAgentOf } from './tiebreak.ts';
 import type { HostName } from './topology.ts';
 
 /** Long enough for an agent to be started again on a slow machine within the three quarters in which its holder believes. */
@@ -29,16 +29,9 @@ beforeAll(async () => {
 // Nothing to close if the tools are missing.
 afterAll(() => lab?.close());
 
-function agent(host: HostName): TiebreakAgent {
-  const found = lab.system.agents[host];
-  if (!(found instanceof TiebreakAgent)) throw new Error('this is a laboratory of another system');
-  return found;
-}
+const agent = (host: HostName): TiebreakAgent => tiebreakAgentOf(lab.system, host);
 
-function witness(): WitnessControl {
-  if (lab.system.witness === undefined) throw new Error('this system has no witness');
-  return lab.system.witness;
-}
+const witness = (): WitnessControl => witnessOf(lab.system);
 
 /** Waits until what `host` says of its group is as wanted. */
 function groupOf(host: HostName, what: string, is: (group: GroupStatus) => boolean): Promise<GroupStatus> {

@@ -8,7 +8,7 @@ import { Laboratory } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { waitFor } from './process.ts';
 import { other } from './system.ts';
-import { TiebreakAgent } from './tiebreak.ts';
+import { type TiebreakAgent, tiebreakAgentOf } from './tiebreak.ts';
 import { type HostName, NETWORK, type PlaceName, PORTS } from './topology.ts';
 
 // What other programs and the hardware do to a host, and how soon it is as it should be again.
@@ -42,11 +42,7 @@ const hasAddress = async (host: HostName, device: string = lanInterface) =>
 
 const logOf = (host: HostName) => lab.system.agents[host].log();
 
-function tiebreakOn(host: HostName): TiebreakAgent {
-  const agent = lab.system.agents[host];
-  if (!(agent instanceof TiebreakAgent)) throw new Error('this laboratory runs tiebreak');
-  return agent;
-}
+const tiebreakOn = (host: HostName): TiebreakAgent => tiebreakAgentOf(lab.system, host);
 
 /** How many lines a host has logged about something. */
 const linesOf = (host: HostName, text: string) => logOf(host).split(text).length - 1;

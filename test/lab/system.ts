@@ -77,3 +77,9 @@ export interface WitnessControl {
 export function other(host: HostName): HostName {
   return host === 'a' ? 'b' : 'a';
 }
+
+/** Throws where the system has none. */
+export function witnessOf({ witness }: System): WitnessControl {
+  if (witness === undefined) throw new Error('this system has no witness');
+  return witness;
+}

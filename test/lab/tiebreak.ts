@@ -193,6 +193,13 @@ export async function tiebreakSystem(
   };
 }
 
+/** Throws where another system runs. */
+export function tiebreakAgentOf({ agents }: System, host: HostName): TiebreakAgent {
+  const agent = agents[host];
+  if (!(agent instanceof TiebreakAgent)) throw new Error('this laboratory runs another system');
+  return agent;
+}
+
 async function unsettled(agents: Readonly<Record<HostName, TiebreakAgent>>): Promise<string | undefined> {
   const groups: GroupStatus[] = [];
   for (const host of ['a', 'b'] as const) {

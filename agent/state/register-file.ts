@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ballot, FoundRegister, RegisterRecord } from '@tiebreak/shared/lease';
 import { isCount, isObject } from './json.ts';
+import { PageFile, type ReadPage } from './page-file.ts';
 import type { PreviousRun } from './state-file.ts';
 
 type Content = {
@@ -40,44 +40,28 @@ export type RegisterFileOptions = {
  * earlier run may go on.
  */
 export function openRegisterFile(options: RegisterFileOptions): RegisterFile {
-  const path = join(options.runDir, `register-${options.group}.json`);
-  // The folder is volatile: a crash of the host needs no fsync, for it loses the file in any case.
+  const path = join(options.runDir, `register-${options.group}`);
+  const file = new PageFile(path);
+  const found = whatIsLeft(path, file.read(), options);
   const record = (register: RegisterRecord): boolean => {
     const { bootId, incarnation } = options;
     const content: Content = { version: 1, boot_id: bootId, incarnation, register };
-    const text = JSON.stringify(content);
-    try {
-      try {
-        replace(path, text);
-      } catch (cause) {
-        if (!isMissing(cause)) throw cause;
-        mkdirSync(options.runDir, { recursive: true, mode: 0o755 });
-        replace(path, text);
-      }
-      return true;
-    } catch (cause) {
-      options.onProblem(`${path}: cannot be written: ${reasonOf(cause)}`);
-      return false;
-    }
+    const failure = file.write(JSON.stringify(content));
+    if (failure !== undefined) options.onProblem(`${path}: cannot be written: ${failure}`);
+    return failure === undefined;
   };
-  const found = whatIsLeft(path, options);
   // Not taken over, it is of no use to the next start, which then waits in full: safe, and no reason not to start.
   if (found.kind === 'recorded') record(found.record);
   return { found, record };
 }
 
-function replace(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-}
-
-function whatIsLeft(path: string, { bootId, previous, nowUs, onProblem }: RegisterFileOptions): FoundRegister {
+function whatIsLeft(
+  path: string,
+  page: ReadPage,
+  { bootId, previous, nowUs, onProblem }: RegisterFileOptions,
+): FoundRegister {
   const nothing: FoundRegister = { kind: 'nothing' };
-  const read = readContent(path);
+  const read = readContent(page);
   if (!read.ok) {
     onProblem(`${path}: ${read.error}; every promise that it may have held is waited out`);
     return nothing;
@@ -94,19 +78,26 @@ type Read =
   | { readonly ok: true; readonly content: Content | undefined }
   | { readonly ok: false; readonly error: string };
 
-function readContent(path: string): Read {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    if (isMissing(cause)) return { ok: true, content: undefined };
-    return { ok: false, error: `cannot be read: ${reasonOf(cause)}` };
+function readContent(page: ReadPage): Read {
+  switch (page.kind) {
+    case 'missing':
+      return { ok: true, content: undefined };
+    case 'unreadable':
+      return { ok: false, error: `cannot be read: ${page.error}` };
+    case 'damaged':
+      return { ok: false, error: 'is damaged' };
+    case 'text': {
+      const content = contentOf(parse(page.text));
+      return content === undefined ? { ok: false, error: 'is damaged' } : { ok: true, content };
+    }
   }
+}
+
+function parse(text: string): unknown {
   try {
-    const content = contentOf(JSON.parse(text));
-    return content === undefined ? { ok: false, error: 'is damaged' } : { ok: true, content };
+    return JSON.parse(text);
   } catch {
-    return { ok: false, error: 'is damaged' };
+    return undefined;
   }
 }
 
@@ -134,8 +125,4 @@ function ballotOf(value: unknown): Ballot | undefined {
   if (!isObject(value)) return undefined;
   const { counter, node } = value;
   return isCount(counter) && typeof node === 'string' ? { counter, node } : undefined;
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

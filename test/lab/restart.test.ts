@@ -75,7 +75,7 @@ test.each([
   const owner = await ownerNow();
   const backup = other(owner);
   await kill(backup);
-  spoil(join(topology.folderOf(`tiebreak-${backup}`, 'run'), 'register-edge.json'));
+  spoil(join(topology.runFolderOf(`tiebreak-${backup}`), 'register-edge'));
   await system.agents[backup].start();
   const group = await waitFor('the backup answers', 7_000, () => system.agents[backup].group());
   expect(group.role).toBe('initialize');

@@ -53,6 +53,7 @@ export class TiebreakAgent implements Agent {
   readonly host: HostName;
   readonly #topology: Topology;
   readonly #folder: string;
+  readonly #runFolder: string;
   readonly #environment: Readonly<Record<string, string>>;
   #process: LabProcess | undefined;
 
@@ -68,7 +69,8 @@ export class TiebreakAgent implements Agent {
     this.#topology = topology;
     this.#environment = environment;
     this.#folder = topology.folderOf(`tiebreak-${host}`);
-    const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#path('run') };
+    this.#runFolder = topology.runFolderOf(`tiebreak-${host}`);
+    const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#runFolder };
     writeFileSync(this.#path('tiebreak.toml'), tiebreakConfiguration(host, scenario, options, folders, lease), {
       mode: 0o600,
     });
@@ -80,7 +82,7 @@ export class TiebreakAgent implements Agent {
 
   async start(): Promise<void> {
     if (this.running) throw new Error(`tiebreak on ${this.host} runs already`);
-    this.#topology.folderOf(`tiebreak-${this.host}`, 'run');
+    this.#topology.runFolderOf(`tiebreak-${this.host}`);
     this.#process = this.#topology.spawn(this.host, {
       command: process.execPath,
       args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
@@ -119,7 +121,7 @@ export class TiebreakAgent implements Agent {
   }
 
   losePower(): void {
-    rmSync(this.#path('run'), { recursive: true, force: true });
+    rmSync(this.#runFolder, { recursive: true, force: true });
   }
 
   log(): string {
@@ -150,7 +152,7 @@ export class TiebreakAgent implements Agent {
   }
 
   get #socketPath(): string {
-    return join(this.#path('run'), 'api.sock');
+    return join(this.#runFolder, 'api.sock');
   }
 
   #path(name: string): string {

@@ -9,6 +9,8 @@ export type PlaceName = HostName | 'client' | 'witness' | 'switch';
 
 /** Every name that the lab gives begins so and goes on with the process id of the run that gave it. */
 const FAMILY = 'tb-lab';
+/** A tmpfs on every Linux, also where /run is not this user's to write to. */
+const MEMORY = '/dev/shm';
 
 /** What does not change from run to run. The switch is a namespace of its own, so that faults never touch a host. */
 export const NETWORK = {
@@ -45,20 +47,23 @@ export class Topology {
   readonly #ipv6: boolean;
   /** For configuration, state and logs; removed with the topology. */
   readonly folder: string;
+  /** In memory, as /run is; removed with the topology. */
+  readonly #runFolder: string;
   readonly #processes = new Set<LabProcess>();
   #closed = false;
 
-  private constructor(prefix: string, folder: string, ipv6: boolean) {
+  private constructor(prefix: string, ipv6: boolean) {
     this.#prefix = prefix;
     this.#ipv6 = ipv6;
-    this.folder = folder;
+    this.folder = mkdtempSync(join(tmpdir(), `${prefix}-`));
+    this.#runFolder = mkdtempSync(join(MEMORY, `${prefix}-`));
   }
 
   /** Makes the namespaces, after it has removed what runs that no longer live left behind. */
   static async create(options: { readonly ipv6?: boolean } = {}): Promise<Topology> {
     removeLeftOvers();
     const prefix = `${FAMILY}-${process.pid}-${made++}`;
-    const topology = new Topology(prefix, mkdtempSync(join(tmpdir(), `${prefix}-`)), options.ipv6 === true);
+    const topology = new Topology(prefix, options.ipv6 === true);
     process.once('exit', topology.#closeAtExit);
     try {
       await topology.#build();
@@ -76,6 +81,13 @@ export class Topology {
   /** A folder of this topology's own, made if need be. */
   folderOf(...names: readonly string[]): string {
     const path = join(this.folder, ...names);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  /** What a service manager would give a service of this name as its RuntimeDirectory; made if need be. */
+  runFolderOf(name: string): string {
+    const path = join(this.#runFolder, name);
     mkdirSync(path, { recursive: true });
     return path;
   }
@@ -128,7 +140,9 @@ export class Topology {
     // By name first: one that has only just started may not have entered its namespace yet.
     for (const started of this.#processes) started.signal('SIGKILL');
     for (const place of PLACES) removeNamespace(this.namespace(place));
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
+    for (const folder of [this.folder, this.#runFolder]) {
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
+    }
   }
 
   readonly #closeAtExit = (): void => this.close();
@@ -234,10 +248,11 @@ function removeLeftOvers(): void {
   };
   const known = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   for (const name of known.filter(dead)) removeNamespace(name);
-  for (const path of readdirSync(tmpdir())
-    .filter(dead)
-    .map((name) => join(tmpdir(), name))) {
-    if (ours(path)) rmSync(path, { recursive: true, force: true });
+  for (const folder of new Set([tmpdir(), MEMORY])) {
+    for (const name of readdirSync(folder).filter(dead)) {
+      const path = join(folder, name);
+      if (ours(path)) rmSync(path, { recursive: true, force: true });
+    }
   }
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RegisterRecord } from '@tiebreak/shared/lease';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { PageFile } from '../../../agent/state/page-file.ts';
 import { openRegisterFile, type RegisterFileOptions } from '../../../agent/state/register-file.ts';
 
 let folder: string;
@@ -24,7 +25,7 @@ const RECORD: RegisterRecord = {
 };
 
 function path(): string {
-  return join(folder, 'run', 'register-edge.json');
+  return join(folder, 'run', 'register-edge');
 }
 
 /** The second run of this boot, unless told otherwise. */
@@ -87,27 +88,32 @@ describe('what a start finds (L9)', () => {
   test.each([
     ['empty', () => ''],
     ['cut off', (text: string) => text.slice(0, -9)],
-    ['of another version', (text: string) => text.replace('"version":1', '"version":2')],
-    ['without an end', (text: string) => text.replace('"endUs"', '"end"')],
+    ['a mixture of two records', (text: string) => text.replace('5250000', '5350000')],
   ])('a damaged file (%s) counts as nothing, and is told of', (_what, damage) => {
     recordedByTheFirstRun();
     writeFileSync(path(), damage(readFileSync(path(), 'utf8')));
     expect(open({ bootId: 'next boot' }).found).toEqual({ kind: 'nothing' });
-    expect(problems).toEqual([expect.stringMatching(/register-edge\.json: is damaged; every promise/)]);
+    expect(problems).toEqual([expect.stringMatching(/register-edge: is damaged; every promise/)]);
   });
 });
 
-describe('recording', () => {
-  test('what a crash has left half written is not looked at', () => {
-    recordedByTheFirstRun();
-    writeFileSync(`${path()}.new`, '{"vers');
-    expect(open().found.kind).toBe('recorded');
-  });
+test.each([
+  ['another version', (text: string) => text.replace('"version":1', '"version":2')],
+  ['no end', (text: string) => text.replace('"endUs"', '"end"')],
+])('a whole record with %s counts as damaged too', (_what, change) => {
+  recordedByTheFirstRun();
+  const page = new PageFile(path());
+  const read = page.read();
+  if (read.kind !== 'text') throw new Error(read.kind);
+  expect(page.write(change(read.text))).toBeUndefined();
+  expect(open().found).toEqual({ kind: 'nothing' });
+  expect(problems).toEqual([expect.stringMatching(/register-edge: is damaged/)]);
+});
 
+describe('recording', () => {
   test('only the agent reads it', () => {
     recordedByTheFirstRun();
     expect(statSync(path()).mode & 0o777).toBe(0o600);
-    expect(existsSync(`${path()}.new`)).toBe(false);
   });
 
   test('a run_dir that has gone is made again', () => {
@@ -119,11 +125,10 @@ describe('recording', () => {
 
   test('a failure is an answer, leaves the old record, and is told of', () => {
     recordedByTheFirstRun();
-    const before = readFileSync(path(), 'utf8');
-    mkdirSync(`${path()}.new`);
     const file = open();
-    expect(file.record({ ...RECORD, holder: 'b' })).toBe(false);
+    const before = readFileSync(path(), 'utf8');
+    expect(file.record({ ...RECORD, holder: 'b'.repeat(2000) })).toBe(false);
     expect(readFileSync(path(), 'utf8')).toBe(before);
-    expect(problems.at(-1)).toMatch(/register-edge\.json: cannot be written/);
+    expect(problems.at(-1)).toMatch(/register-edge: cannot be written/);
   });
 });

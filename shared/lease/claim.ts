@@ -7,6 +7,7 @@ import type { Ballot } from './ballot.ts';
 export type Claim = {
   readonly group: string;
   readonly kind: 'none' | 'owns' | 'requests' | 'ready';
+  /** `none`: the one above which the sender's next will be, for its voters' reserves to be there by then (L10) */
   readonly ballot: Ballot;
   /** 16 hex digits over the fields on which safety hangs (L16) */
   readonly configHash: string;

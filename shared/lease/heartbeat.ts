@@ -1,9 +1,10 @@
 import type { Claim } from './claim.ts';
 import type { MemberState } from './member.types.ts';
-import { promiseUs } from './turn.ts';
+import { highestKnown, promiseUs } from './turn.ts';
 
 /** What this node says of the group in its heartbeats (L3). */
-export function claimOf({ config, role, register, witness, fitness }: MemberState): Claim {
+export function claimOf(state: MemberState): Claim {
+  const { config, role, witness, fitness } = state;
   const { group, configHash, settings } = config;
   const priority = fitness.unfit === undefined ? fitness.priority : 0;
   const said = { group, configHash, settings, priority, promiseMs: promiseUs(config) / 1000 };
@@ -16,13 +17,13 @@ export function claimOf({ config, role, register, witness, fitness }: MemberStat
       return { ...said, kind: 'requests', ballot: role.ballot };
     case 'backup': {
       if (role.ready !== undefined) return { ...said, kind: 'ready', ballot: role.ready.ballot };
-      const none = { ...said, kind: 'none', ballot: register.highestGranted } as const;
+      const none = { ...said, kind: 'none', ballot: highestKnown(state) } as const;
       return role.wants ? { ...none, wants: true } : none;
     }
     case 'initialize':
     case 'closing':
     case 'leaving':
     case 'stopped':
-      return { ...said, kind: 'none', ballot: register.highestGranted };
+      return { ...said, kind: 'none', ballot: highestKnown(state) };
   }
 }

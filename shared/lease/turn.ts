@@ -82,12 +82,13 @@ export function see(turn: Turn, ballot: Ballot): void {
   turn.highestSeen = highestBallot(turn.highestSeen, ballot);
 }
 
-/** A ballot above everything this node has seen, granted or used. */
+/** The ballot above which this node's next one will be: all that it has seen, granted or used. */
+export function highestKnown({ register, highestSeen }: Turn | MemberState): Ballot {
+  return [register.highestGranted, register.released].reduce(highestBallot, highestSeen);
+}
+
 export function takeNextBallot(turn: Turn): Ballot {
-  const ballot = nextBallot(
-    [turn.register.highestGranted, turn.register.released].reduce(highestBallot, turn.highestSeen),
-    turn.config.node,
-  );
+  const ballot = nextBallot(highestKnown(turn), turn.config.node);
   turn.highestSeen = ballot;
   return ballot;
 }

@@ -56,6 +56,13 @@ describe('a restarted agent (L9)', () => {
     expect([machine.role, machine.ballot]).toEqual(['candidate', { counter: 1001, node: 'b' }]);
   });
 
+  test('says from the start where its ballots will be, so that its voters have room for them when it stands (L10)', () => {
+    const machine = new Machine({ usedCounter: 1000 }, found());
+    expect(machine.claim()).toMatchObject({ kind: 'none', ballot: { counter: 1000, node: 'b' } });
+    machine.hear('none', { counter: 4711, node: 'a' });
+    expect(machine.claim()).toMatchObject({ kind: 'none', ballot: { counter: 4711, node: 'a' } });
+  });
+
   test.each([
     ['its own ownership, which died with it', 'b'],
     ['nobody', null],

@@ -1,12 +1,4 @@
-import { configDefaults, defineConfig } from 'vitest/config';
-
-/** What takes too long for every run of the tests: `npm run test:long` (long.vitest.config.ts). */
-export const LONG_TESTS = [
-  'hardening-packets.test.ts',
-  'hardening-stops.test.ts',
-  'hardening-witness.test.ts',
-  'table.test.ts',
-];
+import { defineConfig } from 'vitest/config';
 
 // Needs root and the tools of prerequisites.ts. One laboratory at a time, after the projects that load the processors:
 // what is measured here is time.
@@ -15,7 +7,6 @@ export default defineConfig({
     name: 'lab',
     root: import.meta.dirname,
     include: ['**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...LONG_TESTS],
     pool: 'forks',
     fileParallelism: false,
     sequence: { groupOrder: 1 },

@@ -1,14 +1,22 @@
-import { Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import {
+  CreateCluster,
+  type LocationHint,
+  Name,
+  ReleaseRequest,
+  VoteRequest,
+  WitnessRequest,
+} from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { secureHeaders } from 'hono/secure-headers';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
-import { type Caller, type ClusterApi, CreateCluster, type LocationHint } from './cluster-api.ts';
+import type { Caller, ClusterApi } from './cluster-api.ts';
 import { sameText } from './credential.ts';
 import type { Env } from './env.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
+import { openApiDocument } from './openapi.ts';
 import { problem } from './problem.ts';
 
 type App = { Bindings: Env; Variables: { caller: Caller } };
@@ -52,18 +60,18 @@ app.notFound(() => problem('not_found'));
 
 app.use(configured);
 app.use('/v1/*', authenticated);
-app.use('/v1/clusters/:c', plainNames);
-app.use('/v1/clusters/:c/nodes/:n', plainNames);
-app.use('/v1/clusters/:c/groups/:g', plainNames);
-app.use('/v1/clusters/:c/groups/:g/vote', plainNames);
-app.use('/v1/clusters/:c/link', plainNames);
-app.use('/v1/clusters/:c/request', plainNames);
+app.use('/v1/clusters/:cluster', plainNames);
+app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
+app.use('/v1/clusters/:cluster/groups/:group', plainNames);
+app.use('/v1/clusters/:cluster/groups/:group/vote', plainNames);
+app.use('/v1/clusters/:cluster/link', plainNames);
+app.use('/v1/clusters/:cluster/request', plainNames);
 
 // Before secureHeaders: they would replace the response that carries the socket.
-app.get('/v1/clusters/:c/link', async (c) => {
+app.get('/v1/clusters/:cluster/link', async (c) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('upgrade_required');
   if (c.get('caller').kind !== 'node') return problem('unauthorized');
-  return cluster(c, c.req.param('c')).fetch(c.req.raw);
+  return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
 });
 
 app.use(secureHeaders());
@@ -71,37 +79,43 @@ app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_lar
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
-app.put('/v1/clusters/:c', adminOnly, async (c) => {
+app.get('/openapi.json', (c) => c.json(openApiDocument()));
+
+app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
   const text = await c.req.text();
   const body = CreateCluster.safeParse(text === '' ? {} : parseJson(text));
   if (!body.success) return problem('bad_request');
-  const name = c.req.param('c');
+  const name = c.req.param('cluster');
   const { created, witness_id } = await cluster(c, name, body.data.location_hint).create(name);
   return c.json({ cluster: name, witness_id }, created ? 201 : 200);
 });
 
 /** Asked again, it issues another token, and the former one is void at once. */
-app.put('/v1/clusters/:c/nodes/:n', adminOnly, async (c) => {
-  const issued = await cluster(c, c.req.param('c')).issueToken(c.req.param('n'));
+app.put('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
+  const issued = await cluster(c, c.req.param('cluster')).issueToken(c.req.param('node'));
   if (!issued.ok) return problem(issued.reason);
   return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
 });
 
-app.get('/v1/clusters/:c', async (c) => {
-  const described = await cluster(c, c.req.param('c')).describe(c.get('caller'));
+app.get('/v1/clusters/:cluster', async (c) => {
+  const described = await cluster(c, c.req.param('cluster')).describe(c.get('caller'));
   return described.ok ? c.json(described.view) : problem(described.reason);
 });
 
-app.get('/v1/clusters/:c/groups/:g', async (c) => {
-  const described = await cluster(c, c.req.param('c')).describe(c.get('caller'));
+app.get('/v1/clusters/:cluster/groups/:group', async (c) => {
+  const described = await cluster(c, c.req.param('cluster')).describe(c.get('caller'));
   if (!described.ok) return problem(described.reason);
-  const group = described.view.groups.find((view) => view.group === c.req.param('g'));
+  const group = described.view.groups.find((view) => view.group === c.req.param('group'));
   return group === undefined ? problem('unknown_group') : c.json(group);
 });
 
-app.post('/v1/clusters/:c/groups/:g/vote', (c) => ask(c, VoteRequest, c.req.param('c'), c.req.param('g')));
-app.delete('/v1/clusters/:c/groups/:g/vote', (c) => ask(c, ReleaseRequest, c.req.param('c'), c.req.param('g')));
-app.post('/v1/clusters/:c/request', (c) => ask(c, WitnessRequest, c.req.param('c'), null));
+app.post('/v1/clusters/:cluster/groups/:group/vote', (c) =>
+  ask(c, VoteRequest, c.req.param('cluster'), c.req.param('group')),
+);
+app.delete('/v1/clusters/:cluster/groups/:group/vote', (c) =>
+  ask(c, ReleaseRequest, c.req.param('cluster'), c.req.param('group')),
+);
+app.post('/v1/clusters/:cluster/request', (c) => ask(c, WitnessRequest, c.req.param('cluster'), null));
 
 /** The HTTPS fallback of the link: the same requests, the same signed answers. */
 async function ask(

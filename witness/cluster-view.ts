@@ -1,5 +1,5 @@
 import { type WitnessVoter, witnessRecoveryRemainingMs, witnessVoteRemainingMs } from '@tiebreak/shared/lease';
-import type { ClusterView } from './cluster-api.ts';
+import type { ClusterView } from '@tiebreak/shared/wire';
 import type { Identity } from './storage.ts';
 
 /** What the API shows of a cluster. `heardAtMs`, per linked node, is on the same clock as `nowMs`. */

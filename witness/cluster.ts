@@ -13,6 +13,7 @@ import {
   witnessTimerRanOut,
 } from '@tiebreak/shared/lease';
 import {
+  type ClusterView,
   type RelayRequest,
   WITNESS_PROTOCOL,
   type WitnessFrame,
@@ -20,7 +21,7 @@ import {
   type WitnessResult,
 } from '@tiebreak/shared/wire';
 import { bearerToken } from './bearer.ts';
-import type { Caller, ClusterApi, ClusterView, Denial } from './cluster-api.ts';
+import type { Caller, ClusterApi, Denial } from './cluster-api.ts';
 import { clusterView } from './cluster-view.ts';
 import { type Credential, newToken, newWitnessId, readToken, sameText, sign } from './credential.ts';
 import type { Env } from './env.ts';

@@ -1,5 +1,6 @@
 import type { DurableObjectId } from '@cloudflare/workers-types';
-import type { ClusterApi, LocationHint } from './cluster-api.ts';
+import type { LocationHint } from '@tiebreak/shared/wire';
+import type { ClusterApi } from './cluster-api.ts';
 
 /** What `wrangler.toml` and the secrets give to the Worker. */
 export type Env = {

@@ -22,6 +22,10 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+export function statusOf(code: ProblemCode): number {
+  return PROBLEMS[code][0];
+}
+
 export function problem(code: ProblemCode): Response {
   const [status, title, detail] = PROBLEMS[code];
   const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });

@@ -13,3 +13,4 @@ export {
   SidebandSession,
 } from './sideband-session.ts';
 export * from './witness.ts';
+export * from './witness-api.ts';

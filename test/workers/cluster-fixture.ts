@@ -13,6 +13,7 @@ import {
 import { expect, vi } from 'vitest';
 import { z } from 'zod';
 import type { ClusterApi } from '../../witness/cluster-api.ts';
+import { expectDescribed } from './described.ts';
 
 export const ADMIN = 'the-admin-token-of-the-tests';
 export const TTL_MAX_MS = 10_000;
@@ -24,10 +25,13 @@ type Body = Pick<Extract<WitnessRequest, { type: 'vote' }>, 'type' | 'group' | '
 /** A request as JSON will carry it: with whatever the test wants to get wrong. */
 export type Draft = Record<string, unknown>;
 
-export function call(path: string, token: string | null, init: RequestInit = {}): Promise<Response> {
+/** Every answer, whatever the test wants of it, is one that the API's description knows. */
+export async function call(path: string, token: string | null, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (token !== null) headers.set('authorization', `Bearer ${token}`);
-  return exports.default.fetch(`https://witness.test${path}`, { ...init, headers });
+  const response = await exports.default.fetch(`https://witness.test${path}`, { ...init, headers });
+  await expectDescribed(init.method ?? 'GET', path, response);
+  return response;
 }
 
 export function put(path: string, token: string | null = ADMIN, body?: unknown): Promise<Response> {

@@ -1,0 +1,170 @@
+import {
+  BallotMessage,
+  ClusterView,
+  CreateCluster,
+  CreatedCluster,
+  GroupView,
+  Healthy,
+  HelloRequest,
+  IssuedToken,
+  NodeView,
+  Problem,
+  RehearsalRequest,
+  RelayRequest,
+  ReleaseRequest,
+  VoteRequest,
+  WitnessFrame,
+  WitnessMessage,
+  WitnessRequest,
+  WitnessResult,
+} from '@tiebreak/shared/wire';
+import type { z } from 'zod';
+import type { ProblemCode } from './problem.ts';
+
+/** By the name under which the API's description refers to them. */
+export const SCHEMAS = {
+  Ballot: BallotMessage,
+  Cluster: ClusterView,
+  CreateCluster,
+  CreatedCluster,
+  Group: GroupView,
+  Healthy,
+  HelloRequest,
+  IssuedToken,
+  Node: NodeView,
+  Problem,
+  RehearsalRequest,
+  RelayRequest,
+  ReleaseRequest,
+  VoteRequest,
+  WitnessFrame,
+  WitnessMessage,
+  WitnessRequest,
+  WitnessResult,
+} as const satisfies Readonly<Record<string, z.ZodType>>;
+
+export type SchemaName = keyof typeof SCHEMAS;
+
+export type Operation = {
+  readonly method: 'get' | 'put' | 'post' | 'delete';
+  /** with parameters as OpenAPI writes them */
+  readonly path: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly caller: 'anyone' | 'admin' | 'node' | 'admin_or_node';
+  readonly body?: { readonly schema: SchemaName; readonly required: boolean };
+  /** by status; without a schema: no JSON */
+  readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: SchemaName }>>;
+  /** besides those that every operation with such a path, body or caller has */
+  readonly problems: readonly ProblemCode[];
+};
+
+const CLUSTER = '/v1/clusters/{cluster}';
+const ANSWER = { description: 'the signed answer; its body is a WitnessMessage', schema: 'WitnessFrame' } as const;
+const REFUSED = { description: 'refused, as the signed answer says', schema: 'WitnessFrame' } as const;
+const OF_THE_LINK = 'The HTTPS fallback of the link: the same requests, the same signed answers.';
+
+/** The witness API, version 1. */
+export const OPERATIONS: readonly Operation[] = [
+  {
+    method: 'get',
+    path: '/healthz',
+    summary: 'Whether the witness runs',
+    description: 'Says nothing of any cluster.',
+    caller: 'anyone',
+    answers: { 200: { description: 'it does', schema: 'Healthy' } },
+    problems: [],
+  },
+  {
+    method: 'get',
+    path: '/openapi.json',
+    summary: 'This description',
+    description: 'OpenAPI 3.1, made from the schemas by which requests are checked.',
+    caller: 'anyone',
+    answers: { 200: { description: 'the description' } },
+    problems: [],
+  },
+  {
+    method: 'put',
+    path: CLUSTER,
+    summary: 'Create a cluster',
+    description: 'Again without harm: a cluster that is there stays as it is.',
+    caller: 'admin',
+    body: { schema: 'CreateCluster', required: false },
+    answers: {
+      200: { description: 'it was there', schema: 'CreatedCluster' },
+      201: { description: 'it is new', schema: 'CreatedCluster' },
+    },
+    problems: [],
+  },
+  {
+    method: 'put',
+    path: `${CLUSTER}/nodes/{node}`,
+    summary: 'Enrol a node, or replace its credential',
+    description: 'Each time the node gets another token; the former one is void at once, and its links are closed.',
+    caller: 'admin',
+    answers: {
+      200: { description: 'the former token is void', schema: 'IssuedToken' },
+      201: { description: 'the node is new', schema: 'IssuedToken' },
+    },
+    problems: ['unknown_cluster', 'too_many_nodes'],
+  },
+  {
+    method: 'get',
+    path: CLUSTER,
+    summary: 'The state of a cluster',
+    description: 'Its votes, and which nodes are heard.',
+    caller: 'admin_or_node',
+    answers: { 200: { description: 'the state now', schema: 'Cluster' } },
+    problems: ['unknown_cluster'],
+  },
+  {
+    method: 'get',
+    path: `${CLUSTER}/groups/{group}`,
+    summary: 'The state of a group',
+    description: 'Who has the vote, and for how long.',
+    caller: 'admin_or_node',
+    answers: { 200: { description: 'the state now', schema: 'Group' } },
+    problems: ['unknown_cluster', 'unknown_group'],
+  },
+  {
+    method: 'get',
+    path: `${CLUSTER}/link`,
+    summary: 'The link of an agent',
+    description:
+      "A WebSocket. Its text frames are WitnessRequest from the agent and WitnessFrame from the witness; 'ping' is answered with 'pong'.",
+    caller: 'node',
+    answers: { 101: { description: 'the link is open' } },
+    problems: ['upgrade_required'],
+  },
+  {
+    method: 'post',
+    path: `${CLUSTER}/groups/{group}/vote`,
+    summary: 'Ask for the vote, or for more of it',
+    description: OF_THE_LINK,
+    caller: 'node',
+    body: { schema: 'VoteRequest', required: true },
+    answers: { 200: ANSWER, 409: REFUSED },
+    problems: ['too_many_groups'],
+  },
+  {
+    method: 'delete',
+    path: `${CLUSTER}/groups/{group}/vote`,
+    summary: 'Give the vote back',
+    description: OF_THE_LINK,
+    caller: 'node',
+    body: { schema: 'ReleaseRequest', required: true },
+    answers: { 200: ANSWER, 409: REFUSED },
+    problems: ['too_many_groups'],
+  },
+  {
+    method: 'post',
+    path: `${CLUSTER}/request`,
+    summary: 'Any request of the link',
+    description: OF_THE_LINK,
+    caller: 'node',
+    body: { schema: 'WitnessRequest', required: true },
+    answers: { 200: ANSWER, 409: REFUSED },
+    problems: ['too_many_groups', 'protocol'],
+  },
+];

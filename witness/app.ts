@@ -9,7 +9,7 @@ import {
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
-import { secureHeaders } from 'hono/secure-headers';
+import { NONCE, type SecureHeadersVariables, secureHeaders } from 'hono/secure-headers';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
 import type { Caller, ClusterApi } from './cluster-api.ts';
@@ -17,9 +17,10 @@ import { sameText } from './credential.ts';
 import type { Env } from './env.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
+import { ReferencePage } from './pages/reference.tsx';
 import { problem } from './problem.ts';
 
-type App = { Bindings: Env; Variables: { caller: Caller } };
+type App = { Bindings: Env; Variables: { caller: Caller } & SecureHeadersVariables };
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 const NODE_TOKEN_PREFIX = 'tbn1.';
@@ -74,12 +75,23 @@ app.get('/v1/clusters/:cluster/link', async (c) => {
   return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
 });
 
-app.use(secureHeaders());
+app.use(
+  secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      styleSrc: [NONCE],
+      frameAncestors: ["'none'"],
+      baseUri: ["'none'"],
+    },
+  }),
+);
 app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_large') }));
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
 app.get('/openapi.json', (c) => c.json(openApiDocument()));
+
+app.get('/reference', (c) => c.html(ReferencePage({ nonce: c.get('secureHeadersNonce') ?? '' })));
 
 app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
   const text = await c.req.text();

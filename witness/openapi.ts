@@ -108,7 +108,8 @@ function reference(name: SchemaName): JsonObject {
 
 const Schemas = z.record(z.string(), z.record(z.string(), z.json()));
 
-function componentSchemas(): JsonObject {
+/** The messages as JSON Schema, by their names. */
+export function componentSchemas(): JsonObject {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(SCHEMAS)) registry.add(schema, { id });
   const { schemas } = z.toJSONSchema(registry, { uri: (id) => `#/components/schemas/${id}` });

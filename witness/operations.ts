@@ -85,6 +85,15 @@ export const OPERATIONS: readonly Operation[] = [
     problems: [],
   },
   {
+    method: 'get',
+    path: '/reference',
+    summary: 'This description, for people',
+    description: 'A page of HTML.',
+    caller: 'anyone',
+    answers: { 200: { description: 'the page' } },
+    problems: [],
+  },
+  {
     method: 'put',
     path: CLUSTER,
     summary: 'Create a cluster',

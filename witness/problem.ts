@@ -1,5 +1,5 @@
 /** Every error of the API, as RFC 9457 wants it; `code` is stable, the texts are for people. */
-const PROBLEMS = {
+export const PROBLEMS = {
   not_configured: [
     503,
     'Service Unavailable',

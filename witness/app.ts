@@ -109,6 +109,11 @@ app.put('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
   return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
 });
 
+app.delete('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
+  const revoked = await cluster(c, c.req.param('cluster')).revokeToken(c.req.param('node'));
+  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
+});
+
 app.get('/v1/clusters/:cluster', async (c) => {
   const described = await cluster(c, c.req.param('cluster')).describe(c.get('caller'));
   return described.ok ? c.json(described.view) : problem(described.reason);

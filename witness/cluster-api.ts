@@ -14,6 +14,7 @@ export interface ClusterApi {
   ): Promise<
     { ok: true; token: string; replaced: boolean } | { ok: false; reason: 'unknown_cluster' | 'too_many_nodes' }
   >;
+  revokeToken(node: string): Promise<{ ok: true } | { ok: false; reason: 'unknown_cluster' | 'unknown_node' }>;
   describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial>;
   ask(
     token: string,

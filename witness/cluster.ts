@@ -89,11 +89,18 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const { token, credential } = newToken(awake.identity.witnessId);
     this.#storage.saveCredential(node, credential);
     awake.credentials.set(node, credential);
-    const answers = new Map(awake.voter.answers);
-    answers.delete(node);
-    awake.voter = { ...awake.voter, answers };
-    this.#links.closeNode(node, CLOSE.policy, 'the token of this node was replaced');
+    this.#endSession(awake, node, 'the token of this node was replaced');
     return { ok: true, token, replaced };
+  }
+
+  /** The token is void at once. A vote that the node has binds on to its end: the node may own, and counts on it. */
+  async revokeToken(node: string): ReturnType<ClusterApi['revokeToken']> {
+    const awake = this.#awake;
+    if (awake === null) return { ok: false, reason: 'unknown_cluster' };
+    if (!awake.credentials.delete(node)) return { ok: false, reason: 'unknown_node' };
+    this.#storage.removeCredential(node);
+    this.#endSession(awake, node, 'the token of this node was revoked');
+    return { ok: true };
   }
 
   async describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial> {
@@ -167,6 +174,13 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (awake === null) return;
     if (witnessOwesWaiting(awake.voter)) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
     this.#keepAlarm(awake);
+  }
+
+  #endSession(awake: Awake, node: string, reason: string): void {
+    const answers = new Map(awake.voter.answers);
+    answers.delete(node);
+    awake.voter = { ...awake.voter, answers };
+    this.#links.closeNode(node, CLOSE.policy, reason);
   }
 
   #answer(awake: Awake, node: string, request: WitnessRequest): { result: WitnessResult; frame: WitnessFrame } | null {

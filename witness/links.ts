@@ -48,8 +48,12 @@ export class Links {
     for (const socket of this.#ctx.getWebSockets(node)) socket.close(code, reason);
   }
 
-  /** Null if an older version attached something else; the link is useless then, and closed. */
+  /**
+   * Null if this side has closed the link: whoever ignores that and goes on talking is not heard. Null too if an older version
+   * attached something else; the link is useless then, and closed.
+   */
   attachment(socket: WebSocket): Attachment | null {
+    if (socket.readyState !== OPEN) return null;
     const read = this.#read(socket);
     if (read === null) socket.close(CLOSE.restart, 'the state of this link cannot be read; connect again');
     return read;

@@ -119,6 +119,15 @@ export const OPERATIONS: readonly Operation[] = [
     problems: ['unknown_cluster', 'too_many_nodes'],
   },
   {
+    method: 'delete',
+    path: `${CLUSTER}/nodes/{node}`,
+    summary: 'Revoke the credential of a node',
+    description: 'Void at once, and its links are closed. A vote that the node has been given binds on until it ends.',
+    caller: 'admin',
+    answers: { 204: { description: 'it is void' } },
+    problems: ['unknown_cluster', 'unknown_node'],
+  },
+  {
     method: 'get',
     path: CLUSTER,
     summary: 'The state of a cluster',

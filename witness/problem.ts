@@ -9,6 +9,7 @@ export const PROBLEMS = {
   admin_only: [403, 'Forbidden', "this needs the admin token, not a node's"],
   not_found: [404, 'Not Found', 'there is nothing at this path, or not with this method'],
   unknown_cluster: [404, 'Not Found', 'no such cluster; PUT /v1/clusters/{cluster} creates one'],
+  unknown_node: [404, 'Not Found', 'this cluster has no such node'],
   unknown_group: [404, 'Not Found', 'nobody has asked for a vote in this group yet'],
   too_many_nodes: [409, 'Conflict', 'this cluster has as many nodes as it can'],
   too_many_groups: [409, 'Conflict', 'this cluster has as many groups as it can'],

@@ -128,8 +128,13 @@ export class ClusterStorage {
       verifier,
       replyKey,
     );
-    this.#sql.exec('UPDATE vote SET answered = NULL, answer = NULL WHERE answered = ?', node);
-    for (const [group, answered] of this.#answered) if (answered === node) this.#answered.delete(group);
+    this.#forgetAnswers(node);
+  }
+
+  /** What its requests were answered goes too: whoever has its name later begins anew. */
+  removeCredential(node: string): void {
+    this.#sql.exec('DELETE FROM node WHERE name = ?', node);
+    this.#forgetAnswers(node);
   }
 
   saveAnswer(node: string, answer: WitnessAnswer): void {
@@ -172,6 +177,11 @@ export class ClusterStorage {
       node,
       JSON.stringify(answer),
     );
+  }
+
+  #forgetAnswers(node: string): void {
+    this.#sql.exec('UPDATE vote SET answered = NULL, answer = NULL WHERE answered = ?', node);
+    for (const [group, answered] of this.#answered) if (answered === node) this.#answered.delete(group);
   }
 
   #rows(query: string): unknown[] {

@@ -1,4 +1,4 @@
-import { runInDurableObject } from 'cloudflare:test';
+import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -128,6 +128,28 @@ describe("a node's credential", () => {
         'admin_only',
       );
     }
+  });
+
+  it('is void once it is revoked, and so is its name until it is enrolled again', async () => {
+    const cluster = await newCluster('a', 'b');
+    const [a, b] = [cluster.agent('a'), cluster.agent('b')];
+    await a.welcome();
+    await b.welcome();
+    expect(await a.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+    const path = `/v1/clusters/${cluster.name}/nodes/a`;
+    const revoke = (token: string) => call(path, token, { method: 'DELETE' });
+    expect((await problemOf(await revoke(b.token))).code).toBe('admin_only');
+    expect((await revoke(ADMIN)).status).toBe(204);
+    expect((await problemOf(await revoke(ADMIN))).code).toBe('unknown_node');
+    for (const asked of [call(`/v1/clusters/${cluster.name}`, a.token), a.post('request', a.vote(1))]) {
+      expect((await problemOf(await asked)).code).toBe('unauthorized');
+    }
+    // The node may own by that vote until it ends.
+    expect(await b.ask(b.vote(2))).toMatchObject({ kind: 'refused', reason: 'bound', holder: 'a' });
+    await evictDurableObject(cluster.stub);
+    expect((await call(`/v1/clusters/${cluster.name}`, a.token)).status).toBe(401);
+    expect((await put(path)).status).toBe(201);
+    expect((await call(`/v1/clusters/${cluster.name}`, a.token)).status).toBe(401);
   });
 
   it('is not stored: what is stored presents nothing', async () => {

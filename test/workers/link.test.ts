@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
-import { call, newCluster, put } from './cluster-fixture.ts';
+import type { ClusterWitness } from '../../witness/cluster.ts';
+import { ADMIN, call, newCluster, put } from './cluster-fixture.ts';
 
 describe('the link', () => {
   it('welcomes, grants, renews, refuses and releases (L1)', async () => {
@@ -90,6 +91,27 @@ describe('the link', () => {
   it('is a WebSocket and nothing else (426)', async () => {
     const a = (await newCluster('a')).agent('a');
     expect((await call(`/v1/clusters/${a.cluster}/link`, a.token)).status).toBe(426);
+  });
+
+  it.each([
+    ['replaced', (instance: ClusterWitness) => instance.issueToken('a')],
+    ['revoked', (instance: ClusterWitness) => instance.revokeToken('a')],
+  ])('says nothing that counts once its token is %s, though it goes on talking', async (_, end) => {
+    const cluster = await newCluster('a', 'b');
+    const a = cluster.agent('a');
+    const link = await a.connect();
+    await link.ask(a.hello());
+    const vote = JSON.stringify(a.vote(1));
+    await runInDurableObject(cluster.stub, async (instance: ClusterWitness, state) => {
+      const [socket] = state.getWebSockets('a');
+      if (socket === undefined) throw new Error('a is not linked');
+      expect(await end(instance)).toMatchObject({ ok: true });
+      instance.webSocketMessage(socket, vote);
+    });
+    expect((await link.closed).code).toBe(1008);
+    expect(link.unread).toEqual([]);
+    const view = await (await call(`/v1/clusters/${cluster.name}`, ADMIN)).json();
+    expect(view).toMatchObject({ groups: [], serial: 0 });
   });
 
   it('is closed when the token of its node is replaced (1008), and the old token is void', async () => {

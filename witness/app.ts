@@ -9,7 +9,9 @@ import {
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
+import { HTTPException } from 'hono/http-exception';
 import { NONCE, type SecureHeadersVariables, secureHeaders } from 'hono/secure-headers';
+import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
 import type { Caller, ClusterApi } from './cluster-api.ts';
@@ -24,6 +26,8 @@ type App = { Bindings: Env; Variables: { caller: Caller } & SecureHeadersVariabl
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 const NODE_TOKEN_PREFIX = 'tbn1.';
+/** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
+const REQUEST_WITHIN_MS = 10_000;
 
 /** Never 'no auth': without a good admin token nothing is answered at all. */
 const configured = createMiddleware<App>(async (c, next) => {
@@ -54,6 +58,7 @@ const plainNames = createMiddleware<App>(async (c, next) => {
 export const app = new Hono<App>();
 
 app.onError((error) => {
+  if (error instanceof HTTPException && error.status === 408) return problem('too_slow');
   console.error(JSON.stringify({ level: 'error', message: 'request failed', error: error.stack ?? String(error) }));
   return problem('internal');
 });
@@ -85,6 +90,7 @@ app.use(
     },
   }),
 );
+app.use(timeout(REQUEST_WITHIN_MS, new HTTPException(408)));
 app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_large') }));
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));

@@ -46,7 +46,7 @@ export function problemsOf({ path, caller, body, problems }: Operation): Problem
     ...(caller === 'anyone' ? [] : (['unauthorized'] as const)),
     ...(caller === 'admin' ? (['admin_only'] as const) : []),
     ...(path.includes('{') ? (['bad_name'] as const) : []),
-    ...(body === undefined ? [] : (['bad_request', 'too_large'] as const)),
+    ...(body === undefined ? [] : (['bad_request', 'too_large', 'too_slow'] as const)),
     ...problems,
   ];
 }

@@ -13,6 +13,7 @@ export const PROBLEMS = {
   unknown_group: [404, 'Not Found', 'nobody has asked for a vote in this group yet'],
   too_many_nodes: [409, 'Conflict', 'this cluster has as many nodes as it can'],
   too_many_groups: [409, 'Conflict', 'this cluster has as many groups as it can'],
+  too_slow: [408, 'Request Timeout', 'the request was not complete, or not answered, within 10 s'],
   too_large: [413, 'Content Too Large', 'the body is longer than 16 KiB'],
   bad_name: [400, 'Bad Request', 'a name has lower-case letters, digits, dot, dash and underscore; 1 to 63'],
   bad_request: [400, 'Bad Request', 'the body is not the JSON message that belongs here'],

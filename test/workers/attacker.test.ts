@@ -1,7 +1,9 @@
+import { env } from 'cloudflare:workers';
 import { ClusterView, Problem } from '@tiebreak/shared/wire';
 import fc from 'fast-check';
-import { beforeEach, describe, expect, it } from 'vitest';
-import { ADMIN, type Agent, type Cluster, call, newCluster } from './cluster-fixture.ts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { app } from '../../witness/app.ts';
+import { ADMIN, type Agent, type Cluster, call, fakeTime, newCluster } from './cluster-fixture.ts';
 
 /** Some 0.3 ms each. */
 const RANDOM_BODIES = 3_000;
@@ -186,7 +188,26 @@ describe('whoever has a node and wants more', () => {
         controller.close();
       },
     });
-    const streamed = await call(path('/request'), a.token, { method: 'POST', body: stream });
+    const headers = { authorization: `Bearer ${a.token}` };
+    const streamed = await app.request(path('/request'), { method: 'POST', headers, body: stream }, env);
     expect(await refused(streamed)).toBe('too_large');
+  });
+
+  it('does not hold a connection by a body that never ends: 10 s, and nothing at all without a token', async () => {
+    // In the test's own context, whose timers it may move.
+    const trickle = (headers: Record<string, string>) =>
+      app.request(path('/request'), { method: 'POST', headers, body: new ReadableStream<Uint8Array>() }, env);
+    expect(await refused(await trickle({}))).toBe('unauthorized');
+    fakeTime();
+    let ended = false;
+    const slow = Promise.resolve(trickle({ authorization: `Bearer ${a.token}` })).finally(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    vi.useRealTimers();
+    const response = await slow;
+    expect([response.status, await refused(response)]).toEqual([408, 'too_slow']);
   });
 });

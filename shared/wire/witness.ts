@@ -18,17 +18,15 @@ export const BallotMessage = z.strictObject({
   node: z.string().max(63),
 });
 
-/** Fields of every request: who asks in which order, and the proof that it was sent just now (L13). */
+/** Fields of every request: who asks in which order, and the proof that it was sent just now (L13); what was forgotten (L14). */
 const requestFields = {
-  /** Grows with each request of one incarnation; the same number again gets the stored reply, unextended. */
-  sequence: Counter,
-  /** Grows with each start of the agent. */
-  incarnation: Counter,
-  /** The witness's last stamp, and how long ago by the agent's own clock it came. */
-  stamp_ms: Counter,
-  stamp_age_ms: Counter,
-  /** The highest grant serial that this agent has ever seen from this witness (L14). */
-  serial: Counter,
+  sequence: Counter.describe(
+    'grows with each request of one incarnation; the same number again gets the stored reply, unextended',
+  ),
+  incarnation: Counter.describe('grows with each start of the agent'),
+  stamp_ms: Counter.describe("the witness's last stamp"),
+  stamp_age_ms: Counter.describe("how long ago, by the agent's own clock, that stamp came"),
+  serial: Counter.describe('the highest that this agent has ever seen from this witness'),
 };
 
 const ConfigHash = z.string().regex(/^[0-9a-f]{16}$/);

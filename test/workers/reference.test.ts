@@ -16,6 +16,7 @@ it('tells people of every operation, message and problem', async () => {
     expect(html).toContain(`${method.toUpperCase()} ${path}`);
     expect(html).toContain(`<strong>${summary}.</strong>`);
   }
+  expect(html).toContain('string, date-time or null');
   for (const name of Object.keys(SCHEMAS)) expect(html).toContain(`<section id="${name}">`);
   for (const code of Object.keys(PROBLEMS)) expect(html).toContain(`<tr id="problem-${code}">`);
 });

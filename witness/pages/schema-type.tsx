@@ -26,6 +26,7 @@ const Schema = z.object({
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   pattern: z.string().optional(),
+  format: z.string().optional(),
 });
 export type Schema = z.infer<typeof Schema>;
 
@@ -62,12 +63,13 @@ export function SchemaType({ schema }: { schema: Schema }) {
   );
 }
 
-function Limits({ schema: { minimum, maximum, pattern } }: { schema: Schema }) {
+function Limits({ schema: { minimum, maximum, pattern, format } }: { schema: Schema }) {
   // What every integer of JavaScript is bounded by says nothing.
   const most = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? undefined : maximum;
   const least = minimum === undefined || minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum;
   if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
   if (least !== undefined) return ` from ${least}`;
+  if (format !== undefined) return `, ${format}`;
   return pattern === undefined ? '' : <span class="pattern"> {pattern}</span>;
 }
 

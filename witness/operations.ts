@@ -60,9 +60,15 @@ export type Operation = {
 };
 
 const CLUSTER = '/v1/clusters/{cluster}';
-const ANSWER = { description: 'the signed answer; its body is a WitnessMessage', schema: 'WitnessFrame' } as const;
-const REFUSED = { description: 'refused, as the signed answer says', schema: 'WitnessFrame' } as const;
-const OF_THE_LINK = 'The HTTPS fallback of the link: the same requests, the same signed answers.';
+const OF_THE_LINK = {
+  description: 'The HTTPS fallback of the link: the same requests, the same signed answers.',
+  caller: 'node',
+  answers: {
+    200: { description: 'the signed answer; its body is a WitnessMessage', schema: 'WitnessFrame' },
+    409: { description: 'refused, as the signed answer says', schema: 'WitnessFrame' },
+  },
+  problems: ['too_many_groups'],
+} as const satisfies Partial<Operation>;
 
 /** The witness API, version 1. */
 export const OPERATIONS: readonly Operation[] = [
@@ -156,33 +162,25 @@ export const OPERATIONS: readonly Operation[] = [
     problems: ['upgrade_required'],
   },
   {
+    ...OF_THE_LINK,
     method: 'post',
     path: `${CLUSTER}/groups/{group}/vote`,
     summary: 'Ask for the vote, or for more of it',
-    description: OF_THE_LINK,
-    caller: 'node',
     body: { schema: 'VoteRequest', required: true },
-    answers: { 200: ANSWER, 409: REFUSED },
-    problems: ['too_many_groups'],
   },
   {
+    ...OF_THE_LINK,
     method: 'delete',
     path: `${CLUSTER}/groups/{group}/vote`,
     summary: 'Give the vote back',
-    description: OF_THE_LINK,
-    caller: 'node',
     body: { schema: 'ReleaseRequest', required: true },
-    answers: { 200: ANSWER, 409: REFUSED },
-    problems: ['too_many_groups'],
   },
   {
+    ...OF_THE_LINK,
     method: 'post',
     path: `${CLUSTER}/request`,
     summary: 'Any request of the link',
-    description: OF_THE_LINK,
-    caller: 'node',
     body: { schema: 'WitnessRequest', required: true },
-    answers: { 200: ANSWER, 409: REFUSED },
-    problems: ['too_many_groups', 'protocol'],
+    problems: [...OF_THE_LINK.problems, 'protocol'],
   },
 ];

@@ -32,6 +32,7 @@ import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
+import { claimProcessor } from './processor.ts';
 import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
@@ -161,6 +162,7 @@ export class Agent {
     if (leases.length > 0 && this.#fence !== undefined) {
       rehearseTakeovers(REHEARSALS, { fence: this.#fence.fence, rtnetlink: this.#rtnetlink }, this.#log);
     }
+    claimProcessor(this.#log);
     this.#started = true;
     this.#prepareGuardian();
     for (const link of this.#sideband.links) link.start();

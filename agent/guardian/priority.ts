@@ -1,7 +1,7 @@
 import { getPriority, setPriority } from 'node:os';
 
 /** As keepalived's vrrp_priority: a takeover must not wait for whatever else the host computes. */
-const NICENESS = -15;
+export const TAKEOVER_NICENESS = -15;
 
 /**
  * Raises the priority of this process, and so of the engine that it starts, unless the service manager has given it one
@@ -10,7 +10,7 @@ const NICENESS = -15;
 export function raisePriority(): void {
   if (getPriority() !== 0) return;
   try {
-    setPriority(NICENESS);
+    setPriority(TAKEOVER_NICENESS);
   } catch {
     // An unprivileged demo; the unit file says `Nice=` itself.
   }

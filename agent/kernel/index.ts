@@ -13,6 +13,7 @@ export type { AddressSpecification, InterfaceAddress } from './rtnetlink-address
 export type { Link, MacvlanSpecification } from './rtnetlink-link.ts';
 export { OUR_PROTOCOL } from './rtnetlink-request.ts';
 export type { FoundRoute, RouteSpecification } from './rtnetlink-route.ts';
+export { runInRealTime } from './scheduling.ts';
 export {
   openVrrpSocket,
   type ReceivedMessage,

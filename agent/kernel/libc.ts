@@ -51,6 +51,10 @@ const cClockGetTime: (clock: number, timespec: Uint32Array) => number = libc.fun
 const cClockGetRes: (clock: number, timespec: Uint32Array) => number = libc.func('int clock_getres(int, void *)');
 const cIfNameToIndex: (name: string) => number = libc.func('uint32_t if_nametoindex(const char *)');
 const cStrError: (errno: number) => string = libc.func('const char *strerror(int)');
+const cSchedGetScheduler: (pid: number) => number = libc.func('int sched_getscheduler(int)');
+const cSchedSetScheduler: (pid: number, policy: number, parameters: Int32Array) => number = libc.func(
+  'int sched_setscheduler(int, int, void *)',
+);
 const cSysConf: (name: number) => number = libc.func('long sysconf(int)');
 
 /** Reads errno. Call it only straight after a return of -1: after a success it may hold an old value. */
@@ -196,6 +200,19 @@ export function clockGetResolution(clock: number, timespec: Uint32Array): boolea
 export function interfaceIndex(name: string): SystemResult<number> {
   const index = cIfNameToIndex(name);
   return index === 0 ? failed('if_nametoindex', `interface ${name}`) : { ok: true, value: index };
+}
+
+/** sched_getscheduler(2) of the calling thread. The value is the policy, with `SCHED_RESET_ON_FORK` where that is set. */
+export function schedulingPolicy(): SystemResult<number> {
+  const policy = cSchedGetScheduler(0);
+  return policy === -1 ? failed('sched_getscheduler') : { ok: true, value: policy };
+}
+
+/** sched_setscheduler(2) of the calling thread. Priority: 1 to 99 for the real-time policies, 0 for the others. */
+export function setSchedulingPolicy(policy: number, priority: number): SystemResult<undefined> {
+  return cSchedSetScheduler(0, policy, Int32Array.of(priority)) === -1
+    ? failed('sched_setscheduler')
+    : { ok: true, value: undefined };
 }
 
 /** sysconf(3): -1 when the name is unknown or has no limit. */

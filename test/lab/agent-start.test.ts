@@ -18,7 +18,7 @@ let folder: string;
 let starts = 0;
 
 beforeEach(async () => {
-  requireTools(LAB_TOOLS);
+  requireTools([...LAB_TOOLS, 'chrt']);
   topology = await Topology.create();
   folder = topology.folderOf('agent');
   writeFileSync(join(folder, 'edge.key'), EDGE_KEY, { mode: 0o600 });
@@ -76,8 +76,8 @@ async function refusedStart(wrapper: readonly string[] = []): Promise<string> {
   return agent.log();
 }
 
-async function runningAgent(): Promise<Agent> {
-  const agent = startAgent();
+async function runningAgent(wrapper: readonly string[] = []): Promise<Agent> {
+  const agent = startAgent(wrapper);
   for (let patience = 0; patience < 100 && !agent.log().includes('node a runs edge'); patience += 1) await sleep(100);
   expect(agent.log()).toContain('node a runs edge');
   return agent;
@@ -176,6 +176,33 @@ describe('the fence of a running agent', () => {
     const devices = hooked.join('\n').match(/[a-z0-9-]+/g) ?? [];
     expect(devices).not.toContain('tap0');
     expect(devices).toEqual(expect.arrayContaining(['eth0', 'eth1', 'br0', 'tap0-peer']));
+  });
+});
+
+describe('the processor', () => {
+  /** By process, each with the policy of its event loop. */
+  async function policies(guardian: number): Promise<{ readonly guardian: string; readonly engine: string }> {
+    const [engine] = (await topology.pids('a')).filter((pid) => pid !== guardian);
+    const [ofGuardian = '', ofEngine = ''] = await Promise.all(
+      [guardian, engine].map((pid) => topology.inside('a', 'chrt', ['--pid', String(pid)])),
+    );
+    return { guardian: ofGuardian, engine: ofEngine };
+  }
+
+  test('the engine decides in real time, and what it starts does not', async () => {
+    const agent = await runningAgent();
+    const { guardian, engine } = await policies(agent.process.pid);
+    expect(engine).toContain('SCHED_RR|SCHED_RESET_ON_FORK');
+    expect(engine).toMatch(/priority: 1$/m);
+    expect(guardian).toContain('SCHED_OTHER');
+  });
+
+  test.for([
+    ['the service manager has given it less', ['nice', '-n', '-10']],
+    ['it may not', ['nice', '-n', '-15', 'setpriv', '--inh-caps', '-all', '--bounding-set', '-sys_nice']],
+  ] as const)('as usual where %s', async ([, wrapper]) => {
+    const agent = await runningAgent(wrapper);
+    expect((await policies(agent.process.pid)).engine).toContain('SCHED_OTHER');
   });
 });
 

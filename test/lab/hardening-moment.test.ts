@@ -30,7 +30,7 @@ const OPEN_ROUNDS = 5;
 
 let bench: HardeningLab;
 beforeAll(async () => {
-  requireTools([...LAB_TOOLS, 'taskset', 'renice']);
+  requireTools([...LAB_TOOLS, 'taskset', 'renice', 'chrt']);
   bench = await hardeningLab();
   await bench.lab.steady();
 });
@@ -122,6 +122,7 @@ describe('starved of the processor', () => {
       lab,
       async () => {
         await run('taskset', ['-apc', cpu, String(pid)]);
+        await run('chrt', ['--other', '--pid', '0', String(pid)]);
         await run('renice', ['-n', '19', '-p', String(pid)]);
         const hogs = Array.from({ length: HOGS }, (_, index) =>
           topology.spawn('switch', {

@@ -13,6 +13,7 @@ const PACKAGE_OF = {
   tshark: 'tshark',
   taskset: 'util-linux',
   renice: 'bsdutils',
+  chrt: 'util-linux',
 } as const;
 
 const CAP_NET_ADMIN = 12n;

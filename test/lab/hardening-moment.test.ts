@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { analyse } from './analysis.ts';
+import { type Analysis, analyse } from './analysis.ts';
 import { engineKilled } from './faults.ts';
 import {
   expectNeverTwo,
@@ -110,40 +110,48 @@ describe('starved of the processor', () => {
   const HOGS = 3;
   const STARVED_MS = 6_000;
 
-  test.for([
-    ['by others of its own kind', 0],
-    ['by others that go before everything', -20],
-  ])('%s: no two owners, and every move is one that the agents explain', async ([, nice]) => {
+  /** What the client saw while hogs, started by `wrapper`, had that processor, and the owner afterwards. */
+  async function starve(pid: number, wrapper: readonly string[]): Promise<Analysis> {
     const { lab, system, topology } = bench;
-    const owner = await lab.steady();
-    const pid = await system.agents[owner].enginePid();
     const before = takeovers(system, 'a') + takeovers(system, 'b');
     const seen = await watched(
       lab,
       async () => {
         await run('taskset', ['-apc', cpu, String(pid)]);
-        await run('chrt', ['--other', '--pid', '0', String(pid)]);
-        await run('renice', ['-n', '19', '-p', String(pid)]);
         const hogs = Array.from({ length: HOGS }, (_, index) =>
           topology.spawn('switch', {
             command: 'taskset',
-            args: ['-c', cpu, process.execPath, '-e', 'for (;;);'],
+            args: ['-c', cpu, ...wrapper, process.execPath, '-e', 'for (;;);'],
             logFile: join(topology.folder, `hog-${index}`),
-            nice: Number(nice),
           }),
         );
         await sleep(STARVED_MS);
         await Promise.all(hogs.map((hog) => hog.stop(0)));
-        await run('renice', ['-n', '0', '-p', String(pid)]);
-        await run('taskset', ['-apc', `0-${cpu}`, String(pid)]);
         await lab.steady();
       },
       500,
     );
+    console.info(`starved for ${STARVED_MS} ms: ${seen.changes.length} moves, ${seen.client.lostMs} ms lost`);
     expectNeverTwo(seen, STARVED_MS, said);
-    console.info(
-      `starved for ${STARVED_MS} ms, hogs at nice ${nice}: ${seen.changes.length} moves, ${seen.client.lostMs} ms lost`,
-    );
     expect(takeovers(system, 'a') + takeovers(system, 'b') - before, said()).toBe(seen.changes.length);
+    return seen;
+  }
+
+  test('it has a share of it: no two owners, and every move is one that the agents explain', async () => {
+    const pid = await bench.system.agents[await bench.lab.steady()].enginePid();
+    await run('chrt', ['--other', '--pid', '0', String(pid)]);
+    await run('renice', ['-n', '19', '-p', String(pid)]);
+    await starve(pid, []);
+    await run('taskset', ['-apc', `0-${cpu}`, String(pid)]);
+    await run('renice', ['-n', '-15', '-p', String(pid)]);
+    await run('chrt', ['--rr', '--reset-on-fork', '--pid', '1', String(pid)]);
+  });
+
+  test('others in real time leave it nothing: it loses the group once, and its guardian ends it', async () => {
+    const owner = await bench.lab.steady();
+    const seen = await starve(await bench.system.agents[owner].enginePid(), ['chrt', '--fifo', '2']);
+    expect(seen).toMatchObject({ before: owner, after: other(owner) });
+    expect(seen.changes, said()).toHaveLength(1);
+    expect(bench.system.agents[owner].log()).toContain('the engine made no progress for');
   });
 });

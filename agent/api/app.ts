@@ -1,6 +1,6 @@
+import type { HistoryEntry } from '@tiebreak/shared/wire';
 import { Hono } from 'hono';
 import type { Access } from './access.ts';
-import type { HistoryEntry } from './history.ts';
 import type { Operations } from './operations.ts';
 import { problem } from './problem.ts';
 import type { Status } from './status.ts';

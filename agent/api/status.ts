@@ -1,6 +1,6 @@
+import { Role } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 
-const Role = z.enum(['active', 'backup', 'candidate', 'initialize', 'fault', 'maintenance']);
 const Milliseconds = z.number().min(0);
 /** RFC 3339, UTC. */
 const Timestamp = z.iso.datetime();

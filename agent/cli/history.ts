@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
+import type { HistoryEntry } from '@tiebreak/shared/wire';
 import type { Command } from 'commander';
-import { History, type HistoryEntry } from '../api/index.ts';
+import { History } from '../api/index.ts';
 import { chooseTarget, type TargetOptions, withReadTarget } from './agent-target.ts';
 import { EXIT } from './exit-code.ts';
 import { fail } from './fail.ts';

@@ -23,7 +23,7 @@ import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-
 import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
-import type { WitnessLink } from '../witness-link/index.ts';
+import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { handoverOf } from './handover.ts';
@@ -43,6 +43,7 @@ import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
 import { type HeardAdvertisement, openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
+import { groupReport, peerReports } from './witness-report.ts';
 import { WitnessRoutes } from './witness-route.ts';
 
 /** The version of what L16 calls the protocol: nodes that differ refuse each other's votes. */
@@ -101,7 +102,7 @@ export class Agent {
   #virtualMacs: VirtualMacs | undefined;
   #started = false;
   readonly #bootId = readBootId();
-  #history = new HistoryLog([], () => {});
+  #history: HistoryLog | undefined;
   #flushHistory: () => Promise<void> = async () => {};
   #maintenance: MaintenanceFile | undefined;
   readonly #signsOfLife: SignsOfLife;
@@ -132,7 +133,7 @@ export class Agent {
     const found = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     requireInterfaces(groups, found);
     const state = this.#openState(leases);
-    this.#openHistory();
+    this.#openHistory(state.incarnation);
     this.#maintenance = openMaintenanceFile(this.#config.stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
     this.#fence = openFence(groups, found, this.#log, (secret, options) => {
@@ -254,10 +255,10 @@ export class Agent {
     return opened.state;
   }
 
-  #openHistory(): void {
+  #openHistory(incarnation: number): void {
     const complaints = new RateLimitedLog(this.#log);
     const file = openHistoryFile(this.#config.stateDir, (text) => complaints.error('history', {}, text));
-    this.#history = new HistoryLog(file.earlier, file.append);
+    this.#history = new HistoryLog({ ...file, incarnation });
     this.#flushHistory = file.flush;
   }
 
@@ -328,7 +329,10 @@ export class Agent {
       log: this.#log,
       clock: SYSTEM_CLOCK,
       skewUsOf: (priority) => skewTimeUs(first.version, priority, config.intervalUs),
-      onHistory: (entry) => this.#history.add(entry),
+      onHistory: (decision) => {
+        this.#history?.add(decision);
+        this.#witness?.reportSoon();
+      },
       member: {
         node,
         group: config.name,
@@ -415,8 +419,19 @@ export class Agent {
       state,
       log: this.#log,
       routes: this.#routes,
+      report: () => this.#witnessReport(),
       onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
     });
+  }
+
+  #witnessReport(): Report {
+    return {
+      peers: peerReports(this.#sideband?.links ?? [], this.#leaseGroups, boottimeUs()),
+      groups: this.#status()
+        .groups.filter(({ mode }) => mode === 'lease')
+        .map(groupReport),
+      decisions: this.#history?.entries ?? [],
+    };
   }
 
   async #openApi(): Promise<void> {
@@ -425,7 +440,7 @@ export class Agent {
       runDir: this.#config.runDir,
       token: this.#secrets.apiToken,
       status: () => this.#status(),
-      history: () => this.#history.entries,
+      history: () => this.#history?.entries ?? [],
       operations: operationsOn(this.#leaseGroups, this.#maintenance),
       health: () => this.#health(),
       onError: (error) => this.#log.error({ err: error }, 'the local API failed'),

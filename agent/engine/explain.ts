@@ -7,7 +7,7 @@ import {
   votesNeeded,
   witnessVotes,
 } from '@tiebreak/shared/lease';
-import type { HistoryEntry } from '../api/index.ts';
+import type { Decision } from '../history/index.ts';
 
 export type VoteState = 'granted' | 'bound_elsewhere' | 'free' | 'unreachable' | 'quarantined' | 'departed';
 export type VoteReport = { readonly voter: string; readonly state: VoteState; readonly remainingMs: number | null };
@@ -129,7 +129,7 @@ export type Told = {
   readonly text: string;
 };
 
-export type ToldTransition = Told & { readonly entry: HistoryEntry };
+export type ToldTransition = Told & { readonly decision: Decision };
 
 /** A change of role for the log and the history: what changed, why, with which votes, and what happens next. */
 export function explainTransition(
@@ -154,7 +154,7 @@ export function explainTransition(
     level: level(from, to),
     fields: { ...shared, ballot: formatBallot(ballot), votes_held: held, votes_needed: needed },
     text,
-    entry: { at: new Date(atMs).toISOString(), ...shared, ballot: { ...ballot }, text },
+    decision: { at: new Date(atMs).toISOString(), ...shared, ballot: { ...ballot }, text },
   };
 }
 

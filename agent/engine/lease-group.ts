@@ -15,8 +15,8 @@ import {
   successorOf,
   type Verdict,
 } from '@tiebreak/shared/lease';
-import type { HistoryEntry } from '../api/index.ts';
 import type { LeaseGroupConfig } from '../config/index.ts';
+import type { Decision } from '../history/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
@@ -63,7 +63,7 @@ export type GroupSurroundings = {
   /** RFC 9568 Skew_Time in µs of a priority */
   readonly skewUsOf: (priority: number) => number;
   /** Every change of role that people may ask about. */
-  readonly onHistory: (entry: HistoryEntry) => void;
+  readonly onHistory: (entry: Decision) => void;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
@@ -553,7 +553,7 @@ export class LeaseGroup implements LinkedGroup {
       const told = explainTransition(state, change, votes, atMs);
       this.#around.log[told.level](told.fields, told.text);
       // The attempts of a long outage would drive out what led to it.
-      if (told.level !== 'debug') this.#around.onHistory(told.entry);
+      if (told.level !== 'debug') this.#around.onHistory(told.decision);
     });
   }
 }

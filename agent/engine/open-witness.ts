@@ -2,7 +2,7 @@ import type { WitnessConfig, WitnessCredential } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { StateFile } from '../state/state-file.ts';
-import { openWitnessLink, type WitnessLink } from '../witness-link/index.ts';
+import { openWitnessLink, type Report, type WitnessLink } from '../witness-link/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import type { WitnessRoutes } from './witness-route.ts';
 
@@ -15,9 +15,10 @@ export function openWitness(options: {
   state: StateFile;
   log: Logger;
   routes: WitnessRoutes;
+  report: () => Report;
   onPassedOn: (from: string, datagram: Uint8Array) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log, onPassedOn, routes } = options;
+  const { node, config, credential, groups, state, log, onPassedOn, report, routes } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
@@ -27,6 +28,7 @@ export function openWitness(options: {
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
     groups: () => groups.map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
+    report,
     chooseSource: (witness) => routes.check(witness),
     nowUs: boottimeUs,
     random: Math.random,

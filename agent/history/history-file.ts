@@ -1,7 +1,7 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HistoryEntry } from '../api/index.ts';
+import { HistoryEntry } from '@tiebreak/shared/wire';
 
 /** Some thousands of entries; with the file before it, twice that is kept. */
 const FILE_BYTES_MAX = 2_000_000;

@@ -1,2 +1,2 @@
-export { HistoryLog } from './history.ts';
+export { type Decision, HistoryLog } from './history.ts';
 export { openHistoryFile } from './history-file.ts';

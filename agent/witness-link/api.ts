@@ -1,6 +1,6 @@
 import type { Ballot } from '@tiebreak/shared/lease';
 import type { DropCounts } from './frame.ts';
-import type { KnownGroup } from './requests.ts';
+import type { KnownGroup, Report } from './requests.ts';
 import type { Reply } from './session.ts';
 import type { LinkLog, WitnessLinkState } from './state.ts';
 
@@ -17,6 +17,8 @@ export type WitnessLinkOptions = {
   serial: number;
   /** The groups that this node takes part in, read anew for each hello and each vote. */
   groups: () => KnownGroup[];
+  /** All that this node sees, and the decisions that it remembers; read every second, and when `reportSoon` asks for it. */
+  report: () => Report;
   /**
    * Asked before each connection, and every 10 s, with the witness's addresses that are known by now: the address to speak
    * from. Undefined leaves the choice to the kernel.
@@ -51,6 +53,8 @@ export type WitnessLink = {
    * a word while that is down, or if the other node has none.
    */
   relay(to: string, datagram: Uint8Array): void;
+  /** Something has been decided that the witness should know, once whatever is more urgent has been done. */
+  reportSoon(): void;
   state(): WitnessLinkState;
   /** Of the last 64 rehearsals, storage write included; null before the first. */
   voteTimes(): { p50Ms: number | null; p99Ms: number | null };

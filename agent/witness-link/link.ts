@@ -7,11 +7,16 @@ import { type DropCounts, type DropReason, noDrops } from './frame.ts';
 import { HttpsPath, WARM_INTERVAL_MS } from './https.ts';
 import { LinkKeeper } from './keeper.ts';
 import { Rehearsals } from './rehearsals.ts';
+import { Reports } from './reports.ts';
 import { type Effect, type Path, WitnessSession } from './session.ts';
 import type { WitnessLinkState } from './state.ts';
 import { parseNodeToken } from './token.ts';
 import { VoteTimes } from './vote-times.ts';
 
+/** How late the witness may learn of what changes without a decision. */
+const REPORT_INTERVAL_MS = 1_000;
+/** What a takeover has still to do comes first. */
+const REPORT_SOON_MS = 50;
 /** Routes change while the link is up. */
 const WAY_INTERVAL_MS = 10_000;
 /** The witness signs what it grants (200) and what it refuses (409); other statuses come from before it. */
@@ -35,11 +40,13 @@ class Link implements WitnessLink {
   readonly #https: HttpsPath;
   readonly #keeper: LinkKeeper;
   readonly #rehearsals: Rehearsals;
+  readonly #reports = new Reports();
   readonly #times = new VoteTimes();
   readonly #dropped: DropCounts = noDrops();
   #dueTimer: NodeJS.Timeout | undefined;
   #wayTimer: NodeJS.Timeout | undefined;
   #warmTimer: NodeJS.Timeout | undefined;
+  #reportTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: WitnessLinkOptions) {
@@ -92,6 +99,10 @@ class Link implements WitnessLink {
     this.#perform(this.#session.relay(to, datagram, this.#options.nowUs()));
   }
 
+  reportSoon(): void {
+    if (!this.#closed && this.state().kind === 'connected') this.#reportIn(REPORT_SOON_MS);
+  }
+
   state(): WitnessLinkState {
     return this.#keeper.state;
   }
@@ -114,6 +125,7 @@ class Link implements WitnessLink {
     clearTimeout(this.#dueTimer);
     clearInterval(this.#wayTimer);
     clearInterval(this.#warmTimer);
+    clearTimeout(this.#reportTimer);
     this.#rehearsals.stop();
     this.#keeper.close();
     this.#https.close();
@@ -132,6 +144,7 @@ class Link implements WitnessLink {
     if (dead) this.#https.renew();
     this.#addresses.refresh();
     this.#rehearsals.stop();
+    clearTimeout(this.#reportTimer);
     this.#perform(this.#session.socketClosed(this.#options.nowUs()));
   }
 
@@ -154,6 +167,13 @@ class Link implements WitnessLink {
       case 'welcome':
         this.#keeper.welcomed();
         this.#rehearsals.connected();
+        this.#reports.linkOpened();
+        this.#reportIn(0);
+        return;
+      case 'reported':
+        this.#reports.answered(effect.decided, this.#options.nowUs());
+        // There may be more than one message holds; what was refused is tried again in its time.
+        if (effect.decided !== undefined) this.#reportIn(0);
         return;
       case 'unwelcome':
         this.#keeper.refuse(`the witness refused this node: ${refusalText(effect.result)}`);
@@ -184,6 +204,24 @@ class Link implements WitnessLink {
     }
   }
 
+  /** And every second from then on, as long as the link is up. */
+  #reportIn(delayMs: number): void {
+    clearTimeout(this.#reportTimer);
+    this.#reportTimer = setTimeout(() => {
+      this.#reportIn(REPORT_INTERVAL_MS);
+      this.#report();
+    }, delayMs);
+  }
+
+  #report(): void {
+    const { nowUs } = this.#options;
+    const report = this.#reports.next(this.#options.report(), nowUs());
+    const effects = report === null ? null : this.#session.report(report, nowUs());
+    if (report === null || effects === null) return;
+    this.#reports.sent(report);
+    this.#perform(effects);
+  }
+
   #send(path: Path, request: WitnessRequest): void {
     const text = JSON.stringify(request);
     if (path === 'socket') this.#keeper.send(text);
@@ -211,6 +249,7 @@ class Link implements WitnessLink {
     });
     // A rehearsal that never came back is the slowest of all, not one to leave out of the measure.
     if (asked.type === 'rehearsal') this.#times.add(ageUs / 1_000);
+    if (asked.type === 'report') this.#reports.answered(undefined, this.#options.nowUs());
   }
 
   #drop(reason: DropReason): void {

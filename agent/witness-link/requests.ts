@@ -1,7 +1,12 @@
 import { type Ballot, sameBallot } from '@tiebreak/shared/lease';
-import { WITNESS_PROTOCOL, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
+import { type ReportRequest, WITNESS_PROTOCOL, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
 
 type Sent<Type> = Extract<WitnessRequest, { type: Type }>;
+
+/** What this node sees, and what it has decided (oldest first). */
+export type Report = {
+  readonly [Part in 'peers' | 'groups' | 'decisions']: Readonly<ReportRequest[Part]>;
+};
 
 export type KnownGroup = { group: string; configHash: string };
 
@@ -10,7 +15,8 @@ export type Asked =
   | { type: 'rehearsal' }
   | { type: 'vote'; group: string; ballot: Ballot; promiseMs: number; configHash: string }
   | { type: 'release'; group: string; ballot: Ballot }
-  | { type: 'relay'; to: string; datagram: string };
+  | { type: 'relay'; to: string; datagram: string }
+  | { type: 'report'; report: Report };
 
 /** The fields that each request carries: its order, and the proof that it was sent just now (L13). */
 type Envelope = Omit<Sent<'rehearsal'>, 'type'>;
@@ -34,6 +40,8 @@ export function answers(asked: Asked, result: WitnessResult): boolean {
       return (result.kind === 'released' || result.kind === 'refused') && result.group === asked.group;
     case 'relay':
       return result.kind === 'relayed' || result.kind === 'relay_refused';
+    case 'report':
+      return result.kind === 'reported' || result.kind === 'report_refused';
     case 'vote':
       if (result.kind === 'refused') return result.group === asked.group;
       return result.kind === 'granted' && result.group === asked.group && sameBallot(result.ballot, asked.ballot);
@@ -51,6 +59,10 @@ export function buildRequest(asked: Asked, envelope: Envelope, groups: KnownGrou
       return { type: 'rehearsal', ...envelope };
     case 'relay':
       return { type: 'relay', to: asked.to, datagram: asked.datagram, ...envelope };
+    case 'report': {
+      const { peers, groups: changed, decisions } = asked.report;
+      return { type: 'report', peers: [...peers], groups: [...changed], decisions: [...decisions], ...envelope };
+    }
     case 'release':
       return { type: 'release', group: asked.group, ballot: { ...asked.ballot }, ...envelope };
     case 'vote':

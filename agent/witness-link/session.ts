@@ -8,7 +8,7 @@ import {
 } from '@tiebreak/shared/wire';
 import { type DropReason, openFrame } from './frame.ts';
 import { HttpsLane } from './lane.ts';
-import { type Asked, answers, buildRequest, type KnownGroup, outlivesSocket } from './requests.ts';
+import { type Asked, answers, buildRequest, type KnownGroup, outlivesSocket, type Report } from './requests.ts';
 import { Stamp } from './stamp.ts';
 
 const REPEAT_AFTER_US = 500_000;
@@ -34,6 +34,8 @@ export type Effect =
   | { kind: 'freed'; group: string }
   | { kind: 'passed_on'; from: string; datagram: Uint8Array }
   | { kind: 'not_relayed'; to: string; reason: RelayRefusalReason | 'no_link' }
+  /** `decided`: the last decision that the witness knows of this node; undefined: it did not take the report. */
+  | { kind: 'reported'; decided: string | null | undefined }
   | { kind: 'unanswered'; asked: Asked; ageUs: number }
   | { kind: 'dropped'; reason: DropReason };
 
@@ -114,8 +116,12 @@ export class WitnessSession {
 
   /** Measures the link, hence nothing while there is none; and it does not get into a real vote's way. */
   rehearse(nowUs: number): Effect[] {
-    const busy = [...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked));
-    return this.#socketOpen && !busy ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
+    return this.#idle ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
+  }
+
+  /** Tells the witness; null while there is no socket, or while a real vote has precedence. */
+  report(report: Report, nowUs: number): Effect[] | null {
+    return this.#idle ? this.#ask({ type: 'report', report }, nowUs).effects : null;
   }
 
   /** @param receivedAtUs when the frame came, on the clock that also stamps the sends */
@@ -175,6 +181,10 @@ export class WitnessSession {
     return deadlineUs;
   }
 
+  get #idle(): boolean {
+    return this.#socketOpen && ![...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked));
+  }
+
   #ask(asked: Asked, nowUs: number): { requestId: number; effects: Effect[] } {
     this.#requestId += 1;
     const outstanding: Outstanding = {
@@ -224,7 +234,9 @@ export class WitnessSession {
       else if (result.kind === 'welcome') effects.push({ kind: 'welcome' });
       else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
       else if (asked.type === 'hello') effects.push({ kind: 'unwelcome', result });
-      else if (asked.type === 'relay') effects.push(...notRelayed(asked.to, result));
+      else if (asked.type === 'report') {
+        effects.push({ kind: 'reported', decided: result.kind === 'reported' ? result.decided : undefined });
+      } else if (asked.type === 'relay') effects.push(...notRelayed(asked.to, result));
     }
     return [...effects, ...this.#beginWaiting(receivedAtUs)];
   }

@@ -189,6 +189,8 @@ function answers(result: WitnessResult, request: Exclude<VotingRequest, { type: 
     case 'welcome':
     case 'relayed':
     case 'relay_refused':
+    case 'reported':
+    case 'report_refused':
       return false;
   }
 }

@@ -1,4 +1,4 @@
-import type { RelayRequest, WitnessRequest, WitnessResult } from '../wire/witness.ts';
+import type { RelayRequest, ReportRequest, WitnessRequest, WitnessResult } from '../wire/witness.ts';
 import type { Ballot } from './ballot.ts';
 import type { Binding } from './witness-binding.ts';
 
@@ -70,8 +70,8 @@ export type WitnessStep = { readonly voter: WitnessVoter; readonly effects: read
 
 export type WitnessDecision = WitnessStep & { readonly result: WitnessResult };
 
-/** What concerns the votes. To pass a datagram on is the shell's business alone: it changes and stores nothing. */
-export type VotingRequest = Exclude<WitnessRequest, RelayRequest>;
+/** What concerns the votes. No vote hangs on a datagram that is passed on, or on what a node reports. */
+export type VotingRequest = Exclude<WitnessRequest, RelayRequest | ReportRequest>;
 
 export type WitnessQuestion = {
   /** Whose credential the request came with. */

@@ -1,3 +1,6 @@
+export * from './events.ts';
+export * from './identifiers.ts';
+export * from './report.ts';
 export {
   DATAGRAM_BYTES_MAX,
   decodeSideband,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { BallotMessage, Name } from './witness.ts';
+import { BallotMessage, Name } from './identifiers.ts';
+import { GroupReport, PeerReport } from './report.ts';
 
 /** Near which region a cluster's object is created, if the request is the one that creates it. */
 export const LocationHint = z
@@ -15,12 +16,21 @@ export const IssuedToken = z.strictObject({
   token: z.string().describe("the node's credential, shown this once; it belongs into the agent's token_file"),
 });
 
+export const IssuedViewerToken = z.strictObject({
+  token: z.string().describe('good for reading the state and the events of this cluster; shown this once'),
+});
+
 export const GroupView = z.strictObject({
   group: Name,
   state: z.enum(['held', 'free']),
   holder: z.string().nullable().describe('the node that the vote is given to'),
   ballot: BallotMessage.describe('the highest that was ever granted'),
   remaining_ms: z.int().min(0).describe('for how long the vote binds the witness still'),
+  owner: z.string().nullable().describe('by what the nodes have reported last; null: nobody, or not known'),
+  protected: z.boolean().describe('false: its owner says that nothing prevents a second one'),
+  reports: z
+    .array(GroupReport.omit({ group: true }).extend({ node: Name, at: z.iso.datetime() }))
+    .describe('what each node has reported last'),
 });
 export type GroupView = z.infer<typeof GroupView>;
 
@@ -29,6 +39,8 @@ export const NodeView = z.strictObject({
   connected: z.boolean(),
   heard_at: z.iso.datetime().nullable(),
   heard_ms_ago: z.int().min(0).nullable(),
+  lost: z.boolean().describe('it was heard once, and is not any more'),
+  peers: z.array(PeerReport).describe('whom it hears, as it says; empty while it is not connected'),
 });
 export type NodeView = z.infer<typeof NodeView>;
 

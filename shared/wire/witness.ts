@@ -1,10 +1,14 @@
 import { z } from 'zod';
-import { BALLOT_COUNTER_MAX } from '../lease/index.ts';
-
-/** Names of nodes, groups and clusters: part of paths, file names and datagrams, hence short and plain. */
-export const Name = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/, 'lower-case letters, digits, dot, dash and underscore; 1 to 63');
+import { BallotMessage, Name } from './identifiers.ts';
+import {
+  GroupReport,
+  HistoryEntry,
+  HistoryEntryId,
+  PeerReport,
+  REPORT_DECISIONS_MAX,
+  REPORT_GROUPS_MAX,
+  REPORT_PEERS_MAX,
+} from './report.ts';
 
 export const WITNESS_PROTOCOL = 1;
 
@@ -13,11 +17,6 @@ export const LINK_PING = 'ping';
 export const LINK_PONG = 'pong';
 
 const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-export const BallotMessage = z.strictObject({
-  counter: z.int().min(0).max(BALLOT_COUNTER_MAX),
-  node: z.string().max(63),
-});
-
 /** Fields of every request: who asks in which order, and the proof that it was sent just now (L13); what was forgotten (L14). */
 const requestFields = {
   sequence: Counter.describe(
@@ -74,12 +73,26 @@ export const RelayRequest = z.strictObject({
 });
 export type RelayRequest = z.infer<typeof RelayRequest>;
 
+/**
+ * What this node sees and has decided, for the page, the history and the webhooks of the witness: no vote hangs on it. `groups`
+ * are those that have changed since the last report over this link, all at its beginning; `decisions` are oldest first.
+ */
+export const ReportRequest = z.strictObject({
+  type: z.literal('report'),
+  peers: z.array(PeerReport).max(REPORT_PEERS_MAX),
+  groups: z.array(GroupReport).max(REPORT_GROUPS_MAX),
+  decisions: z.array(HistoryEntry).max(REPORT_DECISIONS_MAX),
+  ...requestFields,
+});
+export type ReportRequest = z.infer<typeof ReportRequest>;
+
 export const WitnessRequest = z.discriminatedUnion('type', [
   HelloRequest,
   VoteRequest,
   ReleaseRequest,
   RehearsalRequest,
   RelayRequest,
+  ReportRequest,
 ]);
 export type WitnessRequest = z.infer<typeof WitnessRequest>;
 
@@ -116,6 +129,9 @@ export const WitnessResult = z.discriminatedUnion('kind', [
   /** `delivered`: it went into an open link of that node; whether that still leads there, nobody knows. */
   z.strictObject({ kind: z.literal('relayed'), delivered: z.boolean() }),
   z.strictObject({ kind: z.literal('relay_refused'), reason: RelayRefusalReason }),
+  /** `decided`: the last decision that this node has ever reported; null: none */
+  z.strictObject({ kind: z.literal('reported'), decided: HistoryEntryId.nullable() }),
+  z.strictObject({ kind: z.literal('report_refused'), reason: z.literal('rate') }),
 ]);
 export type WitnessResult = z.infer<typeof WitnessResult>;
 
@@ -148,6 +164,9 @@ export type WitnessFrame = z.infer<typeof WitnessFrame>;
 
 /** A node's credential, `tbn1.<witness id>.<secret>`: it pins the witness's identity and authenticates both sides. */
 export const NODE_TOKEN = /^tbn1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
+
+/** The credential of someone who may read the state and the events of a cluster, and nothing else. */
+export const VIEWER_TOKEN = /^tbv1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
 
 /** HMAC-SHA256 of this label under the token's secret is the key of the replies; of the other, what the witness stores. */
 export const REPLY_KEY_LABEL = 'tiebreak witness reply';

@@ -122,7 +122,9 @@ export class WitnessHost {
 
   /** As `answer`, but nobody looks yet: for what happens at one moment in several steps. */
   decide(node: string, request: WitnessRequest): WitnessMessage | undefined {
-    if (request.type === 'relay') throw new Error('the agents of this model have nothing passed on');
+    if (request.type === 'relay' || request.type === 'report') {
+      throw new Error('the agents of this model have nothing passed on, and report nothing');
+    }
     const instance = this.#instanceThatHears();
     const nowMs = this.#wallMs(instance);
     const { voter } = instance;

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { ClusterView, EventsPage, type GroupReport, type HistoryEntry } from '@tiebreak/shared/wire';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { openWitnessLink, type Reply, type WitnessLinkOptions } from '../../agent/witness-link/index.ts';
@@ -26,10 +27,7 @@ const unused = [...CLUSTERS];
 async function waitedOut(cluster: string): Promise<void> {
   await vi.waitFor(
     async () => {
-      const answer = await fetch(new URL(`/v1/clusters/${cluster}`, base), {
-        headers: { authorization: `Bearer ${ADMIN}` },
-      });
-      expect(await answer.json()).toMatchObject({ recovering_ms: 0 });
+      expect(await get(`/v1/clusters/${cluster}`)).toMatchObject({ recovering_ms: 0 });
     },
     { timeout: 20_000, interval: 500 },
   );
@@ -39,6 +37,30 @@ async function put(path: string): Promise<unknown> {
   const answer = await fetch(new URL(path, base), { method: 'PUT', headers: { authorization: `Bearer ${ADMIN}` } });
   expect(answer.ok).toBe(true);
   return answer.json();
+}
+
+async function get(path: string): Promise<unknown> {
+  const answer = await fetch(new URL(path, base), { headers: { authorization: `Bearer ${ADMIN}` } });
+  expect(answer.ok).toBe(true);
+  return answer.json();
+}
+
+function groupAs(role: 'backup' | 'active'): GroupReport {
+  return { group: 'edge', role, ballot: { counter: 1, node: 'a' }, protected: true, reason: null };
+}
+
+function decided(number: number): HistoryEntry {
+  return {
+    id: `1-${number}`,
+    at: '2026-11-26T03:12:00.000Z',
+    group: 'edge',
+    from: 'backup',
+    to: 'active',
+    ballot: { counter: number, node: 'a' },
+    cause: 'released',
+    votes: [],
+    text: `decision ${number}`,
+  };
 }
 
 function newCluster(): string {
@@ -67,6 +89,7 @@ function open(cluster: string, node: string, token: string, options: Partial<Wit
     incarnation: 1,
     serial,
     groups: () => GROUPS,
+    report: () => ({ peers: [], groups: [], decisions: [] }),
     nowUs: () => Number(process.hrtime.bigint() / 1_000n),
     chooseSource: () => undefined,
     random: Math.random,
@@ -177,4 +200,32 @@ test('a datagram reaches the other node through the witness as it was, with the 
   a.link.relay('b', Buffer.from('sealed'));
   await vi.waitFor(() => expect(b.passedOn).toEqual([{ from: 'a', text: 'sealed' }]), PATIENCE);
   expect(a.passedOn).toEqual([]);
+});
+
+test('what a node sees and decides is known at the witness at once, and after a reset of the object too', async () => {
+  const cluster = newCluster();
+  let role: 'backup' | 'active' = 'backup';
+  const decisions = Array.from({ length: 6 }, (_, index) => decided(index + 1));
+  const a = open(cluster, 'a', await enroll(cluster, 'a'), {
+    report: () => ({ peers: [{ node: 'b', state: 'heard', rtt_ms: 0.4 }], groups: [groupAs(role)], decisions }),
+  });
+  await a.connected();
+  const state = async () => ClusterView.parse(await get(`/v1/clusters/${cluster}`));
+  const known = async () => {
+    const { events } = EventsPage.parse(await get(`/v1/clusters/${cluster}/events`));
+    return events.flatMap(({ event }) => (event.kind === 'decision' ? [event.decision.id] : [])).reverse();
+  };
+  const ids = () => decisions.map(({ id }) => id);
+  await vi.waitFor(async () => expect(await known()).toEqual(ids()), PATIENCE);
+
+  role = 'active';
+  decisions.push(decided(7));
+  a.link.reportSoon();
+  await vi.waitFor(async () => expect(await known()).toEqual(ids()), PATIENCE);
+  expect(await state()).toMatchObject({ groups: [{ owner: 'a' }], nodes: [{ peers: [{ state: 'heard' }] }] });
+
+  await harness.getWorker().evictDurableObject('ClusterWitness', { name: cluster, webSockets: 'close' });
+  decisions.push(decided(8));
+  await vi.waitFor(async () => expect(await known()).toEqual(ids()), PATIENCE);
+  expect(await state()).toMatchObject({ groups: [{ owner: 'a' }] });
 });

@@ -1,8 +1,10 @@
+import type { HistoryEntry } from '@tiebreak/shared/wire';
 import type { ApiSources } from '../../../agent/api/app.ts';
-import type { HistoryEntry, Operations, Outcome } from '../../../agent/api/index.ts';
+import type { Operations, Outcome } from '../../../agent/api/index.ts';
 import { WELL } from './status-example.ts';
 
 export const ENTRY: HistoryEntry = {
+  id: '3-1',
   at: '2026-11-01T03:12:00.000Z',
   group: 'edge',
   from: 'candidate',

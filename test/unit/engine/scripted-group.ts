@@ -1,8 +1,8 @@
 import type { Ballot, Claim, FoundRegister, Policy, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
-import type { HistoryEntry } from '../../../agent/api/index.ts';
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
+import type { Decision } from '../../../agent/history/index.ts';
 import type { Fence, FenceAct, FenceClose } from '../../../agent/kernel/fence/index.ts';
 import { recordedLog } from './recorded-log.ts';
 import { ScriptedDisk } from './scripted-disk.ts';
@@ -124,7 +124,7 @@ export class ScriptedMember {
   readonly records: RegisterRecord[] = [];
   readonly disk: ScriptedDisk;
   faults: string[] = [];
-  readonly told: HistoryEntry[] = [];
+  readonly told: Decision[] = [];
   readonly end: SidebandEnd;
 
   constructor(

@@ -1,8 +1,8 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { HistoryEntry } from '@tiebreak/shared/wire';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { HistoryEntry } from '../../../agent/api/index.ts';
 import { HistoryLog, openHistoryFile } from '../../../agent/history/index.ts';
 import { ENTRY } from '../api/sources.ts';
 
@@ -20,7 +20,7 @@ const counters = (entries: readonly HistoryEntry[]): number[] => entries.map(({ 
 
 test('what was decided is known after a restart, in order', async () => {
   const first = open();
-  const log = new HistoryLog(first.earlier, first.append);
+  const log = new HistoryLog({ ...first, incarnation: 3 });
   for (let counter = 1; counter <= 50; counter += 1) log.add(entry(counter));
   await first.flush();
   const again = open();
@@ -48,7 +48,7 @@ test('the file is bounded: one before it is kept, and no more', async () => {
 });
 
 test('in memory the last thousand are kept', () => {
-  const log = new HistoryLog([], () => {});
+  const log = new HistoryLog({ earlier: [], append: () => {}, incarnation: 3 });
   for (let counter = 1; counter <= 1_500; counter += 1) log.add(entry(counter));
   expect(counters(log.entries)).toHaveLength(1_000);
   expect(counters(log.entries)[0]).toBe(501);

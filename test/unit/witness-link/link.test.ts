@@ -23,6 +23,8 @@ const obliging: Answer = (request) => {
       return signed(reply(request, { kind: 'released', group: request.group }));
     case 'relay':
       return signed(reply(request, { kind: 'relayed', delivered: true }));
+    case 'report':
+      return signed(reply(request, { kind: 'reported', decided: null }));
     case 'vote':
       return signed(reply(request, granted(request)));
   }
@@ -49,6 +51,7 @@ function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
     incarnation: INCARNATION,
     serial: 0,
     groups: () => GROUPS,
+    report: () => ({ peers: [], groups: [], decisions: [] }),
     nowUs,
     chooseSource: () => undefined,
     random: () => 0,

@@ -1,5 +1,6 @@
 import {
   CreateCluster,
+  EventsQuery,
   type LocationHint,
   Name,
   ReleaseRequest,
@@ -14,8 +15,8 @@ import { NONCE, type SecureHeadersVariables, secureHeaders } from 'hono/secure-h
 import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
+import { callerOf } from './caller.ts';
 import type { Caller, ClusterApi } from './cluster-api.ts';
-import { sameText } from './credential.ts';
 import type { Env } from './env.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
@@ -25,7 +26,6 @@ import { problem } from './problem.ts';
 type App = { Bindings: Env; Variables: { caller: Caller } & SecureHeadersVariables };
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
-const NODE_TOKEN_PREFIX = 'tbn1.';
 /** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
 const REQUEST_WITHIN_MS = 10_000;
 
@@ -36,13 +36,11 @@ const configured = createMiddleware<App>(async (c, next) => {
   return next();
 });
 
-/** Tells the admin from nodes; whether a node's token is good is for its cluster to say. */
 const authenticated = createMiddleware<App>(async (c, next) => {
   const token = bearerToken(c.req.header('authorization'));
-  if (token === null) return problem('unauthorized');
-  if (sameText(token, c.env.TIEBREAK_ADMIN_TOKEN ?? '')) c.set('caller', { kind: 'admin' });
-  else if (token.startsWith(NODE_TOKEN_PREFIX)) c.set('caller', { kind: 'node', token });
-  else return problem('unauthorized');
+  const caller = token === null ? null : callerOf(token, c.env);
+  if (caller === null) return problem('unauthorized');
+  c.set('caller', caller);
   return next();
 });
 
@@ -68,6 +66,8 @@ app.use(configured);
 app.use('/v1/*', authenticated);
 app.use('/v1/clusters/:cluster', plainNames);
 app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
+app.use('/v1/clusters/:cluster/viewers/:viewer', plainNames);
+app.use('/v1/clusters/:cluster/events', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group/vote', plainNames);
 app.use('/v1/clusters/:cluster/link', plainNames);
@@ -77,6 +77,12 @@ app.use('/v1/clusters/:cluster/request', plainNames);
 app.get('/v1/clusters/:cluster/link', async (c) => {
   if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('upgrade_required');
   if (c.get('caller').kind !== 'node') return problem('unauthorized');
+  return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
+});
+
+/** The stream: each event from now on as a text message, and 'ping' is answered with 'pong'. */
+app.get('/v1/clusters/:cluster/events', async (c, next) => {
+  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return next();
   return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
 });
 
@@ -118,6 +124,24 @@ app.put('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
 app.delete('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
   const revoked = await cluster(c, c.req.param('cluster')).revokeToken(c.req.param('node'));
   return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
+});
+
+app.put('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
+  const issued = await cluster(c, c.req.param('cluster')).issueViewerToken(c.req.param('viewer'));
+  if (!issued.ok) return problem(issued.reason);
+  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
+});
+
+app.delete('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
+  const revoked = await cluster(c, c.req.param('cluster')).revokeViewerToken(c.req.param('viewer'));
+  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
+});
+
+app.get('/v1/clusters/:cluster/events', async (c) => {
+  const query = EventsQuery.safeParse(c.req.query());
+  if (!query.success) return problem('bad_query');
+  const found = await cluster(c, c.req.param('cluster')).events(c.get('caller'), query.data);
+  return found.ok ? c.json(found.page) : problem(found.reason);
 });
 
 app.get('/v1/clusters/:cluster', async (c) => {

@@ -14,32 +14,41 @@ import {
 } from '@tiebreak/shared/lease';
 import {
   type ClusterView,
+  type EventsPage,
+  type EventsQuery,
   type RelayRequest,
+  type ReportRequest,
   WITNESS_PROTOCOL,
   type WitnessFrame,
   WitnessRequest,
   type WitnessResult,
 } from '@tiebreak/shared/wire';
 import { bearerToken } from './bearer.ts';
+import { callerOf } from './caller.ts';
 import type { Caller, ClusterApi, Denial } from './cluster-api.ts';
+import { ClusterMonitor } from './cluster-monitor.ts';
 import { clusterView } from './cluster-view.ts';
-import { type Credential, newToken, newWitnessId, readToken, sameText, sign } from './credential.ts';
+import { newWitnessId, sign } from './credential.ts';
+import { Credentials } from './credentials.ts';
 import type { Env } from './env.ts';
+import { eventsPage } from './event-log.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { CLOSE, Links } from './links.ts';
+import { GROUPS_MAX } from './monitor.ts';
+import { NodeRate, RELAY_RATE, REPORT_RATE } from './node-rate.ts';
 import { problem } from './problem.ts';
-import { RelayRate } from './relay-rate.ts';
-import { ClusterStorage, type Identity } from './storage.ts';
+import { ClusterStorage, type Identity, type Stored } from './storage.ts';
 
-const NODES_MAX = 32;
-const GROUPS_MAX = 512;
+/** Streams of events that are open at once. */
+const VIEWERS_MAX = 64;
 /** Later than any vote of this instance ends: only a vote whose instance was lost is left for the alarm (L12). */
 const ALARM_AFTER_MS = 20_000;
 
 /** The cluster as this instance knows it; each wake from hibernation starts another instance (L12). */
 type Awake = {
   readonly identity: Identity;
-  readonly credentials: Map<string, Credential>;
+  readonly credentials: Credentials;
+  readonly monitor: ClusterMonitor;
   voter: WitnessVoter;
 };
 
@@ -51,7 +60,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   readonly #storage: ClusterStorage;
   readonly #links: Links;
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
-  readonly #relayRate = new RelayRate();
+  readonly #relayRate = new NodeRate(RELAY_RATE);
+  readonly #reportRate = new NodeRate(REPORT_RATE);
   #awake: Awake | null = null;
   #alarmAtMs: number | null = null;
   #whenSettled: (() => void)[] = [];
@@ -64,19 +74,27 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       this.#alarmAtMs = await ctx.storage.getAlarm();
       const stored = this.#storage.load();
       if (stored === null) return;
-      const { voter, effects } = wakeWitness(stored.memory, Date.now());
-      this.#awake = { identity: stored.identity, credentials: new Map(stored.credentials), voter };
-      this.#perform(this.#awake, { voter, effects });
+      this.#wake(stored);
     });
+  }
+
+  #wake({ identity, memory, credentials, viewers }: Stored): void {
+    const nowMs = Date.now();
+    const woken = wakeWitness(memory, nowMs);
+    this.#awake = {
+      identity,
+      credentials: new Credentials(this.#storage, identity.witnessId, { nodes: credentials, viewers }),
+      monitor: new ClusterMonitor(this.ctx.storage.sql, this.#links, nowMs),
+      voter: woken.voter,
+    };
+    this.#perform(this.#awake, woken);
   }
 
   async create(name: string): Promise<{ created: boolean; witness_id: string }> {
     if (this.#awake !== null) return { created: false, witness_id: this.#awake.identity.witnessId };
     const identity = { name, witnessId: newWitnessId() };
     this.#storage.create(identity, NEW_WITNESS);
-    const woken = wakeWitness(NEW_WITNESS, Date.now());
-    this.#awake = { identity, credentials: new Map(), voter: woken.voter };
-    this.#perform(this.#awake, woken);
+    this.#wake({ identity, memory: NEW_WITNESS, credentials: new Map(), viewers: new Map() });
     return { created: true, witness_id: identity.witnessId };
   }
 
@@ -84,36 +102,63 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   async issueToken(node: string): ReturnType<ClusterApi['issueToken']> {
     const awake = this.#awake;
     if (awake === null) return { ok: false, reason: 'unknown_cluster' };
-    const replaced = awake.credentials.has(node);
-    if (!replaced && awake.credentials.size >= NODES_MAX) return { ok: false, reason: 'too_many_nodes' };
-    const { token, credential } = newToken(awake.identity.witnessId);
-    this.#storage.saveCredential(node, credential);
-    awake.credentials.set(node, credential);
+    const issued = awake.credentials.issueNode(node);
+    if (issued === null) return { ok: false, reason: 'too_many_nodes' };
+    awake.monitor.credential(node, issued.replaced ? 'replaced' : 'issued', Date.now());
     this.#endSession(awake, node, 'the token of this node was replaced');
-    return { ok: true, token, replaced };
+    return { ok: true, ...issued };
   }
 
   /** The token is void at once. A vote that the node has binds on to its end: the node may own, and counts on it. */
   async revokeToken(node: string): ReturnType<ClusterApi['revokeToken']> {
     const awake = this.#awake;
     if (awake === null) return { ok: false, reason: 'unknown_cluster' };
-    if (!awake.credentials.delete(node)) return { ok: false, reason: 'unknown_node' };
-    this.#storage.removeCredential(node);
+    if (!awake.credentials.revokeNode(node)) return { ok: false, reason: 'unknown_node' };
+    awake.monitor.credential(node, 'revoked', Date.now());
     this.#endSession(awake, node, 'the token of this node was revoked');
     return { ok: true };
   }
 
+  async issueViewerToken(viewer: string): ReturnType<ClusterApi['issueViewerToken']> {
+    if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
+    const issued = this.#awake.credentials.issueViewer(viewer);
+    return issued === null ? { ok: false, reason: 'too_many_viewers' } : { ok: true, ...issued };
+  }
+
+  async revokeViewerToken(viewer: string): ReturnType<ClusterApi['revokeViewerToken']> {
+    if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
+    if (!this.#awake.credentials.revokeViewer(viewer)) return { ok: false, reason: 'unknown_viewer' };
+    // Whose stream is whose is not kept; the others open theirs again.
+    this.#links.closeViewers('the token of a viewer was revoked');
+    return { ok: true };
+  }
+
   async describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial> {
+    const readable = this.#readable(caller);
+    if (!readable.ok) return readable;
+    const { identity, credentials, voter, monitor } = readable.awake;
+    const links = { heardAtMs: this.#links.heardAt(), hearing: this.#links.hearing() };
+    const viewed = { identity, nodes: credentials.nodes, voter, monitor: monitor.state, ...links };
+    return { ok: true, view: clusterView(viewed, Date.now()) };
+  }
+
+  async events(caller: Caller, query: EventsQuery): Promise<{ ok: true; page: EventsPage } | Denial> {
+    const readable = this.#readable(caller);
+    if (!readable.ok) return readable;
+    const { identity, monitor } = readable.awake;
+    const page = eventsPage(`/v1/clusters/${identity.name}/events`, query, monitor.page(query));
+    return { ok: true, page };
+  }
+
+  #readable(caller: Caller): { ok: true; awake: Awake } | Denial {
     const awake = this.#awake;
     if (awake === null) return { ok: false, reason: caller.kind === 'admin' ? 'unknown_cluster' : 'unauthorized' };
-    if (caller.kind === 'node' && nodeOf(awake, caller.token) === null) return { ok: false, reason: 'unauthorized' };
-    const { identity, credentials, voter } = awake;
-    return { ok: true, view: clusterView(identity, [...credentials.keys()], voter, this.#links.heardAt(), Date.now()) };
+    return awake.credentials.mayRead(caller) ? { ok: true, awake } : { ok: false, reason: 'unauthorized' };
   }
 
   async ask(token: string, request: WitnessRequest): ReturnType<ClusterApi['ask']> {
     const awake = this.#awake;
-    const node = awake === null ? null : nodeOf(awake, token);
+    const node = awake === null ? null : awake.credentials.nodeOf(token);
     if (awake === null || node === null) return { ok: false, reason: 'unauthorized' };
     if (request.type === 'hello' && request.protocol !== WITNESS_PROTOCOL) return { ok: false, reason: 'protocol' };
     const answer = this.#answer(awake, node, request);
@@ -124,13 +169,23 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   async fetch(request: Request): Promise<Response> {
     const awake = this.#awake;
     const token = bearerToken(request.headers.get('authorization'));
-    const node = awake === null || token === null ? null : nodeOf(awake, token);
-    if (node === null) return problem('unauthorized');
-    const upgraded = { status: 101, webSocket: this.#links.accept(node, Date.now()) };
-    return new Response(null, upgraded);
+    if (awake === null || token === null) return problem('unauthorized');
+    if (new URL(request.url).pathname.endsWith('/events')) return this.#openStream(awake, token);
+    const node = awake.credentials.nodeOf(token);
+    return node === null ? problem('unauthorized') : upgradedTo(this.#links.accept(node, Date.now()));
+  }
+
+  #openStream(awake: Awake, token: string): Response {
+    const caller = callerOf(token, this.env);
+    if (caller === null || !awake.credentials.mayRead(caller)) return problem('unauthorized');
+    return this.#links.viewers >= VIEWERS_MAX ? problem('too_many_viewers') : upgradedTo(this.#links.acceptViewer());
   }
 
   webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+    if (this.#links.isViewer(socket)) {
+      socket.close(CLOSE.policy, 'this stream only tells');
+      return;
+    }
     const attachment = this.#links.attachment(socket);
     const awake = this.#awake;
     if (attachment === null || awake === null) return;
@@ -160,10 +215,12 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
 
   /** Without this the other side waits 10 s for the end of the closing handshake. */
   webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    this.#linkEnded(socket);
     socket.close(isSendable(code) ? code : 1000, reason);
   }
 
   webSocketError(socket: WebSocket): void {
+    this.#linkEnded(socket);
     socket.close(1011, 'error on the link');
   }
 
@@ -176,6 +233,11 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#keepAlarm(awake);
   }
 
+  #linkEnded(socket: WebSocket): void {
+    const node = this.#links.leaving(socket);
+    if (node !== null) this.#awake?.monitor.disconnected(node, Date.now());
+  }
+
   #endSession(awake: Awake, node: string, reason: string): void {
     const answers = new Map(awake.voter.answers);
     answers.delete(node);
@@ -184,38 +246,56 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   }
 
   #answer(awake: Awake, node: string, request: WitnessRequest): { result: WitnessResult; frame: WitnessFrame } | null {
-    const credential = awake.credentials.get(node);
-    if (credential === undefined) throw new Error(`no credential of the authenticated node ${node}`);
+    const replyKey = awake.credentials.replyKeyOf(node);
+    if (replyKey === undefined) throw new Error(`no credential of the authenticated node ${node}`);
     const nowMs = Date.now();
-    const result =
-      request.type === 'relay' ? this.#relay(awake, node, request, nowMs) : this.#decide(awake, node, request, nowMs);
+    awake.monitor.heard(node, nowMs);
+    const result = this.#resultOf(awake, node, request, nowMs);
     if (result === null) return null;
     const { incarnation, sequence } = request;
     const { witnessId: witness_id } = awake.identity;
     const { serial } = awake.voter;
     const frame = sign(
       { type: 'reply', witness_id, node, sequence, incarnation, stamp_ms: nowMs, serial, result },
-      credential.replyKey,
+      replyKey,
     );
     return { result, frame };
+  }
+
+  #resultOf(awake: Awake, node: string, request: WitnessRequest, nowMs: number): WitnessResult | null {
+    switch (request.type) {
+      case 'relay':
+        return this.#relay(awake, node, request, nowMs);
+      case 'report':
+        return this.#report(awake, node, request, nowMs);
+      default:
+        return this.#decide(awake, node, request, nowMs);
+    }
+  }
+
+  #report(awake: Awake, node: string, request: ReportRequest, nowMs: number): WitnessResult {
+    if (!this.#reportRate.take(node, nowMs)) return { kind: 'report_refused', reason: 'rate' };
+    return { kind: 'reported', decided: awake.monitor.reported(node, request, nowMs) };
   }
 
   #decide(awake: Awake, node: string, request: VotingRequest, nowMs: number): WitnessResult | null {
     const group = 'group' in request ? request.group : null;
     if (group !== null && !awake.voter.votes.has(group) && awake.voter.votes.size >= GROUPS_MAX) return null;
     const rivalHashes = group === null ? [] : this.#links.rivalHashes(node, group, nowMs);
-    const { result, ...step } = decideWitness(awake.voter, { node, request, rivalHashes }, nowMs);
+    const before = awake.voter;
+    const { result, ...step } = decideWitness(before, { node, request, rivalHashes }, nowMs);
     this.#perform(awake, step);
+    awake.monitor.decided({ before, after: step.voter, asked: { node, request, result } }, nowMs);
     return result;
   }
 
   /** Passes a sealed datagram on between two nodes of this cluster; it neither reads nor keeps it (L17). */
   #relay(awake: Awake, from: string, { to, datagram }: RelayRequest, nowMs: number): WitnessResult {
-    const credential = to === from ? undefined : awake.credentials.get(to);
-    if (credential === undefined) return { kind: 'relay_refused', reason: 'unknown_node' };
+    const replyKey = to === from ? undefined : awake.credentials.replyKeyOf(to);
+    if (replyKey === undefined) return { kind: 'relay_refused', reason: 'unknown_node' };
     if (!this.#relayRate.take(from, nowMs)) return { kind: 'relay_refused', reason: 'rate' };
     const passedOn = { type: 'passed_on', witness_id: awake.identity.witnessId, from, datagram } as const;
-    return { kind: 'relayed', delivered: this.#links.sendTo(to, sign(passedOn, credential.replyKey)) };
+    return { kind: 'relayed', delivered: this.#links.sendTo(to, sign(passedOn, replyKey)) };
   }
 
   #perform(awake: Awake, { voter, effects }: WitnessStep): void {
@@ -246,7 +326,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
           timer,
           setTimeout(() => {
             this.#timers.delete(timer);
-            this.#perform(awake, witnessTimerRanOut(awake.voter, timer, Date.now()));
+            this.#timePassed(awake, timer, Date.now());
           }, delayMs),
         );
         return;
@@ -258,12 +338,19 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       case 'announce_free': {
         const freed = { type: 'freed', witness_id: awake.identity.witnessId, group: effect.group } as const;
         this.#links.send(effect.except, (node) => {
-          const credential = awake.credentials.get(node);
-          return credential === undefined ? null : sign(freed, credential.replyKey);
+          const replyKey = awake.credentials.replyKeyOf(node);
+          return replyKey === undefined ? null : sign(freed, replyKey);
         });
         return;
       }
     }
+  }
+
+  #timePassed(awake: Awake, timer: number, nowMs: number): void {
+    const before = awake.voter;
+    const step = witnessTimerRanOut(before, timer, nowMs);
+    this.#perform(awake, step);
+    awake.monitor.decided({ before, after: step.voter, asked: null }, nowMs);
   }
 
   /** As long as anything is held, an alarm stands behind it. It is moved only when it rings: each move costs a row. */
@@ -275,18 +362,12 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
 }
 
 function isRefusal({ kind }: WitnessResult): boolean {
-  return kind === 'refused' || kind === 'relay_refused';
+  return kind === 'refused' || kind === 'relay_refused' || kind === 'report_refused';
 }
 
-/** Whose token this is; every node is compared, so that the time tells nothing. */
-function nodeOf(awake: Awake, token: string): string | null {
-  const presented = readToken(token, awake.identity.witnessId);
-  if (presented === null) return null;
-  let found: string | null = null;
-  for (const [node, credential] of awake.credentials) {
-    if (sameText(credential.verifier, presented.verifier)) found = node;
-  }
-  return found;
+function upgradedTo(webSocket: WebSocket): Response {
+  const upgraded = { status: 101, webSocket };
+  return new Response(null, upgraded);
 }
 
 /** RFC 6455, 7.4: what may stand in a close frame. 1005 and 1006 mean that there was none. */

@@ -3,6 +3,7 @@ import {
   CREDENTIAL_LABEL,
   NODE_TOKEN,
   REPLY_KEY_LABEL,
+  VIEWER_TOKEN,
   type WitnessFrame,
   type WitnessMessage,
 } from '@tiebreak/shared/wire';
@@ -19,11 +20,20 @@ export function newToken(witnessId: string): { token: string; credential: Creden
   return { token: `tbn1.${witnessId}.${secret}`, credential: credentialOf(secret) };
 }
 
+/** Of someone who only looks. */
+export function newViewerToken(witnessId: string): { token: string; verifier: string } {
+  const secret = randomBytes(32).toString('hex');
+  return { token: `tbv1.${witnessId}.${secret}`, verifier: credentialOf(secret).verifier };
+}
+
+/** What is stored of a viewer's token; null if it is another witness's token, or none. */
+export function readViewerToken(token: string, witnessId: string): string | null {
+  return secretOf(VIEWER_TOKEN, token, witnessId)?.verifier ?? null;
+}
+
 /** The keys which the token's secret stands for; null if it is another witness's token, or none. */
 export function readToken(token: string, witnessId: string): Credential | null {
-  const [, identity, secret] = NODE_TOKEN.exec(token) ?? [];
-  if (identity === undefined || secret === undefined || !sameText(identity, witnessId)) return null;
-  return credentialOf(secret);
+  return secretOf(NODE_TOKEN, token, witnessId);
 }
 
 /** In constant time, whatever the lengths. */
@@ -36,6 +46,12 @@ export function sameText(left: string, right: string): boolean {
 export function sign(message: WitnessMessage, replyKey: string): WitnessFrame {
   const body = JSON.stringify(message);
   return { body, mac: createHmac('sha256', Buffer.from(replyKey, 'hex')).update(body).digest('hex') };
+}
+
+function secretOf(pattern: RegExp, token: string, witnessId: string): Credential | null {
+  const [, identity, secret] = pattern.exec(token) ?? [];
+  if (identity === undefined || secret === undefined || !sameText(identity, witnessId)) return null;
+  return credentialOf(secret);
 }
 
 function credentialOf(secret: string): Credential {

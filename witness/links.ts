@@ -1,5 +1,5 @@
 import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
-import { LINK_PING, LINK_PONG, Name, type WitnessFrame } from '@tiebreak/shared/wire';
+import { type ClusterEvent, LINK_PING, LINK_PONG, Name, PeerReport, type WitnessFrame } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 
 /** Close codes of the link. 1008 needs an operator; after the others the agent connects again. */
@@ -16,6 +16,8 @@ const BAD_MESSAGES_MAX = 3;
 /** Agents ping each second. A link that was silent for longer may be half-open: what it reported counts no more. */
 const HEARD_WITHIN_MS = 10_000;
 const OPEN = 1;
+/** No name of a node has a colon. */
+const VIEWERS = 'viewers:';
 
 /** What a link remembers across hibernation. Smaller than the hello that it came from, hence within 16 KiB. */
 const Attachment = z.strictObject({
@@ -23,6 +25,7 @@ const Attachment = z.strictObject({
   heardAtMs: z.int(),
   badMessages: z.int(),
   configHashes: z.record(z.string(), z.string()),
+  peers: z.array(PeerReport),
 });
 export type Attachment = z.infer<typeof Attachment>;
 
@@ -40,8 +43,41 @@ export class Links {
     this.closeNode(node, CLOSE.superseded, 'a newer link of this node took its place');
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server, [node]);
-    this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: {} });
+    this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: {}, peers: [] });
     return client;
+  }
+
+  /** Someone who is told of every event from now on. */
+  acceptViewer(): WebSocket {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server, [VIEWERS]);
+    return client;
+  }
+
+  get viewers(): number {
+    return this.#ctx.getWebSockets(VIEWERS).length;
+  }
+
+  closeViewers(reason: string): void {
+    for (const socket of this.#ctx.getWebSockets(VIEWERS)) socket.close(CLOSE.policy, reason);
+  }
+
+  /** Whose link has just ended, if that node has no other; null: nobody's. */
+  leaving(socket: WebSocket): string | null {
+    const attachment = this.isViewer(socket) ? null : this.#read(socket);
+    if (attachment === null) return null;
+    const { node } = attachment;
+    const other = this.#open().some((link) => link.socket !== socket && link.attachment.node === node);
+    return other ? null : node;
+  }
+
+  isViewer(socket: WebSocket): boolean {
+    return this.#ctx.getTags(socket).includes(VIEWERS);
+  }
+
+  tellViewers(event: ClusterEvent): void {
+    const text = JSON.stringify(event);
+    for (const socket of this.#ctx.getWebSockets(VIEWERS)) if (socket.readyState === OPEN) socket.send(text);
   }
 
   closeNode(node: string, code: number, reason: string): void {
@@ -71,6 +107,18 @@ export class Links {
   ): void {
     const configHashes = Object.fromEntries(groups.map(({ group, config_hash }) => [group, config_hash]));
     this.#write(socket, { ...attachment, heardAtMs: nowMs, configHashes });
+  }
+
+  /** Whom that node hears, as it says: gone with its link. */
+  hears(node: string, peers: readonly PeerReport[]): void {
+    for (const { socket, attachment } of this.#open()) {
+      if (attachment.node === node) this.#write(socket, { ...attachment, peers: [...peers] });
+    }
+  }
+
+  /** By linked node, whom it hears. */
+  hearing(): Map<string, readonly PeerReport[]> {
+    return new Map(this.#open().map(({ attachment }) => [attachment.node, attachment.peers]));
   }
 
   /** Nothing is answered to what cannot be read; the third such message ends the link. */
@@ -118,7 +166,7 @@ export class Links {
 
   #open(): { socket: WebSocket; attachment: Attachment }[] {
     return this.#ctx.getWebSockets().flatMap((socket) => {
-      const attachment = socket.readyState === OPEN ? this.#read(socket) : null;
+      const attachment = socket.readyState === OPEN && !this.isViewer(socket) ? this.#read(socket) : null;
       return attachment === null ? [] : [{ socket, attachment }];
     });
   }

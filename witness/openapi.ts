@@ -10,7 +10,7 @@ const CALLERS: Readonly<Record<Operation['caller'], readonly Json[]>> = {
   anyone: [],
   admin: [{ admin: [] }],
   node: [{ node: [] }],
-  admin_or_node: [{ admin: [] }, { node: [] }],
+  reader: [{ admin: [] }, { node: [] }, { viewer: [] }],
 };
 
 /** The API's description (OpenAPI 3.1), from the schemas by which requests are checked. */
@@ -32,6 +32,7 @@ export function openApiDocument(): JsonObject {
       schemas: componentSchemas(),
       securitySchemes: {
         admin: { type: 'http', scheme: 'bearer', description: 'the secret TIEBREAK_ADMIN_TOKEN' },
+        viewer: { type: 'http', scheme: 'bearer', description: "a viewer's token, for reading alone" },
         node: { type: 'http', scheme: 'bearer', description: "a node's token, as it was enrolled" },
       },
     },
@@ -52,7 +53,7 @@ export function problemsOf({ path, caller, body, problems }: Operation): Problem
 }
 
 function described(operation: Operation): JsonObject {
-  const { path, summary, description, caller, body, answers } = operation;
+  const { path, summary, description, caller, query, body, answers } = operation;
   const parameters = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => ({
     name: name ?? '',
     in: 'path',
@@ -81,7 +82,7 @@ function described(operation: Operation): JsonObject {
     summary,
     description,
     security: CALLERS[caller],
-    parameters,
+    parameters: [...parameters, ...queryParameters(query)],
     ...(body === undefined
       ? {}
       : {
@@ -92,6 +93,20 @@ function described(operation: Operation): JsonObject {
         }),
     responses,
   };
+}
+
+const Properties = z.record(z.string(), z.record(z.string(), z.json()));
+
+function queryParameters(query: Operation['query']): Json[] {
+  if (query === undefined) return [];
+  const { properties } = z.toJSONSchema(query, { io: 'input' });
+  return Object.entries(Properties.parse(properties)).map(([name, { description = '', ...schema }]) => ({
+    name,
+    in: 'query',
+    required: false,
+    description,
+    schema,
+  }));
 }
 
 const NAME_PATTERN = `${z.toJSONSchema(Name).pattern ?? ''}`;

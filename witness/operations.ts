@@ -1,17 +1,22 @@
 import {
   BallotMessage,
+  ClusterEvent,
   ClusterView,
   CreateCluster,
   CreatedCluster,
+  EventsPage,
+  EventsQuery,
   GroupView,
   Healthy,
   HelloRequest,
   IssuedToken,
+  IssuedViewerToken,
   NodeView,
   Problem,
   RehearsalRequest,
   RelayRequest,
   ReleaseRequest,
+  ReportRequest,
   VoteRequest,
   WitnessFrame,
   WitnessMessage,
@@ -25,17 +30,21 @@ import type { ProblemCode } from './problem.ts';
 export const SCHEMAS = {
   Ballot: BallotMessage,
   Cluster: ClusterView,
+  ClusterEvent,
   CreateCluster,
   CreatedCluster,
+  EventsPage,
   Group: GroupView,
   Healthy,
   HelloRequest,
   IssuedToken,
+  IssuedViewerToken,
   Node: NodeView,
   Problem,
   RehearsalRequest,
   RelayRequest,
   ReleaseRequest,
+  ReportRequest,
   VoteRequest,
   WitnessFrame,
   WitnessMessage,
@@ -51,7 +60,8 @@ export type Operation = {
   readonly path: string;
   readonly summary: string;
   readonly description: string;
-  readonly caller: 'anyone' | 'admin' | 'node' | 'admin_or_node';
+  readonly caller: 'anyone' | 'admin' | 'node' | 'reader';
+  readonly query?: z.ZodObject;
   readonly body?: { readonly schema: SchemaName; readonly required: boolean };
   /** by status; without a schema: no JSON */
   readonly answers: Readonly<Record<number, { readonly description: string; readonly schema?: SchemaName }>>;
@@ -134,11 +144,47 @@ export const OPERATIONS: readonly Operation[] = [
     problems: ['unknown_cluster', 'unknown_node'],
   },
   {
+    method: 'put',
+    path: `${CLUSTER}/viewers/{viewer}`,
+    summary: 'Let someone read, or replace their credential',
+    description:
+      'Good for the state, the events and the status page of this cluster. The former token is void at once.',
+    caller: 'admin',
+    answers: {
+      200: { description: 'the former token is void', schema: 'IssuedViewerToken' },
+      201: { description: 'the viewer is new', schema: 'IssuedViewerToken' },
+    },
+    problems: ['unknown_cluster', 'too_many_viewers'],
+  },
+  {
+    method: 'delete',
+    path: `${CLUSTER}/viewers/{viewer}`,
+    summary: 'Revoke the credential of a viewer',
+    description: 'Void at once. Every open stream of events is closed; whose token is good opens it again.',
+    caller: 'admin',
+    answers: { 204: { description: 'it is void' } },
+    problems: ['unknown_cluster', 'unknown_viewer'],
+  },
+  {
+    method: 'get',
+    path: `${CLUSTER}/events`,
+    summary: 'What has happened, and why',
+    description:
+      "Every decision with what it was based on: the last 5,000 events of 90 days, newest first. With 'Upgrade: websocket' each event from now on, as a text message with a ClusterEvent; 'ping' is answered with 'pong'.",
+    caller: 'reader',
+    query: EventsQuery,
+    answers: {
+      101: { description: 'the stream is open' },
+      200: { description: 'a page of events', schema: 'EventsPage' },
+    },
+    problems: ['unknown_cluster', 'bad_query', 'too_many_viewers'],
+  },
+  {
     method: 'get',
     path: CLUSTER,
     summary: 'The state of a cluster',
-    description: 'Its votes, and which nodes are heard.',
-    caller: 'admin_or_node',
+    description: 'Its votes, what its nodes report, and which of them are heard.',
+    caller: 'reader',
     answers: { 200: { description: 'the state now', schema: 'Cluster' } },
     problems: ['unknown_cluster'],
   },
@@ -146,8 +192,8 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'get',
     path: `${CLUSTER}/groups/{group}`,
     summary: 'The state of a group',
-    description: 'Who has the vote, and for how long.',
-    caller: 'admin_or_node',
+    description: 'Who has the vote, for how long, and what the nodes report.',
+    caller: 'reader',
     answers: { 200: { description: 'the state now', schema: 'Group' } },
     problems: ['unknown_cluster', 'unknown_group'],
   },

@@ -254,11 +254,21 @@ describe('the state', () => {
           holder: 'a',
           ballot: { counter: 7, node: 'a' },
           remaining_ms: expect.any(Number),
+          owner: null,
+          protected: true,
+          reports: [],
         },
       ],
       nodes: [
-        { node: 'a', connected: true, heard_at: expect.any(String), heard_ms_ago: expect.any(Number) },
-        { node: 'b', connected: false, heard_at: null, heard_ms_ago: null },
+        {
+          node: 'a',
+          connected: true,
+          heard_at: expect.any(String),
+          heard_ms_ago: expect.any(Number),
+          lost: false,
+          peers: [],
+        },
+        { node: 'b', connected: false, heard_at: null, heard_ms_ago: null, lost: false, peers: [] },
       ],
     });
     const group = await (await call(`/v1/clusters/${cluster.name}/groups/edge`, a.token)).json();

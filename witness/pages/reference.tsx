@@ -8,7 +8,7 @@ const CALLERS: Readonly<Record<Operation['caller'], string>> = {
   anyone: 'Anyone.',
   admin: 'The admin.',
   node: 'A node of the cluster.',
-  admin_or_node: 'The admin, or a node of the cluster.',
+  reader: 'The admin, a node of the cluster, or a viewer of it.',
 };
 
 /** The API for people: from the same table and the same schemas as its OpenAPI description. */

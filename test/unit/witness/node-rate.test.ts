@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { RelayRate } from '../../../witness/relay-rate.ts';
+import { NodeRate, RELAY_RATE } from '../../../witness/node-rate.ts';
 
-function taken(rate: RelayRate, node: string, nowMs: number): number {
+function taken(rate: NodeRate, node: string, nowMs: number): number {
   let count = 0;
   while (rate.take(node, nowMs)) count += 1;
   return count;
 }
 
 it('allows a burst of 40, then 20 a second, and each node has its own', () => {
-  const rate = new RelayRate();
+  const rate = new NodeRate(RELAY_RATE);
   expect(taken(rate, 'a', 0)).toBe(40);
   expect(taken(rate, 'a', 1_000)).toBe(20);
   expect(taken(rate, 'a', 1_049)).toBe(0);
@@ -18,7 +18,7 @@ it('allows a burst of 40, then 20 a second, and each node has its own', () => {
 });
 
 it('neither gives nor forgets anything when the wall clock is set back', () => {
-  const rate = new RelayRate();
+  const rate = new NodeRate(RELAY_RATE);
   expect(taken(rate, 'a', 10_000)).toBe(40);
   expect(taken(rate, 'a', 5_000)).toBe(0);
   expect(taken(rate, 'a', 6_000)).toBe(20);

@@ -134,7 +134,6 @@ export function keepalivedConfiguration(
   return `global_defs {
   router_id ${host}
   vrrp_version ${options.version}
-  vrrp_rt_priority 1
 }
 ${checks.map(({ name, file }) => `vrrp_track_file ${name} {\n  file "${file}"\n  weight 0\n}`).join('\n')}
 vrrp_instance edge {

@@ -1,29 +1,18 @@
-import {
-  CreateCluster,
-  EventsQuery,
-  type LocationHint,
-  Name,
-  ReleaseRequest,
-  VoteRequest,
-  WitnessRequest,
-} from '@tiebreak/shared/wire';
+import { CreateCluster, EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
-import { NONCE, type SecureHeadersVariables, secureHeaders } from 'hono/secure-headers';
+import { NONCE, secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
-import type { Caller, ClusterApi } from './cluster-api.ts';
-import type { Env } from './env.ts';
+import { type App, cluster, wantsSocket } from './context.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
-import { ReferencePage } from './pages/reference.tsx';
+import { pages, streams } from './pages/routes.tsx';
 import { problem } from './problem.ts';
-
-type App = { Bindings: Env; Variables: { caller: Caller } & SecureHeadersVariables };
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
@@ -75,22 +64,27 @@ app.use('/v1/clusters/:cluster/request', plainNames);
 
 // Before secureHeaders: they would replace the response that carries the socket.
 app.get('/v1/clusters/:cluster/link', async (c) => {
-  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return problem('upgrade_required');
+  if (!wantsSocket(c)) return problem('upgrade_required');
   if (c.get('caller').kind !== 'node') return problem('unauthorized');
   return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
 });
 
 /** The stream: each event from now on as a text message, and 'ping' is answered with 'pong'. */
 app.get('/v1/clusters/:cluster/events', async (c, next) => {
-  if (c.req.header('upgrade')?.toLowerCase() !== 'websocket') return next();
+  if (!wantsSocket(c)) return next();
   return cluster(c, c.req.param('cluster')).fetch(c.req.raw);
 });
+
+app.route('/', streams);
 
 app.use(
   secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
       styleSrc: [NONCE],
+      scriptSrc: [NONCE],
+      connectSrc: ["'self'"],
+      formAction: ["'self'"],
       frameAncestors: ["'none'"],
       baseUri: ["'none'"],
     },
@@ -103,7 +97,7 @@ app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
 app.get('/openapi.json', (c) => c.json(openApiDocument()));
 
-app.get('/reference', (c) => c.html(ReferencePage({ nonce: c.get('secureHeadersNonce') ?? '' })));
+app.route('/', pages);
 
 app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
   const text = await c.req.text();
@@ -179,10 +173,4 @@ async function ask(
   const answer = await cluster(c, name).ask(caller.token, request.data);
   if (!answer.ok) return problem(answer.reason);
   return c.json(answer.frame, answer.refused ? 409 : 200, { 'cache-control': 'no-store' });
-}
-
-/** A new stub each time: one that has failed once may go on failing. */
-function cluster(c: Context<App>, name: string, locationHint?: LocationHint): ClusterApi {
-  const { CLUSTERS } = c.env;
-  return CLUSTERS.get(CLUSTERS.idFromName(name), locationHint === undefined ? {} : { locationHint });
 }

@@ -1,4 +1,11 @@
-import type { ClusterView, EventsPage, EventsQuery, WitnessFrame, WitnessRequest } from '@tiebreak/shared/wire';
+import type {
+  ClusterEvent,
+  ClusterView,
+  EventsPage,
+  EventsQuery,
+  WitnessFrame,
+  WitnessRequest,
+} from '@tiebreak/shared/wire';
 
 /** Who asks, as far as the Worker knows: it has verified the admin's token, the others are for the cluster to verify. */
 export type Caller = { readonly kind: 'admin' } | { readonly kind: 'node' | 'viewer'; readonly token: string };
@@ -9,6 +16,13 @@ export type Denial = { readonly ok: false; readonly reason: 'unknown_cluster' | 
 type NotIssued<Reason> = { readonly ok: false; readonly reason: 'unknown_cluster' | Reason };
 type Issued = { readonly ok: true; readonly token: string; readonly replaced: boolean };
 
+export type Overview = {
+  readonly view: ClusterView;
+  readonly page: EventsPage;
+  /** The last changes of owner, newest first. */
+  readonly owners: readonly ClusterEvent[];
+};
+
 /** What the Worker calls on a cluster's object. All values cross between isolates, so they are plain data. */
 export interface ClusterApi {
   create(name: string): Promise<{ created: boolean; witness_id: string }>;
@@ -17,6 +31,8 @@ export interface ClusterApi {
   issueViewerToken(viewer: string): Promise<Issued | NotIssued<'too_many_viewers'>>;
   revokeViewerToken(viewer: string): Promise<{ ok: true } | NotIssued<'unknown_viewer'>>;
   describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial>;
+  /** All that the status page shows, by one call. */
+  overview(caller: Caller, query: EventsQuery): Promise<{ ok: true; overview: Overview } | Denial>;
   events(caller: Caller, query: EventsQuery): Promise<{ ok: true; page: EventsPage } | Denial>;
   ask(
     token: string,

@@ -39,6 +39,8 @@ import { NodeRate, RELAY_RATE, REPORT_RATE } from './node-rate.ts';
 import { problem } from './problem.ts';
 import { ClusterStorage, type Identity, type Stored } from './storage.ts';
 
+/** Enough for a day that nobody wants to have. */
+const OWNERS_SHOWN = 200;
 /** Streams of events that are open at once. */
 const VIEWERS_MAX = 64;
 /** Later than any vote of this instance ends: only a vote whose instance was lost is left for the alarm (L12). */
@@ -135,19 +137,30 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
 
   async describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial> {
     const readable = this.#readable(caller);
+    return readable.ok ? { ok: true, view: this.#view(readable.awake) } : readable;
+  }
+
+  async overview(caller: Caller, query: EventsQuery): ReturnType<ClusterApi['overview']> {
+    const readable = this.#readable(caller);
     if (!readable.ok) return readable;
-    const { identity, credentials, voter, monitor } = readable.awake;
-    const links = { heardAtMs: this.#links.heardAt(), hearing: this.#links.hearing() };
-    const viewed = { identity, nodes: credentials.nodes, voter, monitor: monitor.state, ...links };
-    return { ok: true, view: clusterView(viewed, Date.now()) };
+    const { awake } = readable;
+    const owners = awake.monitor.page({ before: null, group: null, kind: 'owner', limit: OWNERS_SHOWN }).events;
+    return { ok: true, overview: { view: this.#view(awake), page: this.#page(awake, query), owners } };
   }
 
   async events(caller: Caller, query: EventsQuery): Promise<{ ok: true; page: EventsPage } | Denial> {
     const readable = this.#readable(caller);
-    if (!readable.ok) return readable;
-    const { identity, monitor } = readable.awake;
-    const page = eventsPage(`/v1/clusters/${identity.name}/events`, query, monitor.page(query));
-    return { ok: true, page };
+    return readable.ok ? { ok: true, page: this.#page(readable.awake, query) } : readable;
+  }
+
+  #view({ identity, credentials, voter, monitor }: Awake): ClusterView {
+    const links = { heardAtMs: this.#links.heardAt(), hearing: this.#links.hearing() };
+    const viewed = { identity, nodes: credentials.nodes, voter, monitor: monitor.state, ...links };
+    return clusterView(viewed, Date.now());
+  }
+
+  #page({ identity, monitor }: Awake, query: EventsQuery): EventsPage {
+    return eventsPage(`/v1/clusters/${identity.name}/events`, query, monitor.page(query));
   }
 
   #readable(caller: Caller): { ok: true; awake: Awake } | Denial {

@@ -37,15 +37,21 @@ export class EventLog {
   }
 
   /** Newest first. */
-  page({ before, limit, group }: EventsQuery): { readonly events: readonly ClusterEvent[]; readonly more: boolean } {
+  page({ before, limit, group, kind }: EventsQuery): {
+    readonly events: readonly ClusterEvent[];
+    readonly more: boolean;
+  } {
     const rows = this.#sql
       .exec(
         `SELECT id, at_ms, body FROM event
          WHERE id < ? AND (? IS NULL OR coalesce(json_extract(body, '$.group'), json_extract(body, '$.decision.group')) = ?)
+           AND (? IS NULL OR json_extract(body, '$.kind') = ?)
          ORDER BY id DESC LIMIT ?`,
         before ?? Number.MAX_SAFE_INTEGER,
         group,
         group,
+        kind,
+        kind,
         limit + 1,
       )
       .toArray();
@@ -72,12 +78,13 @@ function view(id: number, atMs: number, event: ClusterOccurrence): ClusterEvent 
 /** @param path where this page was found */
 export function eventsPage(
   path: string,
-  { limit, group }: EventsQuery,
+  { limit, group, kind }: EventsQuery,
   { events, more }: ReturnType<EventLog['page']>,
 ): EventsPage {
   const last = events.at(-1);
   if (!more || last === undefined) return { events: [...events], older: null };
   const query = new URLSearchParams({ before: String(last.id), limit: String(limit) });
   if (group !== null) query.set('group', group);
+  if (kind !== null) query.set('kind', kind);
   return { events: [...events], older: `${path}?${query}` };
 }

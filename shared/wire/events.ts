@@ -75,6 +75,8 @@ export const ClusterOccurrence = z.discriminatedUnion('kind', [
 ]);
 export type ClusterOccurrence = z.infer<typeof ClusterOccurrence>;
 
+const OCCURRENCE_KINDS = ClusterOccurrence.options.map(({ shape }) => shape.kind.value);
+
 /** An occurrence as the witness keeps it. */
 export const ClusterEvent = z.strictObject({
   id: z.int().min(1).describe('grows with each event of the cluster'),
@@ -90,6 +92,7 @@ export const EventsQuery = z.strictObject({
   before: z.coerce.number().int().min(1).nullable().default(null).describe('only events with a lower id'),
   limit: z.coerce.number().int().min(1).max(EVENTS_PAGE_MAX).default(50),
   group: Name.nullable().default(null).describe('only what concerns this group'),
+  kind: z.enum(OCCURRENCE_KINDS).nullable().default(null).describe('only events of this kind'),
 });
 export type EventsQuery = z.infer<typeof EventsQuery>;
 

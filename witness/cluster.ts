@@ -18,7 +18,6 @@ import {
   type EventsQuery,
   type RelayRequest,
   type ReportRequest,
-  WITNESS_PROTOCOL,
   type WitnessFrame,
   WitnessRequest,
   type WitnessResult,
@@ -173,9 +172,9 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     const node = awake === null ? null : awake.credentials.nodeOf(token);
     if (awake === null || node === null) return { ok: false, reason: 'unauthorized' };
-    if (request.type === 'hello' && request.protocol !== WITNESS_PROTOCOL) return { ok: false, reason: 'protocol' };
     const answer = this.#answer(awake, node, request);
     if (answer === null) return { ok: false, reason: 'too_many_groups' };
+    if (answer.result.kind === 'protocol_refused') return { ok: false, reason: 'protocol' };
     return { ok: true, refused: isRefusal(answer.result), frame: answer.frame };
   }
 
@@ -215,15 +214,16 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const nowMs = Date.now();
     if (request.data.type !== 'hello') {
       this.#links.heard(socket, attachment, nowMs);
-    } else if (request.data.protocol === WITNESS_PROTOCOL) {
-      this.#links.reported(socket, attachment, request.data.groups, nowMs);
     } else {
-      socket.close(CLOSE.policy, `this witness speaks protocol ${WITNESS_PROTOCOL} only`);
-      return;
+      this.#links.reported(socket, attachment, request.data.groups, nowMs);
     }
     const answer = this.#answer(awake, attachment.node, request.data);
-    if (answer === null) socket.close(CLOSE.policy, `more than ${GROUPS_MAX} groups`);
-    else socket.send(JSON.stringify(answer.frame));
+    if (answer === null) {
+      socket.close(CLOSE.policy, `more than ${GROUPS_MAX} groups`);
+      return;
+    }
+    socket.send(JSON.stringify(answer.frame));
+    if (answer.result.kind === 'protocol_refused') socket.close(CLOSE.policy, 'no version of the link in common');
   }
 
   /** Without this the other side waits 10 s for the end of the closing handshake. */

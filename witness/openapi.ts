@@ -1,4 +1,4 @@
-import { Name, WITNESS_PROTOCOL } from '@tiebreak/shared/wire';
+import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { OPERATIONS, type Operation, SCHEMAS, type SchemaName } from './operations.ts';
 import { type ProblemCode, statusOf } from './problem.ts';
@@ -13,6 +13,9 @@ const CALLERS: Readonly<Record<Operation['caller'], readonly Json[]>> = {
   reader: [{ admin: [] }, { node: [] }, { viewer: [] }],
 };
 
+/** As in its paths. */
+const API_VERSION = '1';
+
 /** The API's description (OpenAPI 3.1), from the schemas by which requests are checked. */
 export function openApiDocument(): JsonObject {
   const paths: Record<string, Record<string, Json>> = {};
@@ -23,7 +26,7 @@ export function openApiDocument(): JsonObject {
     openapi: '3.1.1',
     info: {
       title: 'tiebreak witness',
-      version: `${WITNESS_PROTOCOL}`,
+      version: API_VERSION,
       description: 'Votes on who owns a group of virtual addresses. Every error is a Problem (RFC 9457).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },

@@ -1,5 +1,5 @@
 import type { Ballot } from '@tiebreak/shared/lease';
-import type { WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
+import { WITNESS_PROTOCOLS, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
 import { Addresses } from './addresses.ts';
 import type { WitnessLink, WitnessLinkOptions } from './api.ts';
 import { witnessConnector } from './connector.ts';
@@ -278,5 +278,6 @@ class Link implements WitnessLink {
 }
 
 function refusalText(result: WitnessResult): string {
-  return result.kind === 'refused' ? result.reason : result.kind;
+  if (result.kind !== 'protocol_refused') return result.kind;
+  return `it speaks version ${result.protocols.join(', ')} of the link, this agent ${WITNESS_PROTOCOLS.join(', ')}: update the older one`;
 }

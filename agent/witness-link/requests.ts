@@ -1,5 +1,5 @@
 import { type Ballot, sameBallot } from '@tiebreak/shared/lease';
-import { type ReportRequest, WITNESS_PROTOCOL, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
+import { type ReportRequest, WITNESS_PROTOCOLS, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
 
 type Sent<Type> = Extract<WitnessRequest, { type: Type }>;
 
@@ -33,7 +33,7 @@ export function outlivesSocket(asked: Asked): boolean {
 export function answers(asked: Asked, result: WitnessResult): boolean {
   switch (asked.type) {
     case 'hello':
-      return result.kind === 'welcome' || result.kind === 'refused';
+      return result.kind === 'welcome' || result.kind === 'protocol_refused';
     case 'rehearsal':
       return result.kind === 'rehearsed' || result.kind === 'refused';
     case 'release':
@@ -53,7 +53,7 @@ export function buildRequest(asked: Asked, envelope: Envelope, groups: KnownGrou
   switch (asked.type) {
     case 'hello': {
       const named = groups.map(({ group, configHash }) => ({ group, config_hash: configHash }));
-      return { type: 'hello', protocol: WITNESS_PROTOCOL, groups: named, ...envelope };
+      return { type: 'hello', protocols: [...WITNESS_PROTOCOLS], groups: named, ...envelope };
     }
     case 'rehearsal':
       return { type: 'rehearsal', ...envelope };

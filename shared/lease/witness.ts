@@ -3,7 +3,7 @@
  * `decideWitness` answers one request, `witnessTimerRanOut` is told of each timer. Every function returns the next voter
  * and the effects that must be performed, in order, before the answer leaves.
  */
-import type { WitnessResult } from '../wire/witness.ts';
+import { agreedProtocol, WITNESS_PROTOCOLS, type WitnessResult } from '../wire/witness.ts';
 import { sameBallot } from './ballot.ts';
 import { TTL_MAX_MS } from './constants.ts';
 import type {
@@ -111,7 +111,14 @@ function noticeLostState(voter: WitnessVoter, serial: number, nowMs: number): Wi
 
 function decide(voter: WitnessVoter, { node, request, rivalHashes }: WitnessQuestion, nowMs: number): WitnessDecision {
   // Hello binds nobody and brings the first stamp: it has no place in the order, and no proof of being fresh.
-  if (request.type === 'hello') return { voter, effects: [], result: { kind: 'welcome' } };
+  if (request.type === 'hello') {
+    const protocol = agreedProtocol(request.protocols);
+    const result: WitnessResult =
+      protocol === undefined
+        ? { kind: 'protocol_refused', protocols: [...WITNESS_PROTOCOLS] }
+        : { kind: 'welcome', protocol };
+    return { voter, effects: [], result };
+  }
 
   const former = voter.answers.get(node);
   const order = former === undefined ? 1 : compareOrder(request, former);
@@ -187,6 +194,7 @@ function answers(result: WitnessResult, request: Exclude<VotingRequest, { type: 
     case 'rehearsed':
       return request.type === 'rehearsal';
     case 'welcome':
+    case 'protocol_refused':
     case 'relayed':
     case 'relay_refused':
     case 'reported':

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { BALLOT_COUNTER_MAX } from '../lease/index.ts';
+import { BALLOT_COUNTER_MAX } from '../lease/ballot.ts';
 
 /** Names of nodes, groups and clusters: part of paths, file names and datagrams, hence short and plain. */
 export const Name = z

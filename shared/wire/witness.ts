@@ -10,7 +10,14 @@ import {
   REPORT_PEERS_MAX,
 } from './report.ts';
 
-export const WITNESS_PROTOCOL = 1;
+/** The versions of the link's messages that this side speaks. */
+export const WITNESS_PROTOCOLS: readonly number[] = [1];
+
+/** The highest version that both sides speak; undefined: there is none. */
+export function agreedProtocol(spoken: readonly number[]): number | undefined {
+  const common = spoken.filter((version) => WITNESS_PROTOCOLS.includes(version));
+  return common.length === 0 ? undefined : Math.max(...common);
+}
 
 /** The text frames that the runtime answers by itself; they neither wake nor bill the object, and they are no vote. */
 export const LINK_PING = 'ping';
@@ -32,7 +39,7 @@ const ConfigHash = z.string().regex(/^[0-9a-f]{16}$/);
 
 export const HelloRequest = z.strictObject({
   type: z.literal('hello'),
-  protocol: z.int(),
+  protocols: z.array(z.int().min(1)).min(1).max(8).describe('the versions that the agent speaks'),
   groups: z.array(z.strictObject({ group: Name, config_hash: ConfigHash })).max(512),
   ...requestFields,
 });
@@ -113,7 +120,10 @@ export const RelayRefusalReason = z.enum([
 export type RelayRefusalReason = z.infer<typeof RelayRefusalReason>;
 
 export const WitnessResult = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('welcome') }),
+  /** `protocol`: the version of what follows on this link */
+  z.strictObject({ kind: z.literal('welcome'), protocol: z.int() }),
+  /** `protocols`: the versions that the witness speaks */
+  z.strictObject({ kind: z.literal('protocol_refused'), protocols: z.array(z.int()) }),
   z.strictObject({ kind: z.literal('granted'), group: Name, ballot: BallotMessage, promise_ms: z.int() }),
   z.strictObject({
     kind: z.literal('refused'),

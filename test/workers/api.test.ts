@@ -215,7 +215,7 @@ describe('votes by HTTPS', () => {
       const response = await call(`/v1/clusters/${cluster.name}/${path}`, a.token, init);
       expect([path, (await problemOf(response)).code]).toEqual([path, 'bad_request']);
     }
-    const other = { ...a.hello(), protocol: 2 };
+    const other = { ...a.hello(), protocols: [2, 3] };
     expect((await problemOf(await a.post('request', other))).code).toBe('protocol');
   });
 

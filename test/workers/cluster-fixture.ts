@@ -130,7 +130,7 @@ export class Agent {
   }
 
   hello(configHash = HASH, group = 'edge'): Draft {
-    return { type: 'hello', protocol: 1, groups: [{ group, config_hash: configHash }], ...this.envelope() };
+    return { type: 'hello', protocols: [1], groups: [{ group, config_hash: configHash }], ...this.envelope() };
   }
 
   vote(counter: number, more: Draft = {}): Draft {
@@ -161,7 +161,7 @@ export class Agent {
   }
 
   async welcome(): Promise<void> {
-    expect(await this.ask(this.hello())).toEqual({ kind: 'welcome' });
+    expect(await this.ask(this.hello())).toEqual({ kind: 'welcome', protocol: 1 });
   }
 
   async connect(): Promise<Link> {

@@ -8,8 +8,8 @@ describe('the link', () => {
     const cluster = await newCluster('a', 'b');
     const [a, b] = [cluster.agent('a'), cluster.agent('b')];
     const [linkA, linkB] = [await a.connect(), await b.connect()];
-    expect(await linkA.ask(a.hello())).toEqual({ kind: 'welcome' });
-    expect(await linkB.ask(b.hello())).toEqual({ kind: 'welcome' });
+    expect(await linkA.ask(a.hello())).toEqual({ kind: 'welcome', protocol: 1 });
+    expect(await linkB.ask(b.hello())).toEqual({ kind: 'welcome', protocol: 1 });
     const granted = { kind: 'granted', group: 'edge', ballot: { counter: 1, node: 'a' }, promise_ms: 5_000 };
     expect(await linkA.ask(a.vote(1))).toEqual(granted);
     expect(await linkA.ask(a.vote(1))).toEqual(granted);
@@ -37,7 +37,7 @@ describe('the link', () => {
     const older = await a.connect();
     const newer = await a.connect();
     expect((await older.closed).code).toBe(4001);
-    expect(await newer.ask(a.hello())).toEqual({ kind: 'welcome' });
+    expect(await newer.ask(a.hello())).toEqual({ kind: 'welcome', protocol: 1 });
   });
 
   it('completes the closing handshake', async () => {
@@ -52,7 +52,7 @@ describe('the link', () => {
     const link = await a.connect();
     link.send('no json');
     link.send({ ...a.vote(1), unknown_field: 1 });
-    expect(await link.ask(a.hello())).toEqual({ kind: 'welcome' });
+    expect(await link.ask(a.hello())).toEqual({ kind: 'welcome', protocol: 1 });
     await evictDurableObject(cluster.stub);
     link.send({ type: 'hello' });
     expect((await link.closed).code).toBe(1008);
@@ -69,12 +69,18 @@ describe('the link', () => {
     expect((await binary.closed).code).toBe(1008);
   });
 
-  it('closes on another protocol version (1008)', async () => {
+  it('says which protocol versions it speaks to whoever speaks none of them, and closes (1008)', async () => {
     const a = (await newCluster('a')).agent('a');
     const link = await a.connect();
-    link.send({ ...a.hello(), protocol: 2 });
+    expect(await link.ask({ ...a.hello(), protocols: [2, 3] })).toEqual({ kind: 'protocol_refused', protocols: [1] });
     const { code, reason } = await link.closed;
-    expect({ code, reason }).toEqual({ code: 1008, reason: 'this witness speaks protocol 1 only' });
+    expect({ code, reason }).toEqual({ code: 1008, reason: 'no version of the link in common' });
+  });
+
+  it('agrees on the highest version that both sides speak', async () => {
+    const a = (await newCluster('a')).agent('a');
+    const link = await a.connect();
+    expect(await link.ask({ ...a.hello(), protocols: [3, 1, 2] })).toEqual({ kind: 'welcome', protocol: 1 });
   });
 
   it('closes a link whose attachment an older version left (1012)', async () => {

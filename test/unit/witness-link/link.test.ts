@@ -16,7 +16,7 @@ const PATIENCE = { timeout: 4_000, interval: 5 };
 const obliging: Answer = (request) => {
   switch (request.type) {
     case 'hello':
-      return signed(reply(request, { kind: 'welcome' }));
+      return signed(reply(request, { kind: 'welcome', protocol: 1 }));
     case 'rehearsal':
       return signed(reply(request, { kind: 'rehearsed' }));
     case 'release':
@@ -84,7 +84,7 @@ describe('the warm link', () => {
     const { link, states } = open(port);
     await connected(link);
     expect(witness.upgrades).toEqual([{ url: '/v1/clusters/branch-7/link', authorization: `Bearer ${TOKEN}` }]);
-    expect(witness.seen[0]).toMatchObject({ path: 'socket', request: { type: 'hello', protocol: 1 } });
+    expect(witness.seen[0]).toMatchObject({ path: 'socket', request: { type: 'hello', protocols: [1] } });
     expect(states).toEqual(['connected']);
   });
 
@@ -126,9 +126,10 @@ describe('the warm link', () => {
     link.relay('b', Buffer.from('lost: there is no link yet'));
     await connected(link);
     link.relay('b', Buffer.from('sealed'));
-    await vi.waitFor(() => expect(witness.seen.at(-1)?.request.type).toBe('relay'), PATIENCE);
-    const relays = witness.seen.filter(({ request }) => request.type === 'relay');
-    expect(relays).toMatchObject([{ path: 'socket', request: { to: 'b', datagram: 'c2VhbGVk' } }]);
+    await vi.waitFor(() => {
+      const relays = witness.seen.filter(({ request }) => request.type === 'relay');
+      expect(relays).toMatchObject([{ path: 'socket', request: { to: 'b', datagram: 'c2VhbGVk' } }]);
+    }, PATIENCE);
     witness.push(signed({ type: 'passed_on', witness_id: WITNESS_ID, from: 'b', datagram: 'b3RoZXI=' }));
     await vi.waitFor(() => expect(passedOn).toEqual([{ from: 'b', text: 'other' }]), PATIENCE);
   });
@@ -251,7 +252,8 @@ describe('when only an operator can help', () => {
   });
 
   test('another witness at the same URL is refused (L14)', async () => {
-    const other: Answer = (request) => signed(reply(request, { kind: 'welcome' }, { witness_id: 'cd'.repeat(16) }));
+    const other: Answer = (request) =>
+      signed(reply(request, { kind: 'welcome', protocol: 1 }, { witness_id: 'cd'.repeat(16) }));
     const { port } = await startWitness(other);
     const { link, states } = open(port);
     await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);
@@ -259,8 +261,16 @@ describe('when only an operator can help', () => {
     expect(link.dropped().wrong_witness).toBe(1);
   });
 
+  test('a witness that speaks other versions of the link is refused, and both are told', async () => {
+    const newer: Answer = (request) => signed(reply(request, { kind: 'protocol_refused', protocols: [2, 3] }));
+    const { port } = await startWitness(newer);
+    const { link, states } = open(port);
+    await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);
+    expect(link.state().detail).toContain('it speaks version 2, 3 of the link, this agent 1: update the older one');
+  });
+
   test('a witness that cannot sign with the token is refused (L14)', async () => {
-    const other: Answer = (request) => signed(reply(request, { kind: 'welcome' }), Buffer.alloc(32, 7));
+    const other: Answer = (request) => signed(reply(request, { kind: 'welcome', protocol: 1 }), Buffer.alloc(32, 7));
     const { port } = await startWitness(other);
     const { link, states } = open(port);
     await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);

@@ -44,7 +44,9 @@ function onlySend(effects: Effect[]): { path: Path; request: WitnessRequest } {
 function connectedSession(serial = 0): WitnessSession {
   const session = newSession(serial);
   const { request } = onlySend(session.socketOpened(0));
-  expect(session.receive('socket', signed(reply(request, { kind: 'welcome' })), 0)).toEqual([{ kind: 'welcome' }]);
+  expect(session.receive('socket', signed(reply(request, { kind: 'welcome', protocol: 1 })), 0)).toEqual([
+    { kind: 'welcome' },
+  ]);
   return session;
 }
 
@@ -199,7 +201,7 @@ describe('how requests prove that they were sent just now (L13)', () => {
     const hello = onlySend(session.socketOpened(0)).request;
     const { effects, requestId } = session.vote('edge', BALLOT, 5_000, 1 * MS);
     expect(effects).toEqual([]);
-    const welcomed = session.receive('socket', signed(reply(hello, { kind: 'welcome' })), 4 * MS);
+    const welcomed = session.receive('socket', signed(reply(hello, { kind: 'welcome', protocol: 1 })), 4 * MS);
     const { path, request } = onlySend(welcomed);
     expect({ path, request }).toMatchObject({
       path: 'socket',

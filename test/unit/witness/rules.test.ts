@@ -242,9 +242,9 @@ describe('the order and freshness of requests (L13)', () => {
   it('hello needs neither order nor stamp', () => {
     const witness = fresh();
     const numbers = { ...envelope(witness), stamp_ms: 0, sequence: 0 };
-    const hello: WitnessRequest = { type: 'hello', protocol: 1, groups: [], ...numbers };
-    expect(witness.ask('a', hello)).toEqual({ kind: 'welcome' });
-    expect(witness.ask('a', hello)).toEqual({ kind: 'welcome' });
+    const hello: WitnessRequest = { type: 'hello', protocols: [1], groups: [], ...numbers };
+    expect(witness.ask('a', hello)).toEqual({ kind: 'welcome', protocol: 1 });
+    expect(witness.ask('a', hello)).toEqual({ kind: 'welcome', protocol: 1 });
   });
 
   it('a rehearsal is stored, counts in the order, and decides nothing', () => {

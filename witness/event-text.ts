@@ -1,5 +1,6 @@
 import { formatBallot } from '@tiebreak/shared/lease';
 import type { ClusterOccurrence } from '@tiebreak/shared/wire';
+import { seconds } from './pages/words.ts';
 
 type Vote = Extract<ClusterOccurrence, { kind: 'vote' }>;
 
@@ -69,8 +70,4 @@ function voteText({
     case 'ended':
       return `${group}: the vote of the witness for ${node} has ended`;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -55,6 +55,7 @@ const UNKNOWN_GROUP: GroupState = {
   reports: {},
 };
 
+/** A request of that node has come: it is found, unless it was known to be there. */
 export function nodeConnected(monitor: Monitor, node: string): MonitorStep {
   const quietSinceMs = new Map(monitor.quietSinceMs);
   quietSinceMs.delete(node);
@@ -67,13 +68,14 @@ export function nodeConnected(monitor: Monitor, node: string): MonitorStep {
   };
 }
 
-/** @param sinceMs when it was heard last */
+/** Its link has ended, or is silent. @param sinceMs when it was heard last, on the wall clock */
 export function nodeQuiet(monitor: Monitor, node: string, sinceMs: number): Monitor {
   const known = monitor.nodes.get(node);
   if (known === undefined || known.lost || monitor.quietSinceMs.has(node)) return monitor;
   return { ...monitor, quietSinceMs: new Map(monitor.quietSinceMs).set(node, sinceMs) };
 }
 
+/** It is no node of the cluster any more: nobody waits for it. */
 export function nodeRevoked(monitor: Monitor, node: string): Monitor {
   const [nodes, quietSinceMs] = [new Map(monitor.nodes), new Map(monitor.quietSinceMs)];
   nodes.delete(node);

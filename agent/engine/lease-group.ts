@@ -63,7 +63,7 @@ export type GroupSurroundings = {
   /** RFC 9568 Skew_Time in µs of a priority */
   readonly skewUsOf: (priority: number) => number;
   /** Every change of role that people may ask about. */
-  readonly onHistory: (entry: Decision) => void;
+  readonly onHistory: (decision: Decision) => void;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;

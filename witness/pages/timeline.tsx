@@ -7,7 +7,7 @@ const HEIGHT = 18;
 
 export type Tenure = { readonly owner: string | null; readonly fromMs: number; readonly toMs: number };
 
-/** Who owned each group when, oldest first, from the changes of owner (newest first) and who owns it now. */
+/** Who owned a group when, within a span of the wall clock and oldest first, from the changes of owner (newest first). */
 export function tenures(
   changes: readonly ClusterEvent[],
   group: string,

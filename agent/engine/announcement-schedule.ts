@@ -5,6 +5,8 @@ const REPEATS_US: readonly number[] = [0, 100_000, 500_000, 1_000_000, 5_000_000
 /** So often in one contest the whole series begins anew; then one announcement each time this has passed: no ARP wars. */
 const SERIES_MAX = 5;
 const CONTEST_US = 10_000_000;
+/** Another program may remove an address as often as it likes: not every return of it is a frame. */
+const RESTORED_GAP_US = 100_000;
 
 export type AnnouncementSchedule = {
   /** what is still to be announced, earliest first */
@@ -12,6 +14,7 @@ export type AnnouncementSchedule = {
   /** a contest lasts until nobody has claimed the addresses for 10 s */
   readonly claimedAtUs: number;
   readonly answeredAtUs: number;
+  readonly announcedAtUs: number;
   readonly series: number;
 };
 
@@ -19,6 +22,7 @@ export const SILENT: AnnouncementSchedule = {
   dueUs: [],
   claimedAtUs: Number.NEGATIVE_INFINITY,
   answeredAtUs: Number.NEGATIVE_INFINITY,
+  announcedAtUs: Number.NEGATIVE_INFINITY,
   series: 0,
 };
 
@@ -39,13 +43,19 @@ export function afterClaim(schedule: AnnouncementSchedule, nowUs: number): Annou
   return { ...claimed, answeredAtUs: nowUs, dueUs: [nowUs, ...schedule.dueUs] };
 }
 
+/** The owner's own address, link or interface has come back: nobody's claim, and so not counted as part of a contest. */
+export function afterRestoration(schedule: AnnouncementSchedule, nowUs: number): AnnouncementSchedule {
+  return { ...schedule, dueUs: seriesFrom(Math.max(nowUs, schedule.announcedAtUs + RESTORED_GAP_US)) };
+}
+
 /** What is due now is one announcement, however many times have passed during a pause. */
 export function takeDue(
   schedule: AnnouncementSchedule,
   nowUs: number,
 ): { readonly schedule: AnnouncementSchedule; readonly due: boolean } {
   const dueUs = schedule.dueUs.filter((atUs) => atUs > nowUs);
-  return { schedule: { ...schedule, dueUs }, due: dueUs.length < schedule.dueUs.length };
+  const due = dueUs.length < schedule.dueUs.length;
+  return { schedule: { ...schedule, dueUs, announcedAtUs: due ? nowUs : schedule.announcedAtUs }, due };
 }
 
 /** Infinity: nothing is to be announced. */

@@ -3,6 +3,7 @@ import type { AddressClaim } from '../kernel/index.ts';
 import {
   type AnnouncementSchedule,
   afterClaim,
+  afterRestoration,
   afterTakeover,
   nextAnnouncementUs,
   SILENT,
@@ -38,6 +39,11 @@ export class Announcements {
     const started = this.#owns;
     this.#owns = true;
     this.#proceed(started ? afterClaim(this.#schedule, nowUs) : afterTakeover(this.#schedule, nowUs));
+  }
+
+  /** What was announced had gone from this host for a moment: an address, the carrier, the interface. */
+  announceRestored(): void {
+    if (this.#owns) this.#proceed(afterRestoration(this.#schedule, this.#clock.nowUs()));
   }
 
   /** Somebody else says that an address lives at his MAC address. Nothing to a node that does not own: it may be right. */

@@ -144,7 +144,7 @@ export function openVirtualRouter(options: {
       { interface: config.interface },
       `interface ${config.interface} has come again: its sockets are open again`,
     );
-    if (addresses.moveTo(ports.placed)) announcements.announce();
+    if (addresses.moveTo(ports.placed)) announcements.announceRestored();
   }
 
   function socketFailed(error: SystemError): void {
@@ -198,15 +198,15 @@ export function openVirtualRouter(options: {
         // The kernel drops IPv6 addresses of an interface that is switched off, and a switch port what it had learnt.
         else if (carrier && !had && addresses.isOwner) {
           addresses.restore();
-          announcements.announce();
+          announcements.announceRestored();
         }
       },
       addressCame: (address) => addresses.came(address),
       addressGone(address) {
-        if (addresses.gone(address)) announcements.announce();
+        if (addresses.gone(address)) announcements.announceRestored();
       },
       reconcile(present) {
-        if (addresses.reconcile(present)) announcements.announce();
+        if (addresses.reconcile(present)) announcements.announceRestored();
       },
       corrections: () => ({
         addressesRestored: addresses.restored,

@@ -50,6 +50,13 @@ const linesOf = (host: HostName, text: string) => logOf(host).split(text).length
 const logged = (host: HostName, text: string, before: number) =>
   waitFor(`'${text}' in the log of ${host}`, 5_000, async () => linesOf(host, text) > before || undefined);
 
+/** What remains while this agent keeps putting one back is told as a failure, after ten rounds. */
+async function flushAddresses(host: HostName): Promise<void> {
+  await ip(host, 'addr', 'flush', 'dev', lanInterface).catch((error: Error) => {
+    if (!error.message.includes('Flush remains incomplete')) throw error;
+  });
+}
+
 async function restoreOwnAddress(host: HostName): Promise<void> {
   await ip(host, 'addr', 'add', `${hosts[host].lan}/${prefixLength}`, 'dev', lanInterface);
   await ip(
@@ -69,7 +76,7 @@ async function restoreOwnAddress(host: HostName): Promise<void> {
 test('another program flushes the addresses at the owner: the virtual one is back at once, and has not moved', async () => {
   const owner = await lab.steady();
   const seen = await during(async () => {
-    await ip(owner, 'addr', 'flush', 'dev', lanInterface);
+    await flushAddresses(owner);
     await restoreOwnAddress(owner);
   });
   console.log(`addresses flushed at the owner: ${seen.client.lost} of ${seen.client.sent} echoes lost`);
@@ -88,7 +95,7 @@ test('another program flushes the addresses at the owner: the virtual one is bac
 test('the same at the backup: nobody notices, and the virtual address does not come', async () => {
   const backup = other(await lab.steady());
   const seen = await during(async () => {
-    await ip(backup, 'addr', 'flush', 'dev', lanInterface);
+    await flushAddresses(backup);
     await restoreOwnAddress(backup);
   });
   expect(seen).toMatchObject({ twoOwnersMs: 0, moved: false, client: { lost: 0 } });

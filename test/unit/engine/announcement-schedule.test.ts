@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type AnnouncementSchedule,
   afterClaim,
+  afterRestoration,
   afterTakeover,
   nextAnnouncementUs,
   SILENT,
@@ -55,6 +56,22 @@ describe('announcements', () => {
     const again = [war.length * 0.1 * SECOND + 11 * SECOND];
     const announced = announcedAt(SILENT, [...war, ...again], 60 * SECOND);
     expect(announced.filter((at) => at >= 12)).toEqual([13, 13.1, 13.5, 14, 18]);
+  });
+
+  test('of what this host lost and has again are at most ten a second, and leave the answers to a claim alone', () => {
+    const announced: number[] = [];
+    let schedule = SILENT;
+    const at = (nowUs: number) => {
+      const taken = takeDue(schedule, nowUs);
+      schedule = taken.schedule;
+      if (taken.due) announced.push(nowUs / SECOND);
+    };
+    for (let nowUs = 0; nowUs < SECOND; nowUs += 1_000) {
+      schedule = afterRestoration(schedule, nowUs);
+      at(nowUs);
+    }
+    expect(announced).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
+    expect(announcedAt(schedule, [3 * SECOND], 60 * SECOND)).toEqual([1, 1.1, 1.5, 2, 3, 3.1, 3.5, 4, 8]);
   });
 
   test('that fell into a pause are made up for by one', () => {

@@ -49,6 +49,19 @@ test('an owner answers a foreign claim at once, and tells who it was, for a minu
   expect(announcements.alarm).toBeUndefined();
 });
 
+test('however often the address was removed at the owner: the next foreign claim is answered at once', () => {
+  announcements.announce();
+  time.pass(20_000_000);
+  for (let flush = 0; flush < 20; flush += 1) {
+    announcements.announceRestored();
+    time.pass(1_000);
+  }
+  time.pass(6_000_000);
+  const before = sent;
+  announcements.claimedBy(CLAIM);
+  expect(sent).toBe(before + 1);
+});
+
 test('a node that does not own takes no notice: the other one may be the owner', () => {
   announcements.claimedBy(CLAIM);
   announcements.announce();

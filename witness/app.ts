@@ -1,6 +1,15 @@
-import { CreateCluster, EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import {
+  ClustersQuery,
+  CreateCluster,
+  EventsQuery,
+  Name,
+  ReleaseRequest,
+  VoteRequest,
+  WitnessRequest,
+} from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { except } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
 import { NONCE, secureHeaders } from 'hono/secure-headers';
@@ -8,15 +17,20 @@ import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
-import { type App, cluster, wantsSocket } from './context.ts';
+import { type App, addressOf, cluster, directory, wantsSocket } from './context.ts';
+import { failedAttempts } from './failed-attempts.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
 import { pages, streams } from './pages/routes.tsx';
 import { problem } from './problem.ts';
+import { healthRoutes } from './routes/health.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
 const REQUEST_WITHIN_MS = 10_000;
+/** Alertmanager sends a group of alerts with all their labels in one message. */
+const ALERTS_LENGTH_MAX = 262_144;
 
 /** Never 'no auth': without a good admin token nothing is answered at all. */
 const configured = createMiddleware<App>(async (c, next) => {
@@ -25,12 +39,22 @@ const configured = createMiddleware<App>(async (c, next) => {
   return next();
 });
 
-const authenticated = createMiddleware<App>(async (c, next) => {
-  const token = bearerToken(c.req.header('authorization'));
-  const caller = token === null ? null : callerOf(token, c.env);
-  if (caller === null) return problem('unauthorized');
-  c.set('caller', caller);
-  return next();
+/** The bad tokens of each address are counted; those of whom the runtime tells no address are not. */
+const authenticated = createMiddleware<App>(async (c, next): Promise<Response | undefined> => {
+  const address = addressOf(c);
+  const token = bearerToken(c.req.header('authorization')) ?? '';
+  if (address !== null && !failedAttempts.mayTry(address, token, Date.now())) return problem('too_many_failures');
+  const caller = callerOf(token, c.env);
+  if (caller !== null) {
+    c.set('caller', caller);
+    await next();
+  } else {
+    c.res = problem('unauthorized');
+  }
+  if (address === null) return undefined;
+  if (c.res.status === 401) failedAttempts.failed(address, token, Date.now());
+  else failedAttempts.succeeded(token);
+  return undefined;
 });
 
 const adminOnly = createMiddleware<App>(async (c, next) => {
@@ -56,6 +80,12 @@ app.use('/v1/*', authenticated);
 app.use('/v1/clusters/:cluster', plainNames);
 app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
 app.use('/v1/clusters/:cluster/viewers/:viewer', plainNames);
+app.use('/v1/clusters/:cluster/monitors/:monitor', plainNames);
+app.use('/v1/clusters/:cluster/webhooks', plainNames);
+app.use('/v1/clusters/:cluster/webhooks/:webhook', plainNames);
+app.use('/v1/clusters/:cluster/deliveries', plainNames);
+app.use('/v1/clusters/:cluster/alerts', plainNames);
+app.use('/v1/clusters/:cluster/groups/:group/nodes/:node/health', plainNames);
 app.use('/v1/clusters/:cluster/events', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group/vote', plainNames);
@@ -91,7 +121,11 @@ app.use(
   }),
 );
 app.use(timeout(REQUEST_WITHIN_MS, new HTTPException(408)));
-app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_large') }));
+const limited = (maxSize: number) => bodyLimit({ maxSize, onError: () => problem('too_large') });
+app.use(except('/v1/clusters/:cluster/alerts', limited(MESSAGE_LENGTH_MAX)));
+app.use('/v1/clusters/:cluster/alerts', limited(ALERTS_LENGTH_MAX));
+app.use('/v1/clusters/:cluster/webhooks', adminOnly);
+app.use('/v1/clusters/:cluster/webhooks/:webhook', adminOnly);
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -104,7 +138,10 @@ app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
   const body = CreateCluster.safeParse(text === '' ? {} : parseJson(text));
   if (!body.success) return problem('bad_request');
   const name = c.req.param('cluster');
-  const { created, witness_id } = await cluster(c, name, body.data.location_hint).create(name);
+  const { location_hint } = body.data;
+  const { created, witness_id } = await cluster(c, name, location_hint).create(name);
+  // Whoever creates it again, after a failure between the two, finds it listed too.
+  await directory(c).add(name, location_hint ?? null);
   return c.json({ cluster: name, witness_id }, created ? 201 : 200);
 });
 
@@ -120,15 +157,28 @@ app.delete('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
   return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
 });
 
-app.put('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
-  const issued = await cluster(c, c.req.param('cluster')).issueViewerToken(c.req.param('viewer'));
-  if (!issued.ok) return problem(issued.reason);
-  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
-});
+for (const kind of ['viewer', 'monitor'] as const) {
+  const path = `/v1/clusters/:cluster/${kind}s/:${kind}` as const;
 
-app.delete('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
-  const revoked = await cluster(c, c.req.param('cluster')).revokeViewerToken(c.req.param('viewer'));
-  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
+  app.put(path, adminOnly, async (c) => {
+    const issued = await cluster(c, c.req.param('cluster')).issueHolderToken(kind, c.req.param(kind));
+    if (!issued.ok) return problem(issued.reason);
+    return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
+  });
+
+  app.delete(path, adminOnly, async (c) => {
+    const revoked = await cluster(c, c.req.param('cluster')).revokeHolderToken(kind, c.req.param(kind));
+    return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
+  });
+}
+
+app.route('/v1/clusters/:cluster', webhookRoutes);
+app.route('/v1/clusters/:cluster', healthRoutes);
+
+/** Of all, and none is woken. */
+app.get('/v1/clusters', adminOnly, async (c) => {
+  const query = ClustersQuery.safeParse(c.req.query());
+  return query.success ? c.json(await directory(c).page(query.data)) : problem('bad_query');
 });
 
 app.get('/v1/clusters/:cluster/events', async (c) => {

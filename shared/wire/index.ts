@@ -1,4 +1,5 @@
 export * from './events.ts';
+export * from './health.ts';
 export * from './identifiers.ts';
 export * from './report.ts';
 export {
@@ -15,5 +16,6 @@ export {
   type SessionKey,
   SidebandSession,
 } from './sideband-session.ts';
+export * from './webhooks.ts';
 export * from './witness.ts';
 export * from './witness-api.ts';

@@ -1,4 +1,13 @@
-import { CreateCluster, EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import {
+  ClusterBackup,
+  CreateCluster,
+  EventsQuery,
+  Name,
+  ReleaseRequest,
+  RestoreQuery,
+  VoteRequest,
+  WitnessRequest,
+} from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
@@ -6,6 +15,7 @@ import { HTTPException } from 'hono/http-exception';
 import { NONCE, secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
+import { BACKUP_LENGTH_MAX } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
 import { type App, cluster, wantsSocket } from './context.ts';
@@ -33,8 +43,10 @@ const authenticated = createMiddleware<App>(async (c, next) => {
   return next();
 });
 
+const isAdmin = (c: Context<App>) => c.get('caller')?.kind === 'admin';
+
 const adminOnly = createMiddleware<App>(async (c, next) => {
-  return c.get('caller').kind === 'admin' ? next() : problem('admin_only');
+  return isAdmin(c) ? next() : problem('admin_only');
 });
 
 const plainNames = createMiddleware<App>(async (c, next) => {
@@ -54,6 +66,7 @@ app.notFound(() => problem('not_found'));
 app.use(configured);
 app.use('/v1/*', authenticated);
 app.use('/v1/clusters/:cluster', plainNames);
+app.use('/v1/clusters/:cluster/backup', plainNames);
 app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
 app.use('/v1/clusters/:cluster/viewers/:viewer', plainNames);
 app.use('/v1/clusters/:cluster/events', plainNames);
@@ -91,7 +104,11 @@ app.use(
   }),
 );
 app.use(timeout(REQUEST_WITHIN_MS, new HTTPException(408)));
-app.use(bodyLimit({ maxSize: MESSAGE_LENGTH_MAX, onError: () => problem('too_large') }));
+
+const bodyOfAtMost = (maxSize: number) => bodyLimit({ maxSize, onError: () => problem('too_large') });
+const ofAMessage = bodyOfAtMost(MESSAGE_LENGTH_MAX);
+const ofABackup = bodyOfAtMost(BACKUP_LENGTH_MAX);
+app.use((c, next) => (c.req.path.endsWith('/backup') && isAdmin(c) ? ofABackup : ofAMessage)(c, next));
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -106,6 +123,26 @@ app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
   const name = c.req.param('cluster');
   const { created, witness_id } = await cluster(c, name, body.data.location_hint).create(name);
   return c.json({ cluster: name, witness_id }, created ? 201 : 200);
+});
+
+app.delete('/v1/clusters/:cluster', adminOnly, async (c) => {
+  return (await cluster(c, c.req.param('cluster')).retire()) ? c.body(null, 204) : problem('unknown_cluster');
+});
+
+app.get('/v1/clusters/:cluster/backup', adminOnly, async (c) => {
+  const backup = await cluster(c, c.req.param('cluster')).backup();
+  return backup === null ? problem('unknown_cluster') : c.json(backup, 200, { 'cache-control': 'no-store' });
+});
+
+app.put('/v1/clusters/:cluster/backup', adminOnly, async (c) => {
+  const query = RestoreQuery.safeParse(c.req.query());
+  if (!query.success) return problem('bad_query');
+  const backup = ClusterBackup.safeParse(parseJson(await c.req.text()));
+  if (!backup.success) return problem('bad_request');
+  const name = c.req.param('cluster');
+  if (backup.data.cluster !== name) return problem('other_cluster');
+  const restored = await cluster(c, name, query.data.location_hint).restore(backup.data);
+  return restored ? c.json({ cluster: name, witness_id: backup.data.witness_id }, 201) : problem('cluster_exists');
 });
 
 /** Asked again, it issues another token, and the former one is void at once. */

@@ -13,6 +13,7 @@ import {
   witnessTimerRanOut,
 } from '@tiebreak/shared/lease';
 import {
+  type ClusterBackup,
   type ClusterView,
   type EventsPage,
   type EventsQuery,
@@ -22,6 +23,7 @@ import {
   WitnessRequest,
   type WitnessResult,
 } from '@tiebreak/shared/wire';
+import { backupOf, restoredFrom } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
 import type { Caller, ClusterApi, Denial } from './cluster-api.ts';
@@ -97,6 +99,39 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#storage.create(identity, NEW_WITNESS);
     this.#wake({ identity, memory: NEW_WITNESS, credentials: new Map(), viewers: new Map() });
     return { created: true, witness_id: identity.witnessId };
+  }
+
+  async backup(): Promise<ClusterBackup | null> {
+    const stored = this.#storage.load();
+    return stored === null ? null : backupOf(stored, Date.now());
+  }
+
+  /** Never over a living cluster: that one may have promised its vote a moment ago. */
+  async restore(backup: ClusterBackup): Promise<boolean> {
+    if (this.#awake !== null) return false;
+    const stored = restoredFrom(backup);
+    this.ctx.storage.transactionSync(() => this.#storage.restore(stored));
+    this.#wake(stored);
+    return true;
+  }
+
+  /** Its identity ends here, and may go on elsewhere. A vote that it gave binds nobody here any more. */
+  async retire(): Promise<boolean> {
+    const awake = this.#awake;
+    if (awake === null) return false;
+    this.#awake = null;
+    awake.monitor.stop();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    for (const node of awake.credentials.nodes) this.#links.closeNode(node, CLOSE.policy, 'this cluster was retired');
+    this.#links.closeViewers('this cluster was retired');
+    for (const resolve of this.#whenSettled.splice(0)) resolve();
+    await this.ctx.blockConcurrencyWhile(async () => {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+    });
+    this.#alarmAtMs = null;
+    return true;
   }
 
   /** A node that had a token gets another: the former is void at once, and its links are closed. */
@@ -243,7 +278,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     if (awake === null) return;
     if (witnessOwesWaiting(awake.voter)) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
-    this.#keepAlarm(awake);
+    // It may have been retired meanwhile.
+    if (this.#awake === awake) this.#keepAlarm(awake);
   }
 
   #linkEnded(socket: WebSocket): void {

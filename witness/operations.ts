@@ -1,5 +1,6 @@
 import {
   BallotMessage,
+  ClusterBackup,
   ClusterEvent,
   ClusterView,
   CreateCluster,
@@ -17,6 +18,7 @@ import {
   RelayRequest,
   ReleaseRequest,
   ReportRequest,
+  RestoreQuery,
   VoteRequest,
   WitnessFrame,
   WitnessMessage,
@@ -30,6 +32,7 @@ import type { ProblemCode } from './problem.ts';
 export const SCHEMAS = {
   Ballot: BallotMessage,
   Cluster: ClusterView,
+  ClusterBackup,
   ClusterEvent,
   CreateCluster,
   CreatedCluster,
@@ -121,6 +124,38 @@ export const OPERATIONS: readonly Operation[] = [
       201: { description: 'it is new', schema: 'CreatedCluster' },
     },
     problems: [],
+  },
+  {
+    method: 'delete',
+    path: CLUSTER,
+    summary: 'Retire a cluster',
+    description:
+      'It forgets everything, and refuses all its nodes from then on. Only a backup brings its identity back, here or in another deployment.',
+    caller: 'admin',
+    answers: { 204: { description: 'it is gone' } },
+    problems: ['unknown_cluster'],
+  },
+  {
+    method: 'get',
+    path: `${CLUSTER}/backup`,
+    summary: 'What a cluster can be restored from',
+    description:
+      "A secret: whoever has it can speak to the nodes in this witness's name. It holds no token, no vote and no event.",
+    caller: 'admin',
+    answers: { 200: { description: 'the backup', schema: 'ClusterBackup' } },
+    problems: ['unknown_cluster'],
+  },
+  {
+    method: 'put',
+    path: `${CLUSTER}/backup`,
+    summary: 'Restore a cluster',
+    description:
+      'The tokens of its nodes and viewers are good again. It gives its vote to nobody for 10 s, and waits again for a node that has seen more votes than the backup. The witness that the backup was taken of must have been retired, or be gone for good: both together would be two votes.',
+    caller: 'admin',
+    query: RestoreQuery,
+    body: { schema: 'ClusterBackup', required: true },
+    answers: { 201: { description: 'it is restored', schema: 'CreatedCluster' } },
+    problems: ['bad_query', 'cluster_exists', 'other_cluster'],
   },
   {
     method: 'put',

@@ -129,6 +129,15 @@ export class ClusterStorage {
     );
   }
 
+  /** All of it or nothing: the caller wraps it into a transaction. */
+  restore({ identity, memory, credentials, viewers }: Stored): void {
+    this.create(identity, memory);
+    for (const [node, credential] of credentials) this.saveCredential(node, credential);
+    for (const [node, answer] of memory.answers) this.saveAnswer(node, answer);
+    for (const [viewer, verifier] of viewers) this.saveViewer(viewer, verifier);
+    for (const [group, register] of memory.registers) this.saveRegister(group, register, memory.serial);
+  }
+
   /** The node starts afresh: requests under its former credential can no longer come, so their order is forgotten. */
   saveCredential(node: string, { verifier, replyKey }: Credential): void {
     this.#sql.exec(

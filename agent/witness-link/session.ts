@@ -69,6 +69,7 @@ export type SessionOptions = {
  */
 export class WitnessSession {
   readonly #options: SessionOptions;
+  #replyKey: Buffer;
   readonly #outstanding = new Map<number, Outstanding>();
   readonly #stamp = new Stamp();
   readonly #lane = new HttpsLane();
@@ -80,6 +81,12 @@ export class WitnessSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#serial = options.serial;
+    this.#replyKey = options.replyKey;
+  }
+
+  /** From now on answers are signed with another key: the node has got another token of the same witness. */
+  useReplyKey(replyKey: Buffer): void {
+    this.#replyKey = replyKey;
   }
 
   socketOpened(nowUs: number): Effect[] {
@@ -126,7 +133,7 @@ export class WitnessSession {
 
   /** @param receivedAtUs when the frame came, on the clock that also stamps the sends */
   receive(path: Path, frame: string, receivedAtUs: number): Effect[] {
-    const opened = openFrame(frame, this.#options.replyKey, this.#options.witnessId);
+    const opened = openFrame(frame, this.#replyKey, this.#options.witnessId);
     if (!opened.ok) return [{ kind: 'dropped', reason: opened.reason }];
     return this.hear(path, opened.message, receivedAtUs);
   }

@@ -1,28 +1,22 @@
-import {
-  ClustersQuery,
-  CreateCluster,
-  EventsQuery,
-  Name,
-  ReleaseRequest,
-  VoteRequest,
-  WitnessRequest,
-} from '@tiebreak/shared/wire';
+import { EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { except } from 'hono/combine';
 import { createMiddleware } from 'hono/factory';
 import { HTTPException } from 'hono/http-exception';
 import { NONCE, secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
+import { adminOnly, isAdmin } from './admin-only.ts';
+import { BACKUP_LENGTH_MAX } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
-import { type App, addressOf, cluster, directory, wantsSocket } from './context.ts';
+import { type App, addressOf, cluster, wantsSocket } from './context.ts';
 import { failedAttempts } from './failed-attempts.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
 import { pages, streams } from './pages/routes.tsx';
 import { problem } from './problem.ts';
+import { clusterRoutes } from './routes/clusters.ts';
 import { healthRoutes } from './routes/health.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
 
@@ -57,10 +51,6 @@ const authenticated = createMiddleware<App>(async (c, next): Promise<Response | 
   return undefined;
 });
 
-const adminOnly = createMiddleware<App>(async (c, next) => {
-  return c.get('caller').kind === 'admin' ? next() : problem('admin_only');
-});
-
 const plainNames = createMiddleware<App>(async (c, next) => {
   const names = Object.values(c.req.param());
   return names.every((name) => Name.safeParse(name).success) ? next() : problem('bad_name');
@@ -78,6 +68,7 @@ app.notFound(() => problem('not_found'));
 app.use(configured);
 app.use('/v1/*', authenticated);
 app.use('/v1/clusters/:cluster', plainNames);
+app.use('/v1/clusters/:cluster/backup', plainNames);
 app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
 app.use('/v1/clusters/:cluster/viewers/:viewer', plainNames);
 app.use('/v1/clusters/:cluster/monitors/:monitor', plainNames);
@@ -121,9 +112,15 @@ app.use(
   }),
 );
 app.use(timeout(REQUEST_WITHIN_MS, new HTTPException(408)));
-const limited = (maxSize: number) => bodyLimit({ maxSize, onError: () => problem('too_large') });
-app.use(except('/v1/clusters/:cluster/alerts', limited(MESSAGE_LENGTH_MAX)));
-app.use('/v1/clusters/:cluster/alerts', limited(ALERTS_LENGTH_MAX));
+const bodyOfAtMost = (maxSize: number) => bodyLimit({ maxSize, onError: () => problem('too_large') });
+const ofAMessage = bodyOfAtMost(MESSAGE_LENGTH_MAX);
+const ofManyAlerts = bodyOfAtMost(ALERTS_LENGTH_MAX);
+const ofABackup = bodyOfAtMost(BACKUP_LENGTH_MAX);
+app.use((c, next) => {
+  const { path } = c.req;
+  if (path.endsWith('/backup') && isAdmin(c)) return ofABackup(c, next);
+  return (path.endsWith('/alerts') ? ofManyAlerts : ofAMessage)(c, next);
+});
 app.use('/v1/clusters/:cluster/webhooks', adminOnly);
 app.use('/v1/clusters/:cluster/webhooks/:webhook', adminOnly);
 
@@ -133,53 +130,9 @@ app.get('/openapi.json', (c) => c.json(openApiDocument()));
 
 app.route('/', pages);
 
-app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
-  const text = await c.req.text();
-  const body = CreateCluster.safeParse(text === '' ? {} : parseJson(text));
-  if (!body.success) return problem('bad_request');
-  const name = c.req.param('cluster');
-  const { location_hint } = body.data;
-  const { created, witness_id } = await cluster(c, name, location_hint).create(name);
-  // Whoever creates it again, after a failure between the two, finds it listed too.
-  await directory(c).add(name, location_hint ?? null);
-  return c.json({ cluster: name, witness_id }, created ? 201 : 200);
-});
-
-/** Asked again, it issues another token, and the former one is void at once. */
-app.put('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
-  const issued = await cluster(c, c.req.param('cluster')).issueToken(c.req.param('node'));
-  if (!issued.ok) return problem(issued.reason);
-  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
-});
-
-app.delete('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
-  const revoked = await cluster(c, c.req.param('cluster')).revokeToken(c.req.param('node'));
-  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
-});
-
-for (const kind of ['viewer', 'monitor'] as const) {
-  const path = `/v1/clusters/:cluster/${kind}s/:${kind}` as const;
-
-  app.put(path, adminOnly, async (c) => {
-    const issued = await cluster(c, c.req.param('cluster')).issueHolderToken(kind, c.req.param(kind));
-    if (!issued.ok) return problem(issued.reason);
-    return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
-  });
-
-  app.delete(path, adminOnly, async (c) => {
-    const revoked = await cluster(c, c.req.param('cluster')).revokeHolderToken(kind, c.req.param(kind));
-    return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
-  });
-}
-
+app.route('/v1/clusters', clusterRoutes);
 app.route('/v1/clusters/:cluster', webhookRoutes);
 app.route('/v1/clusters/:cluster', healthRoutes);
-
-/** Of all, and none is woken. */
-app.get('/v1/clusters', adminOnly, async (c) => {
-  const query = ClustersQuery.safeParse(c.req.query());
-  return query.success ? c.json(await directory(c).page(query.data)) : problem('bad_query');
-});
 
 app.get('/v1/clusters/:cluster/events', async (c) => {
   const query = EventsQuery.safeParse(c.req.query());

@@ -1,6 +1,7 @@
 import type {
   AlertmanagerMessage,
   AlertsTaken,
+  ClusterBackup,
   ClusterEvent,
   ClusterView,
   DeliveriesPage,
@@ -40,6 +41,12 @@ export type Overview = {
 /** What the Worker calls on a cluster's object. All values cross between isolates, so they are plain data. */
 export interface ClusterApi {
   create(name: string): Promise<{ created: boolean; witness_id: string }>;
+  /** Null: no such cluster. */
+  backup(): Promise<ClusterBackup | null>;
+  /** False: there is a cluster, and it stays as it is. */
+  restore(backup: ClusterBackup): Promise<boolean>;
+  /** Forgets everything, and refuses everybody from then on. False: there was nothing. */
+  retire(): Promise<boolean>;
   issueToken(node: string): Promise<Issued | NotDone<'too_many_nodes'>>;
   revokeToken(node: string): Promise<{ ok: true } | NotDone<'unknown_node'>>;
   issueHolderToken(kind: TokenKind, name: string): Promise<Issued | NotDone<'too_many_holders'>>;

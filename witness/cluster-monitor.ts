@@ -41,6 +41,11 @@ export class ClusterMonitor {
     this.#lookAtLinks(nowMs);
   }
 
+  /** Nothing is noted any more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
   get state(): Monitor {
     return this.#monitor;
   }

@@ -3,6 +3,7 @@ import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
 import { NEW_WITNESS } from '@tiebreak/shared/lease';
 import {
   type AlertmanagerMessage,
+  type ClusterBackup,
   type ClusterEvent,
   type ClusterView,
   type DeliveriesPage,
@@ -18,6 +19,7 @@ import {
   type WitnessResult,
 } from '@tiebreak/shared/wire';
 import { Alarm } from './alarm.ts';
+import { backupOf, restoredFrom } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
 import { CallerRate, RELAY_RATE, REPORT_RATE, REQUEST_RATE } from './caller-rate.ts';
@@ -79,7 +81,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     });
   }
 
-  #wake({ identity, memory, nodes }: Stored): void {
+  #wake({ identity, memory, nodes }: Stored): Awake {
     const nowMs = Date.now();
     const { sql } = this.ctx.storage;
     const { name: cluster, witnessId } = identity;
@@ -89,8 +91,9 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const around = { identity, credentials, monitor, storage: this.#storage, links: this.#links, alarm: this.#alarm };
     const voting = new Voting(around, memory, nowMs);
     const health = new HealthDesk({ sql, witnessId, credentials, links: this.#links, monitor, voting });
-    this.#awake = { identity, credentials, monitor, voting, webhooks, health };
     this.#alarm.wantAt(webhooks.dueAtMs);
+    this.#awake = { identity, credentials, monitor, voting, webhooks, health };
+    return this.#awake;
   }
 
   #happened(webhooks: Webhooks, event: ClusterEvent): void {
@@ -105,6 +108,49 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#storage.create(identity, NEW_WITNESS);
     this.#wake({ identity, memory: NEW_WITNESS, nodes: new Map() });
     return { created: true, witness_id: identity.witnessId };
+  }
+
+  async backup(): Promise<ClusterBackup | null> {
+    const stored = this.#storage.load();
+    if (stored === null || this.#awake === null) return null;
+    const { credentials, webhooks } = this.#awake;
+    const elsewhere = {
+      viewers: Array.from(credentials.holders('viewer').verifiers, ([viewer, verifier]) => ({ viewer, verifier })),
+      monitors: Array.from(credentials.holders('monitor').verifiers, ([monitor, verifier]) => ({ monitor, verifier })),
+      webhooks: Array.from(webhooks.stored, ([webhook, { url, kinds, secret }]) => ({ webhook, url, kinds, secret })),
+    };
+    return backupOf(stored, elsewhere, Date.now());
+  }
+
+  /** Never over a living cluster: that one may have promised its vote a moment ago. */
+  async restore(backup: ClusterBackup): Promise<boolean> {
+    if (this.#awake !== null) return false;
+    const stored = restoredFrom(backup);
+    this.ctx.storage.transactionSync(() => {
+      this.#storage.restore(stored);
+      const { credentials, webhooks } = this.#wake(stored);
+      for (const { viewer, verifier } of backup.viewers) credentials.holders('viewer').restore(viewer, verifier);
+      for (const { monitor, verifier } of backup.monitors) credentials.holders('monitor').restore(monitor, verifier);
+      for (const { webhook, ...kept } of backup.webhooks) webhooks.restore(webhook, kept);
+    });
+    return true;
+  }
+
+  /** Its identity ends here, and may go on elsewhere. A vote that it gave binds nobody here any more. */
+  async retire(): Promise<boolean> {
+    const awake = this.#awake;
+    if (awake === null) return false;
+    this.#awake = null;
+    awake.monitor.stop();
+    awake.voting.stop();
+    for (const node of awake.credentials.nodes) this.#links.closeNode(node, CLOSE.policy, 'this cluster was retired');
+    this.#links.closeViewers('this cluster was retired');
+    await this.ctx.blockConcurrencyWhile(async () => {
+      await this.ctx.storage.deleteAlarm();
+      await this.ctx.storage.deleteAll();
+    });
+    this.#alarm.rang();
+    return true;
   }
 
   /** A node that had a token gets another: the former is void at once, and its links are closed. */
@@ -301,6 +347,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     if (awake === null) return;
     await Promise.all([awake.voting.settled(), awake.webhooks.deliver(Date.now())]);
+    // It may have been retired meanwhile.
+    if (this.#awake !== awake) return;
     awake.voting.keepAlarm();
     this.#alarm.wantAt(awake.webhooks.dueAtMs);
   }

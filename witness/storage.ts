@@ -109,6 +109,8 @@ export class ClusterStorage {
   }
 
   create(identity: Identity, { serial, recovering }: WitnessMemory): void {
+    // Of a cluster of that name that was retired.
+    this.#answered.clear();
     this.#sql.exec(SCHEMA);
     this.#sql.exec(
       'INSERT INTO cluster (only, name, witness_id, serial, recovering) VALUES (1, ?, ?, ?, ?)',
@@ -117,6 +119,14 @@ export class ClusterStorage {
       serial,
       recovering ? 1 : 0,
     );
+  }
+
+  /** All of it or nothing: the caller wraps it into a transaction. */
+  restore({ identity, memory, nodes }: Stored): void {
+    this.create(identity, memory);
+    for (const [node, credential] of nodes) this.saveCredential(node, credential);
+    for (const [node, answer] of memory.answers) this.saveAnswer(node, answer);
+    for (const [group, register] of memory.registers) this.saveRegister(group, register, memory.serial);
   }
 
   /** The node starts afresh: requests under its former credential can no longer come, so their order is forgotten. */

@@ -25,6 +25,16 @@ export class TokenHolders {
     for (const { name, verifier } of rows) this.#verifiers.set(name, verifier);
   }
 
+  /** By name: what verifies a token, and cannot be presented. */
+  get verifiers(): ReadonlyMap<string, string> {
+    return this.#verifiers;
+  }
+
+  /** From a backup, into an empty table. */
+  restore(name: string, verifier: string): void {
+    this.#save(name, verifier);
+  }
+
   /** Whose token this is; null: nobody's. */
   holderOf(token: string): string | null {
     const presented = readHolderToken(this.#kind, token, this.#witnessId);
@@ -39,13 +49,7 @@ export class TokenHolders {
     const replaced = this.#verifiers.has(name);
     if (!replaced && this.#verifiers.size >= HOLDERS_MAX) return null;
     const { token, verifier } = newHolderToken(this.#kind, this.#witnessId);
-    this.#sql.exec(
-      `INSERT INTO ${this.#kind} (name, verifier) VALUES (?, ?)
-       ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier`,
-      name,
-      verifier,
-    );
-    this.#verifiers.set(name, verifier);
+    this.#save(name, verifier);
     return { token, replaced };
   }
 
@@ -53,5 +57,15 @@ export class TokenHolders {
     if (!this.#verifiers.delete(name)) return false;
     this.#sql.exec(`DELETE FROM ${this.#kind} WHERE name = ?`, name);
     return true;
+  }
+
+  #save(name: string, verifier: string): void {
+    this.#sql.exec(
+      `INSERT INTO ${this.#kind} (name, verifier) VALUES (?, ?)
+       ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier`,
+      name,
+      verifier,
+    );
+    this.#verifiers.set(name, verifier);
   }
 }

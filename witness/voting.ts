@@ -81,6 +81,13 @@ export class Voting {
     if (!alarm.stands && witnessHoldsVotes(this.#voter)) alarm.wantAt(Date.now() + ALARM_AFTER_MS);
   }
 
+  /** Of a cluster that is no more: nothing is decided, and nobody waits. */
+  stop(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    for (const resolve of this.#whenSettled.splice(0)) resolve();
+  }
+
   #perform({ voter, effects }: WitnessStep): void {
     this.#voter = voter;
     for (const effect of effects) this.#performOne(effect);

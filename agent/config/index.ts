@@ -7,6 +7,7 @@ export {
   formatSecretProblem,
   type LoadedSecrets,
   loadSecrets,
+  readWitnessToken,
   type SecretProblem,
 } from './secrets.ts';
 export { settingsDigest } from './settings.ts';

@@ -54,6 +54,16 @@ export function loadSecrets(config: Config): LoadedSecrets {
   return { ok: true, secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null } };
 }
 
+/** The token as the file holds it now; the running agent reads it again when the witness refuses the former one. */
+export function readWitnessToken(
+  file: string,
+): { readonly ok: true; readonly credential: WitnessCredential } | { readonly ok: false; readonly problem: string } {
+  const content = readSecretFile(file);
+  if (!content.ok) return { ok: false, problem: `${file}: ${content.message}` };
+  const parsed = parseWitnessToken(content.text);
+  return parsed.ok ? { ok: true, credential: parsed.value } : { ok: false, problem: `${file}: ${parsed.message}` };
+}
+
 /** `/etc/tiebreak/edge.key:2: the key has 31 bytes …` */
 export function formatSecretProblem({ file, line, message }: SecretProblem): string {
   return line === null ? `${file}: ${message}` : `${file}:${line}: ${message}`;

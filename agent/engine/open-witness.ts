@@ -6,6 +6,7 @@ import type { StateFile } from '../state/state-file.ts';
 import { openWitnessLink, type Report, type WitnessLink } from '../witness-link/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import type { WitnessRoutes } from './witness-route.ts';
+import { tokenReader } from './witness-token.ts';
 
 /** Opens the one link to the witness and brings its answers to the groups that asked. */
 export function openWitness(options: {
@@ -27,6 +28,7 @@ export function openWitness(options: {
     cluster: config.cluster,
     node,
     token: credential.token,
+    rereadToken: tokenReader(config.tokenFile, credential.witnessId, (text) => log.warn(text)),
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
     groups: () => groups.map((group) => ({ group: group.name, configHash: group.state.config.configHash })),

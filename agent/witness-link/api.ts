@@ -12,6 +12,8 @@ export type WitnessLinkOptions = {
   node: string;
   /** This node's credential, `tbn1.<witness id>.<secret>`; see `parseNodeToken`. */
   token: string;
+  /** Asked each second while the witness refuses this node: the token by now, of the same witness. A new one is tried at once. */
+  rereadToken?: () => string | undefined;
   /** Grows with each start of the agent. */
   incarnation: number;
   /** The highest grant serial seen so far, as persisted (L14). */
@@ -59,8 +61,8 @@ export type WitnessLink = {
   /** Something has been decided that the witness should know, once whatever is more urgent has been done. */
   reportSoon(): void;
   state(): WitnessLinkState;
-  /** Of the last 64 rehearsals, storage write included; null before the first. */
-  voteTimes(): { p50Ms: number | null; p99Ms: number | null };
+  /** Of the last `count` rehearsals (64 at most), storage write included; null before the first. */
+  voteTimes(): { count: number; p50Ms: number | null; p99Ms: number | null };
   /** What came from the witness and was not believed, by reason. */
   dropped(): DropCounts;
   /** Asks for one more rehearsal now; nothing happens while the link is down. */

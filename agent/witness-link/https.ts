@@ -17,7 +17,7 @@ export type HttpsAnswer = { ok: true; status: number; text: string } | { ok: fal
  */
 export class HttpsPath {
   readonly #base: URL;
-  readonly #token: string;
+  #token: string;
   readonly #connect: buildConnector.connector;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<{ startedMs: number }>();
@@ -38,6 +38,10 @@ export class HttpsPath {
   /** Opens the connection, or shows the network between that it is still in use. */
   async warm(): Promise<void> {
     await this.#request('GET', '/healthz', null);
+  }
+
+  use(token: string): void {
+    this.#token = token;
   }
 
   /** After the path has proven dead: no request shall find a half-open connection. Those under way have their deadline. */

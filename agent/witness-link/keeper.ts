@@ -41,7 +41,7 @@ function refusalOf(cause: CloseCause): string | null {
   if (cause.kind === 'failed') return null;
   switch (cause.status) {
     case 401:
-      return 'the witness does not accept this token (401): compare [witness] url and cluster, or enroll this node again and replace its token_file';
+      return 'the witness does not accept this token (401): compare [witness] url and cluster, or give this node a new token (tiebreak witness rotate); its token_file is read again by itself';
     case 403:
       return 'the token is not good for this cluster or node (403): compare [witness] cluster and node with the enrolment';
     case 404:
@@ -67,6 +67,7 @@ function describe(cause: CloseCause): string {
 /** Keeps one WebSocket to the witness alive: connects, pings, notices a dead path within 2.5 s, connects afresh. */
 export class LinkKeeper {
   readonly #options: KeeperOptions;
+  #token: string;
   #state: WitnessLinkState;
   #socket: WitnessSocket | null = null;
   #open = false;
@@ -80,6 +81,7 @@ export class LinkKeeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
+    this.#token = options.token;
     this.#downSinceUs = options.nowUs();
     this.#state = { kind: 'connecting', sinceUs: this.#downSinceUs, detail: `connecting to ${options.url.host}` };
   }
@@ -111,6 +113,13 @@ export class LinkKeeper {
     this.#refused(detail);
   }
 
+  /** Another token after a refusal: it is tried at once. */
+  use(token: string): void {
+    this.#token = token;
+    this.#drop(false);
+    this.#connectIn(0);
+  }
+
   close(): void {
     this.#stopped = true;
     this.#stopTimers();
@@ -127,9 +136,9 @@ export class LinkKeeper {
   }
 
   #connect(): void {
-    const { connect, onText, token, url } = this.#options;
+    const { connect, onText, url } = this.#options;
     const heartbeat = new Heartbeat();
-    this.#socket = new WitnessSocket(url, token, connect, {
+    this.#socket = new WitnessSocket(url, this.#token, connect, {
       open: () => {
         this.#open = true;
         this.#beat(heartbeat);

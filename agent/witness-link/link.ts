@@ -19,6 +19,8 @@ const REPORT_INTERVAL_MS = 1_000;
 const REPORT_SOON_MS = 50;
 /** Routes change while the link is up. */
 const WAY_INTERVAL_MS = 10_000;
+/** A token that was replaced is void at once: the new one is looked for as often. */
+const TOKEN_INTERVAL_MS = 1_000;
 /** The witness signs what it grants (200) and what it refuses (409); other statuses come from before it. */
 const SIGNED_STATUSES = [200, 409];
 
@@ -47,6 +49,8 @@ class Link implements WitnessLink {
   #wayTimer: NodeJS.Timeout | undefined;
   #warmTimer: NodeJS.Timeout | undefined;
   #reportTimer: NodeJS.Timeout | undefined;
+  #tokenTimer: NodeJS.Timeout | undefined;
+  #token: string;
   #closed = false;
 
   constructor(options: WitnessLinkOptions) {
@@ -55,6 +59,7 @@ class Link implements WitnessLink {
     if (!parsed.ok) throw new TypeError(parsed.reason);
     const url = new URL(options.url);
     this.#options = options;
+    this.#token = options.token;
     this.#session = new WitnessSession({ node, incarnation, serial, groups: options.groups, ...parsed.token });
     this.#addresses = new Addresses(url.hostname);
     const connect = witnessConnector(this.#addresses, () => this.#chooseSource());
@@ -71,7 +76,7 @@ class Link implements WitnessLink {
       onOpen: () => this.#perform(this.#session.socketOpened(nowUs())),
       onText: (text) => this.#receive('socket', text),
       onDown: (dead) => this.#down(dead),
-      onState: (state) => this.#closed || options.onState(state),
+      onState: (state) => this.#stateChanged(state),
     });
     this.#rehearsals = new Rehearsals(() => this.rehearse(), nowUs);
   }
@@ -107,8 +112,8 @@ class Link implements WitnessLink {
     return this.#keeper.state;
   }
 
-  voteTimes(): { p50Ms: number | null; p99Ms: number | null } {
-    return { p50Ms: this.#times.percentileMs(50), p99Ms: this.#times.percentileMs(99) };
+  voteTimes(): ReturnType<WitnessLink['voteTimes']> {
+    return { count: this.#times.count, p50Ms: this.#times.percentileMs(50), p99Ms: this.#times.percentileMs(99) };
   }
 
   dropped(): DropCounts {
@@ -126,10 +131,30 @@ class Link implements WitnessLink {
     clearInterval(this.#wayTimer);
     clearInterval(this.#warmTimer);
     clearTimeout(this.#reportTimer);
+    clearInterval(this.#tokenTimer);
     this.#rehearsals.stop();
     this.#keeper.close();
     this.#https.close();
     this.#addresses.close();
+  }
+
+  #stateChanged(state: WitnessLinkState): void {
+    if (this.#closed) return;
+    clearInterval(this.#tokenTimer);
+    if (state.kind === 'refused') this.#tokenTimer = setInterval(() => this.#lookForToken(), TOKEN_INTERVAL_MS);
+    this.#options.onState(state);
+  }
+
+  #lookForToken(): void {
+    const token = this.#options.rereadToken?.();
+    if (token === undefined || token === this.#token) return;
+    const parsed = parseNodeToken(token);
+    if (!parsed.ok) return;
+    this.#token = token;
+    this.#options.log({ level: 'info', message: 'this node has another token for the witness: going on with it' });
+    this.#session.useReplyKey(parsed.token.replyKey);
+    this.#https.use(token);
+    this.#keeper.use(token);
   }
 
   #chooseSource(): string | undefined {

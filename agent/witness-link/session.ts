@@ -71,6 +71,7 @@ export type SessionOptions = {
  */
 export class WitnessSession {
   readonly #options: SessionOptions;
+  #replyKey: Buffer;
   readonly #outstanding = new Map<number, Outstanding>();
   readonly #stamp = new Stamp();
   readonly #lane = new HttpsLane();
@@ -82,6 +83,12 @@ export class WitnessSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#serial = options.serial;
+    this.#replyKey = options.replyKey;
+  }
+
+  /** From now on answers are signed with another key: the node has got another token of the same witness. */
+  useReplyKey(replyKey: Buffer): void {
+    this.#replyKey = replyKey;
   }
 
   socketOpened(nowUs: number): Effect[] {
@@ -128,7 +135,7 @@ export class WitnessSession {
 
   /** @param receivedAtUs when the frame came, on the clock that also stamps the sends */
   receive(path: Path, frame: string, receivedAtUs: number): Effect[] {
-    const opened = openFrame(frame, this.#options.replyKey, this.#options.witnessId);
+    const opened = openFrame(frame, this.#replyKey, this.#options.witnessId);
     if (!opened.ok) return [{ kind: 'dropped', reason: opened.reason }];
     return this.hear(path, opened.message, receivedAtUs);
   }

@@ -9,6 +9,10 @@ export class VoteTimes {
     if (this.#durationsMs.length > KEPT) this.#durationsMs.shift();
   }
 
+  get count(): number {
+    return this.#durationsMs.length;
+  }
+
   /** By nearest rank, hence always a duration that was measured; null before the first. */
   percentileMs(percent: number): number | null {
     const sorted = this.#durationsMs.toSorted((left, right) => left - right);

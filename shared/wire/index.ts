@@ -1,3 +1,4 @@
+export * from './backup.ts';
 export * from './events.ts';
 export * from './health.ts';
 export * from './identifiers.ts';

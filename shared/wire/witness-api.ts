@@ -10,6 +10,8 @@ export type LocationHint = z.infer<typeof LocationHint>;
 
 export const CreateCluster = z.strictObject({ location_hint: LocationHint.optional() });
 
+export const RestoreQuery = z.strictObject({ location_hint: LocationHint.optional() });
+
 export const CreatedCluster = z.strictObject({ cluster: Name, witness_id: z.string() });
 
 const CLUSTERS_PAGE_MAX = 1_000;

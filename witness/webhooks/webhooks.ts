@@ -65,6 +65,16 @@ export class Webhooks {
     return true;
   }
 
+  /** For a backup, with their secrets. */
+  get stored(): ReadonlyMap<string, StoredWebhook> {
+    return this.#webhooks;
+  }
+
+  /** From a backup. */
+  restore(name: string, { url, kinds, secret }: Pick<StoredWebhook, 'url' | 'kinds' | 'secret'>): void {
+    this.#save(name, { url, kinds, secret, former: null, gone: false });
+  }
+
   views(): WebhookView[] {
     return Array.from(this.#webhooks, ([name, { url, kinds, gone }]) => ({
       webhook: name,

@@ -41,6 +41,8 @@ function decodeTexts(buffer: Buffer): { texts: string[]; rest: Buffer } {
 export class FakeWitness {
   readonly seen: { path: 'socket' | 'https'; request: WitnessRequest }[] = [];
   readonly upgrades: { url: string | undefined; authorization: string | undefined }[] = [];
+  /** Of the requests over HTTPS. */
+  readonly authorizations: (string | undefined)[] = [];
   readonly sockets = new Set<Socket>();
   answer: Answer;
   /** The status that the handshake gets; 101 accepts it. */
@@ -63,6 +65,7 @@ export class FakeWitness {
           return;
         }
         const request = WitnessRequest.parse(JSON.parse(Buffer.concat(chunks).toString()));
+        this.authorizations.push(incoming.headers.authorization);
         this.seen.push({ path: 'https', request });
         const frame = this.answer(request, 'https');
         if (frame !== null) response.end(frame);

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+import type { WitnessRequest } from '@tiebreak/shared/wire';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type LinkLog,
@@ -8,27 +10,40 @@ import {
 } from '../../../agent/witness-link/index.ts';
 import { type Answer, FakeWitness } from './fake-witness.ts';
 import { FlakyPath } from './flaky-path.ts';
-import { GROUPS, granted, INCARNATION, NODE, reply, SECRET, signed, TOKEN, WITNESS_ID } from './signed.ts';
+import {
+  GROUPS,
+  granted,
+  INCARNATION,
+  NODE,
+  type ReplyMessage,
+  reply,
+  SECRET,
+  signed,
+  TOKEN,
+  WITNESS_ID,
+} from './signed.ts';
 
 const BALLOT = { counter: 1, node: NODE };
 const PATIENCE = { timeout: 4_000, interval: 5 };
 
-const obliging: Answer = (request) => {
+function messageFor(request: WitnessRequest): ReplyMessage {
   switch (request.type) {
     case 'hello':
-      return signed(reply(request, { kind: 'welcome', protocol: 1 }));
+      return reply(request, { kind: 'welcome', protocol: 1 });
     case 'rehearsal':
-      return signed(reply(request, { kind: 'rehearsed' }));
+      return reply(request, { kind: 'rehearsed' });
     case 'release':
-      return signed(reply(request, { kind: 'released', group: request.group }));
+      return reply(request, { kind: 'released', group: request.group });
     case 'relay':
-      return signed(reply(request, { kind: 'relayed', delivered: true }));
+      return reply(request, { kind: 'relayed', delivered: true });
     case 'report':
-      return signed(reply(request, { kind: 'reported', decided: null }));
+      return reply(request, { kind: 'reported', decided: null });
     case 'vote':
-      return signed(reply(request, granted(request)));
+      return reply(request, granted(request));
   }
-};
+}
+
+const obliging: Answer = (request) => signed(messageFor(request));
 
 /** Everything that the links of this file have logged: the token may never be in it. */
 const logged: LinkLog[] = [];
@@ -250,6 +265,45 @@ describe('when only an operator can help', () => {
     expect(link.state().detail).toMatch(advice);
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(witness.upgrades).toHaveLength(1);
+  });
+
+  test('a refused node goes on with its new token as soon as it has one, over both ways', async () => {
+    const secret = 'fedcba9876543210'.repeat(4);
+    const token = `tbn1.${WITNESS_ID}.${secret}`;
+    const key = createHmac('sha256', Buffer.from(secret, 'hex')).update('tiebreak witness reply').digest();
+    const { port, witness } = await startWitness();
+    let current = TOKEN;
+    let reads = 0;
+    const { link, replies, states } = open(port, {
+      // It would not come back by itself before the test is over.
+      random: () => 1,
+      rereadToken: () => {
+        reads += 1;
+        return current;
+      },
+    });
+    await connected(link);
+    expect(reads).toBe(0);
+    witness.handshakeStatus = 401;
+    witness.reset();
+    await vi.waitFor(() => expect(states.at(-1)).toBe('refused'), PATIENCE);
+    await vi.waitFor(() => expect(reads).toBeGreaterThan(0), PATIENCE);
+    const asked = witness.upgrades.length;
+    current = token;
+    witness.handshakeStatus = 101;
+    witness.answer = (request) => signed(messageFor(request), key);
+    await connected(link);
+    expect(witness.upgrades.slice(asked)).toEqual([
+      { url: '/v1/clusters/branch-7/link', authorization: `Bearer ${token}` },
+    ]);
+    witness.answer = (request, path) => (path === 'https' ? signed(messageFor(request), key) : null);
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(1), PATIENCE);
+    expect(witness.authorizations.at(-1)).toBe(`Bearer ${token}`);
+    expect(JSON.stringify(logged)).not.toContain(secret);
+    const before = reads;
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(reads).toBe(before);
   });
 
   test('another witness at the same URL is refused (L14)', async () => {

@@ -1,0 +1,21 @@
+import { readWitnessToken } from '../config/index.ts';
+
+/**
+ * Reads the node's token again while the witness refuses the one in use, so that a replaced token needs no restart. One of
+ * another witness is not taken: whose votes count is part of what the nodes have agreed on (L14, L16).
+ *
+ * @param warn told of each problem once, until there is another
+ */
+export function tokenReader(file: string, witnessId: string, warn: (text: string) => void): () => string | undefined {
+  let told: string | undefined;
+  const refuse = (problem: string): undefined => {
+    if (problem !== told) warn(problem);
+    told = problem;
+  };
+  return () => {
+    const read = readWitnessToken(file);
+    if (!read.ok) return refuse(read.problem);
+    if (read.credential.witnessId === witnessId) return read.credential.token;
+    return refuse(`${file} holds the token of another witness: restart the agent on every node to go over to that one`);
+  };
+}

@@ -72,8 +72,11 @@ async function deployWith(known: string | undefined, options: DeployOptions, wra
   const { code, url } = await wrangler.deploy(adminToken);
   if (code !== 0 || url === undefined) {
     prepared.file.abandon();
+    const again = known === undefined ? ', then deploy again with --new-admin-token' : ', then deploy again';
     const reason =
-      code === 0 ? 'wrangler names no address of the Worker' : `wrangler failed (${code}), as it says above`;
+      code === 0
+        ? `the Worker ${worker} is deployed without an address: give it one (workers_dev or routes in wrangler.toml)${again}`
+        : `wrangler failed (${code}), as it says above`;
     return { kind: 'failed', reason };
   }
   const written = prepared.file.write(credentialsText({ url, admin_token: adminToken, worker }));
@@ -164,7 +167,7 @@ class Wrangler {
         ...['--name', this.#options.worker],
         ...(adminToken === undefined ? ['--dry-run'] : ['--secrets-file', secrets]),
       ],
-      { ...this.#environment, WRANGLER_OUTPUT_FILE_PATH: notes },
+      { folder: this.#scratch, environment: { ...this.#environment, WRANGLER_OUTPUT_FILE_PATH: notes } },
       'shown',
     );
     return { code, url: deployedUrl(readFileSync(notes, 'utf8')) };
@@ -174,10 +177,11 @@ class Wrangler {
   async foreignToken(): Promise<string | undefined> {
     const { isInteractive, runWrangler, worker } = this.#options;
     const list = ['secret', 'list', '--name', worker, '--config', this.#configuration, '--format', 'json'];
-    let ran = await runWrangler(list, this.#environment, 'read');
+    const here = { folder: this.#scratch, environment: this.#environment };
+    let ran = await runWrangler(list, here, 'read');
     if (ran.code !== 0 && !isNoWorker(ran.stderr + ran.stdout) && isInteractive) {
-      await runWrangler(['login'], this.#environment, 'shown');
-      ran = await runWrangler(list, this.#environment, 'read');
+      await runWrangler(['login'], here, 'shown');
+      ran = await runWrangler(list, here, 'read');
     }
     if (ran.code !== 0) {
       if (isNoWorker(ran.stderr + ran.stdout)) return undefined;

@@ -12,17 +12,23 @@ export type Environment = { readonly [name: string]: string | undefined };
  * Runs wrangler to its end. `shown`: a person sees it, and is asked what it asks; `read`: nobody is asked anything, and what
  * it says comes back.
  */
-export type RunWrangler = (args: readonly string[], environment: Environment, how: 'shown' | 'read') => Promise<Ran>;
+export type RunWrangler = (
+  args: readonly string[],
+  /** `folder`: where it runs, and leaves what it leaves. */
+  where: { readonly folder: string; readonly environment: Environment },
+  how: 'shown' | 'read',
+) => Promise<Ran>;
 export type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
 /** The repository's own wrangler, or another script in its place. */
 export function wranglerAt(script = ownWrangler()): RunWrangler {
-  return async (args, environment, how) => {
+  return async (args, { environment, folder }, how) => {
     // wrangler gets the signals of the terminal too. This process ends after it, and leaves no file behind.
     const ignore = (): void => {};
     for (const signal of SIGNALS) process.on(signal, ignore);
     try {
       const child = spawn(process.execPath, [script, ...args], {
+        cwd: folder,
         // What it shows is no result of the command.
         stdio: how === 'read' ? ['ignore', 'pipe', 'pipe'] : ['inherit', process.stderr, process.stderr],
         env: how === 'read' ? { ...environment, CI: '1', NO_COLOR: '1' } : { ...environment },

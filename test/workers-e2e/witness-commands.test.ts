@@ -149,7 +149,14 @@ test('revoke and viewer remove void a token, viewer add prints one', async () =>
   const viewer = await witness('viewer', 'add', 'wall');
   expect(viewer.stderr).toContain(`${url}/clusters/${cluster}`);
   expect(await statusWith(cluster, viewer.stdout.trim())).toBe(200);
+  const file = join(directory, cluster, 'wall.token');
+  const written = await witness('viewer', 'add', 'wall', '--out', file);
+  const token = readFileSync(file, 'utf8').trim();
+  expect(written).toMatchObject({ code: 0, stderr: '' });
+  expect([written.stdout.includes(token), statSync(file).mode & 0o777]).toEqual([false, 0o600]);
+  expect([await statusWith(cluster, viewer.stdout.trim()), await statusWith(cluster, token)]).toEqual([401, 200]);
   expect(await witness('viewer', 'remove', 'wall')).toMatchObject({ code: 0 });
+  expect(await statusWith(cluster, token)).toBe(401);
   expect(await statusWith(cluster, viewer.stdout.trim())).toBe(401);
   expect(await witness('revoke', 'a')).toMatchObject({ code: 0 });
   expect(await statusWith(cluster, tokenOf('a'))).toBe(401);

@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { LocationHint } from '@tiebreak/shared/wire';
 import { type Command, Option } from 'commander';
 import {
@@ -18,6 +18,7 @@ import { issueInto } from './issue-token.ts';
 
 const REHEARSALS = 20;
 const DEFAULT_OUT = '/etc/tiebreak';
+const TOKEN_FILE = 'witness.token';
 
 type EnrollOptions = ClusterOptions & {
   readonly out: string;
@@ -43,7 +44,7 @@ export function registerEnroll(witness: Command): void {
     .addOption(
       new Option('--location <hint>', 'near which region a new cluster is created').choices(LocationHint.options),
     )
-    .option('--out <folder>', 'where witness.token is written', DEFAULT_OUT)
+    .option('--out <folder>', 'where witness.token is written; a relative one is to be copied to the node', DEFAULT_OUT)
     .option('--replace', 'void the token that the node has, and overwrite the file')
     .option('--json', 'print the outcome as JSON')
     .addHelpText('after', '\nRun it on the node itself if you can: what it measures is the way from here.')
@@ -67,7 +68,7 @@ async function ensureToken(
   access: Access,
 ): Promise<Enrolled | string> {
   const api = new AdminApi(access);
-  const file = resolve(out, 'witness.token');
+  const file = resolve(out, TOKEN_FILE);
   const view = await api.cluster(cluster);
   if (!view.ok && view.code !== 'unknown_cluster') return view.error;
   const present = view.ok ? view.value : undefined;
@@ -93,7 +94,8 @@ async function ensureToken(
   return { ...found, witnessId: created.value.witnessId, token: token.token, issued: true };
 }
 
-async function report(node: string, { cluster }: EnrollOptions, access: Access, enrolled: Enrolled): Promise<number> {
+async function report(node: string, options: EnrollOptions, access: Access, enrolled: Enrolled): Promise<number> {
+  const { cluster } = options;
   const { agentRuns, created, file, issued, token, witnessId } = enrolled;
   const rows = [
     ['cluster', `${cluster}, ${created ? 'new' : 'as it was'}`],
@@ -101,7 +103,7 @@ async function report(node: string, { cluster }: EnrollOptions, access: Access, 
   ];
   if (agentRuns) {
     rows.push(['votes', `not measured: the agent on ${node} does that by itself, see 'tiebreak status'`]);
-    process.stdout.write(`${alignColumns(rows)}\n\n${configuration(cluster, access, enrolled)}`);
+    process.stdout.write(`${alignColumns(rows)}\n\n${configuration(options, access)}`);
     return EXIT.good;
   }
   const measured = await measureVotes({ url: access.url, cluster, node, token }, REHEARSALS);
@@ -113,7 +115,7 @@ async function report(node: string, { cluster }: EnrollOptions, access: Access, 
       ['interval', adviceText(adviseInterval(p99Ms))],
     );
   }
-  process.stdout.write(`${alignColumns(rows)}\n\n${configuration(cluster, access, enrolled)}`);
+  process.stdout.write(`${alignColumns(rows)}\n\n${configuration(options, access)}`);
   return measured.ok ? EXIT.good : fail(`the token is in ${file}, but trying it failed: ${measured.reason}`);
 }
 
@@ -137,8 +139,8 @@ async function reportJson(
   return fail(`the token is in ${file}, but trying it failed: ${measured.reason}`);
 }
 
-/** To be pasted. */
-function configuration(cluster: string, { url }: Access, { file }: Enrolled): string {
-  const moved = dirname(file) === DEFAULT_OUT ? '' : '  # where it lies on the node';
-  return `[witness]\nurl = "${url}"\ncluster = "${cluster}"\ntoken_file = ${JSON.stringify(file)}${moved}\n`;
+/** To be pasted. A relative folder is not the file's last place. */
+function configuration({ cluster, out }: EnrollOptions, { url }: Access): string {
+  const file = join(isAbsolute(out) ? out : DEFAULT_OUT, TOKEN_FILE);
+  return `[witness]\nurl = "${url}"\ncluster = "${cluster}"\ntoken_file = ${JSON.stringify(file)}\n`;
 }

@@ -1,8 +1,11 @@
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { AdminApi } from '../../witness-setup/index.ts';
+import { AdminApi, prepareSecretFile } from '../../witness-setup/index.ts';
 import { EXIT } from '../exit-code.ts';
 import { fail } from '../fail.ts';
 import { type ClusterOptions, chooseAccess, parseName, withCluster } from './access-options.ts';
+
+type AddOptions = ClusterOptions & { readonly out?: string };
 
 /** Those who only look. */
 export function registerViewer(witness: Command): void {
@@ -13,7 +16,8 @@ export function registerViewer(witness: Command): void {
   withCluster(viewer.command('add'))
     .description('print a token for the status page; a former one of the same name is void then')
     .argument('<viewer>', 'a name for it', parseName)
-    .action(async (name: string, options: ClusterOptions) => {
+    .option('--out <file>', 'write it into a file that only you can read instead')
+    .action(async (name: string, options: AddOptions) => {
       process.exitCode = await add(name, options);
     });
   withCluster(viewer.command('remove'))
@@ -24,13 +28,26 @@ export function registerViewer(witness: Command): void {
     });
 }
 
-async function add(name: string, options: ClusterOptions): Promise<number> {
+async function add(name: string, { cluster, out, ...options }: AddOptions): Promise<number> {
   const access = chooseAccess(options);
   if (access === undefined) return EXIT.usage;
-  const issued = await new AdminApi(access).issueViewerToken(options.cluster, name);
-  if (!issued.ok) return fail(issued.error);
-  process.stderr.write(`for ${access.url}/clusters/${options.cluster}; shown this once:\n`);
-  process.stdout.write(`${issued.value}\n`);
+  const prepared = out === undefined ? undefined : prepareSecretFile(resolve(out), { replace: true });
+  if (prepared?.ok === false) return fail(prepared.reason);
+  const issued = await new AdminApi(access).issueViewerToken(cluster, name);
+  if (!issued.ok) {
+    prepared?.file.abandon();
+    return fail(issued.error);
+  }
+  const page = `${access.url}/clusters/${cluster}`;
+  if (prepared === undefined) {
+    process.stderr.write(`for ${page}; shown this once:\n`);
+    process.stdout.write(`${issued.value}\n`);
+    return EXIT.good;
+  }
+  const written = prepared.file.write(`${issued.value}\n`);
+  if (!written.ok)
+    return fail(`the token could not be written into ${out} (${written.reason}): the same again gets another`);
+  process.stdout.write(`${name} may look at ${page} with the token in ${out}\n`);
   return EXIT.good;
 }
 

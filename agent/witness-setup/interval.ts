@@ -4,12 +4,11 @@
  */
 const ROUND_TRIPS = 2.1;
 const DEFAULT_MS = 250;
-const LEAST_MS = 50;
 const MOST_MS = 4_000;
 const STEP_MS = 50;
 
 export type IntervalAdvice = {
-  /** Below it a vote may come too late. */
+  /** Below it a vote may come too late; the host's kernel and the mode have limits of their own. */
   readonly leastMs: number;
   /** Null: this witness is too far away for any. */
   readonly advisedMs: number | null;
@@ -17,7 +16,7 @@ export type IntervalAdvice = {
 
 /** Which advertisement interval goes with votes that take so long. */
 export function adviseInterval(voteP99Ms: number): IntervalAdvice {
-  const leastMs = Math.max(LEAST_MS, Math.ceil(ROUND_TRIPS * voteP99Ms));
+  const leastMs = Math.ceil(ROUND_TRIPS * voteP99Ms);
   const advisedMs = Math.max(DEFAULT_MS, Math.ceil(leastMs / STEP_MS) * STEP_MS);
   return { leastMs, advisedMs: advisedMs > MOST_MS ? null : advisedMs };
 }
@@ -26,6 +25,7 @@ export function adviseInterval(voteP99Ms: number): IntervalAdvice {
 export function adviceText({ leastMs, advisedMs }: IntervalAdvice): string {
   if (advisedMs === null)
     return `none: at this distance it would have to be ${leastMs} ms, and ${MOST_MS} ms is the most`;
-  if (advisedMs === DEFAULT_MS) return `${DEFAULT_MS} ms, the default, is long enough; ${leastMs} ms is the least`;
+  if (advisedMs === DEFAULT_MS)
+    return `${DEFAULT_MS} ms, the default, is long enough: the votes want ${leastMs} ms at least`;
   return `${advisedMs} ms: below ${leastMs} ms a vote may come too late`;
 }

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { holdSignals } from './hold-signals.ts';
 import { parseJson } from './json.ts';
 
 export type Environment = { readonly [name: string]: string | undefined };
@@ -22,11 +23,9 @@ export type Ran = { readonly code: number; readonly stdout: string; readonly std
 
 /** The repository's own wrangler, or another script in its place. */
 export function wranglerAt(script = ownWrangler()): RunWrangler {
-  return async (args, { environment, folder }, how) => {
-    // wrangler gets the signals of the terminal too. This process ends after it, and leaves no file behind.
-    const ignore = (): void => {};
-    for (const signal of SIGNALS) process.on(signal, ignore);
-    try {
+  return (args, { environment, folder }, how) =>
+    // wrangler gets the signals of the terminal too, and ends by itself.
+    holdSignals(async () => {
       const child = spawn(process.execPath, [script, ...args], {
         cwd: folder,
         // What it shows is no result of the command.
@@ -36,10 +35,7 @@ export function wranglerAt(script = ownWrangler()): RunWrangler {
       const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
       const [code] = await once(child, 'close');
       return { code: typeof code === 'number' ? code : 1, stdout: stdout(), stderr: stderr() };
-    } finally {
-      for (const signal of SIGNALS) process.off(signal, ignore);
-    }
-  };
+    });
 }
 
 function textOf(stream: Readable | null): () => string {
@@ -49,8 +45,6 @@ function textOf(stream: Readable | null): () => string {
   });
   return () => text;
 }
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function ownWrangler(): string {
   return join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin', 'wrangler.js');

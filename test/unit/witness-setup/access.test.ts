@@ -92,8 +92,8 @@ test('the credentials lie where the XDG base directories say', () => {
 });
 
 test.each([
-  [1, 50, 250, '250 ms, the default, is long enough; 50 ms is the least'],
-  [119, 250, 250, '250 ms, the default, is long enough; 250 ms is the least'],
+  [1, 3, 250, '250 ms, the default, is long enough: the votes want 3 ms at least'],
+  [119, 250, 250, '250 ms, the default, is long enough: the votes want 250 ms at least'],
   [120, 252, 300, '300 ms: below 252 ms a vote may come too late'],
   [1_900, 3_990, 4_000, '4000 ms: below 3990 ms a vote may come too late'],
   [1_950, 4_095, null, 'none: at this distance it would have to be 4095 ms, and 4000 ms is the most'],

@@ -1,9 +1,19 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Outcome, tiebreakIn } from '../command.ts';
+import { BIN, type Outcome, tiebreakIn } from '../command.ts';
 
 // Each test starts a process, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -26,6 +36,8 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 async function answering(answer: Answer): Promise<{ url: string; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
+    // The link keeps its second way warm, as anyone.
+    if (request.url === '/healthz') return void response.end();
     expect(request.headers.authorization).toBe(`Bearer ${ADMIN}`);
     asked.push(`${request.method} ${request.url}`);
     answer(request, response);
@@ -149,6 +161,38 @@ describe('a token that may be lost', () => {
       ),
     });
     expect(readdirSync(join(directory, 'out'))).toEqual([]);
+  });
+
+  it('is told where it is, if something has come into its place meanwhile', async () => {
+    const token = `tbn1.${WITNESS_ID}.${'01'.repeat(32)}`;
+    const place = join(directory, 'out', 'witness.token');
+    const { url } = await answering(
+      issuing((_, response) => {
+        mkdirSync(join(place, 'in-the-way'), { recursive: true });
+        json(response, 201, { token });
+      }),
+    );
+    const { code, stderr, stdout } = await enroll(url);
+    expect([code, stdout]).toEqual([1, '']);
+    const saved = /it is in (\S+): move it there\n$/.exec(stderr)?.[1] ?? '';
+    expect([readFileSync(saved, 'utf8'), statSync(saved).mode & 0o777]).toEqual([`${token}\n`, 0o600]);
+  });
+
+  it('is written all the same when somebody presses Ctrl-C meanwhile', async () => {
+    const token = `tbn1.${WITNESS_ID}.${'02'.repeat(32)}`;
+    const asked = Promise.withResolvers<() => void>();
+    const { url } = await answering(issuing((_, response) => asked.resolve(() => json(response, 201, { token }))));
+    const out = join(directory, 'out');
+    const environment = { HOME: directory, TIEBREAK_ADMIN_TOKEN: ADMIN };
+    const args = ['witness', 'enroll', 'a', '--cluster', 'branch-7', '--url', url, '--out', out];
+    const child = spawn(process.execPath, [BIN, ...args], { env: environment, stdio: 'ignore' });
+    const answer = await asked.promise;
+    child.kill('SIGINT');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    answer();
+    await vi.waitFor(() => expect(readdirSync(out)).toEqual(['witness.token']), { timeout: 10_000 });
+    expect(readFileSync(join(out, 'witness.token'), 'utf8')).toBe(`${token}\n`);
+    child.kill('SIGKILL');
   });
 
   it('is not even asked for where it could not be written', async () => {

@@ -68,7 +68,7 @@ async function saveBackup(api: AdminApi, cluster: string, file: string): Promise
 }
 
 async function retireCluster(api: AdminApi, { cluster, confirm }: BackupOptions): Promise<number> {
-  const warning = `From now on the witness refuses every node of ${cluster}, until the cluster is restored somewhere.`;
+  const warning = `From now on the witness refuses every node of ${cluster}, until the cluster is restored somewhere. Do it while the nodes hear each other: a group that rests on the witness's vote loses it.`;
   const typed = confirm ?? (await askFor(`Type the cluster's name, ${cluster}, to go on: `, warning));
   if (typed !== cluster) return fail(`not retired: the name to type was ${cluster}`);
   const retired = await api.retire(cluster);

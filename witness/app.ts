@@ -1,13 +1,4 @@
-import {
-  ClusterBackup,
-  CreateCluster,
-  EventsQuery,
-  Name,
-  ReleaseRequest,
-  RestoreQuery,
-  VoteRequest,
-  WitnessRequest,
-} from '@tiebreak/shared/wire';
+import { EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
@@ -15,18 +6,25 @@ import { HTTPException } from 'hono/http-exception';
 import { NONCE, secureHeaders } from 'hono/secure-headers';
 import { timeout } from 'hono/timeout';
 import type { z } from 'zod';
+import { adminOnly, isAdmin } from './admin-only.ts';
 import { BACKUP_LENGTH_MAX } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
-import { type App, cluster, wantsSocket } from './context.ts';
+import { type App, addressOf, cluster, wantsSocket } from './context.ts';
+import { failedAttempts } from './failed-attempts.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { openApiDocument } from './openapi.ts';
 import { pages, streams } from './pages/routes.tsx';
 import { problem } from './problem.ts';
+import { clusterRoutes } from './routes/clusters.ts';
+import { healthRoutes } from './routes/health.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
 const REQUEST_WITHIN_MS = 10_000;
+/** Alertmanager sends a group of alerts with all their labels in one message. */
+const ALERTS_LENGTH_MAX = 262_144;
 
 /** Never 'no auth': without a good admin token nothing is answered at all. */
 const configured = createMiddleware<App>(async (c, next) => {
@@ -35,18 +33,22 @@ const configured = createMiddleware<App>(async (c, next) => {
   return next();
 });
 
-const authenticated = createMiddleware<App>(async (c, next) => {
-  const token = bearerToken(c.req.header('authorization'));
-  const caller = token === null ? null : callerOf(token, c.env);
-  if (caller === null) return problem('unauthorized');
-  c.set('caller', caller);
-  return next();
-});
-
-const isAdmin = (c: Context<App>) => c.get('caller')?.kind === 'admin';
-
-const adminOnly = createMiddleware<App>(async (c, next) => {
-  return isAdmin(c) ? next() : problem('admin_only');
+/** The bad tokens of each address are counted; those of whom the runtime tells no address are not. */
+const authenticated = createMiddleware<App>(async (c, next): Promise<Response | undefined> => {
+  const address = addressOf(c);
+  const token = bearerToken(c.req.header('authorization')) ?? '';
+  if (address !== null && !failedAttempts.mayTry(address, token, Date.now())) return problem('too_many_failures');
+  const caller = callerOf(token, c.env);
+  if (caller !== null) {
+    c.set('caller', caller);
+    await next();
+  } else {
+    c.res = problem('unauthorized');
+  }
+  if (address === null) return undefined;
+  if (c.res.status === 401) failedAttempts.failed(address, token, Date.now());
+  else failedAttempts.succeeded(token);
+  return undefined;
 });
 
 const plainNames = createMiddleware<App>(async (c, next) => {
@@ -69,6 +71,12 @@ app.use('/v1/clusters/:cluster', plainNames);
 app.use('/v1/clusters/:cluster/backup', plainNames);
 app.use('/v1/clusters/:cluster/nodes/:node', plainNames);
 app.use('/v1/clusters/:cluster/viewers/:viewer', plainNames);
+app.use('/v1/clusters/:cluster/monitors/:monitor', plainNames);
+app.use('/v1/clusters/:cluster/webhooks', plainNames);
+app.use('/v1/clusters/:cluster/webhooks/:webhook', plainNames);
+app.use('/v1/clusters/:cluster/deliveries', plainNames);
+app.use('/v1/clusters/:cluster/alerts', plainNames);
+app.use('/v1/clusters/:cluster/groups/:group/nodes/:node/health', plainNames);
 app.use('/v1/clusters/:cluster/events', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group', plainNames);
 app.use('/v1/clusters/:cluster/groups/:group/vote', plainNames);
@@ -104,11 +112,17 @@ app.use(
   }),
 );
 app.use(timeout(REQUEST_WITHIN_MS, new HTTPException(408)));
-
 const bodyOfAtMost = (maxSize: number) => bodyLimit({ maxSize, onError: () => problem('too_large') });
 const ofAMessage = bodyOfAtMost(MESSAGE_LENGTH_MAX);
+const ofManyAlerts = bodyOfAtMost(ALERTS_LENGTH_MAX);
 const ofABackup = bodyOfAtMost(BACKUP_LENGTH_MAX);
-app.use((c, next) => (c.req.path.endsWith('/backup') && isAdmin(c) ? ofABackup : ofAMessage)(c, next));
+app.use((c, next) => {
+  const { path } = c.req;
+  if (path.endsWith('/backup') && isAdmin(c)) return ofABackup(c, next);
+  return (path.endsWith('/alerts') ? ofManyAlerts : ofAMessage)(c, next);
+});
+app.use('/v1/clusters/:cluster/webhooks', adminOnly);
+app.use('/v1/clusters/:cluster/webhooks/:webhook', adminOnly);
 
 app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -116,57 +130,9 @@ app.get('/openapi.json', (c) => c.json(openApiDocument()));
 
 app.route('/', pages);
 
-app.put('/v1/clusters/:cluster', adminOnly, async (c) => {
-  const text = await c.req.text();
-  const body = CreateCluster.safeParse(text === '' ? {} : parseJson(text));
-  if (!body.success) return problem('bad_request');
-  const name = c.req.param('cluster');
-  const { created, witness_id } = await cluster(c, name, body.data.location_hint).create(name);
-  return c.json({ cluster: name, witness_id }, created ? 201 : 200);
-});
-
-app.delete('/v1/clusters/:cluster', adminOnly, async (c) => {
-  return (await cluster(c, c.req.param('cluster')).retire()) ? c.body(null, 204) : problem('unknown_cluster');
-});
-
-app.get('/v1/clusters/:cluster/backup', adminOnly, async (c) => {
-  const backup = await cluster(c, c.req.param('cluster')).backup();
-  return backup === null ? problem('unknown_cluster') : c.json(backup, 200, { 'cache-control': 'no-store' });
-});
-
-app.put('/v1/clusters/:cluster/backup', adminOnly, async (c) => {
-  const query = RestoreQuery.safeParse(c.req.query());
-  if (!query.success) return problem('bad_query');
-  const backup = ClusterBackup.safeParse(parseJson(await c.req.text()));
-  if (!backup.success) return problem('bad_request');
-  const name = c.req.param('cluster');
-  if (backup.data.cluster !== name) return problem('other_cluster');
-  const restored = await cluster(c, name, query.data.location_hint).restore(backup.data);
-  return restored ? c.json({ cluster: name, witness_id: backup.data.witness_id }, 201) : problem('cluster_exists');
-});
-
-/** Asked again, it issues another token, and the former one is void at once. */
-app.put('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
-  const issued = await cluster(c, c.req.param('cluster')).issueToken(c.req.param('node'));
-  if (!issued.ok) return problem(issued.reason);
-  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
-});
-
-app.delete('/v1/clusters/:cluster/nodes/:node', adminOnly, async (c) => {
-  const revoked = await cluster(c, c.req.param('cluster')).revokeToken(c.req.param('node'));
-  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
-});
-
-app.put('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
-  const issued = await cluster(c, c.req.param('cluster')).issueViewerToken(c.req.param('viewer'));
-  if (!issued.ok) return problem(issued.reason);
-  return c.json({ token: issued.token }, issued.replaced ? 200 : 201, { 'cache-control': 'no-store' });
-});
-
-app.delete('/v1/clusters/:cluster/viewers/:viewer', adminOnly, async (c) => {
-  const revoked = await cluster(c, c.req.param('cluster')).revokeViewerToken(c.req.param('viewer'));
-  return revoked.ok ? c.body(null, 204) : problem(revoked.reason);
-});
+app.route('/v1/clusters', clusterRoutes);
+app.route('/v1/clusters/:cluster', webhookRoutes);
+app.route('/v1/clusters/:cluster', healthRoutes);
 
 app.get('/v1/clusters/:cluster/events', async (c) => {
   const query = EventsQuery.safeParse(c.req.query());

@@ -2,23 +2,26 @@ import type { WitnessAnswer, WitnessRegister } from '@tiebreak/shared/lease';
 import type { ClusterBackup } from '@tiebreak/shared/wire';
 import type { Stored } from './storage.ts';
 
-/** Longer than any backup: 32 nodes, 32 viewers and 512 groups with the longest names. */
+/** What a cluster's other parts keep in rows of their own. */
+export type KeptElsewhere = Pick<ClusterBackup, 'viewers' | 'monitors' | 'webhooks'>;
+
+/** Longer than any backup: all that there can be, with the longest names. */
 export const BACKUP_LENGTH_MAX = 262_144;
 
-export function backupOf({ identity, memory, credentials, viewers }: Stored, nowMs: number): ClusterBackup {
+export function backupOf({ identity, memory, nodes }: Stored, elsewhere: KeptElsewhere, nowMs: number): ClusterBackup {
   return {
     format: 1,
     cluster: identity.name,
     witness_id: identity.witnessId,
     taken_at: new Date(nowMs).toISOString(),
     serial: memory.serial,
-    nodes: Array.from(credentials, ([node, { verifier, replyKey }]) => ({
+    nodes: Array.from(nodes, ([node, { verifier, replyKey }]) => ({
       node,
       verifier,
       reply_key: replyKey,
       last_request: orderOf(memory.answers.get(node)),
     })),
-    viewers: Array.from(viewers, ([viewer, verifier]) => ({ viewer, verifier })),
+    ...elsewhere,
     groups: Array.from(memory.registers, ([group, register]) => ({
       group,
       ballot: register.ballot,
@@ -31,7 +34,7 @@ export function backupOf({ identity, memory, credentials, viewers }: Stored, now
  * It begins by waiting TTL_MAX (L14): whatever the lost witness had promised runs out meanwhile, so that every vote is free
  * then, at the highest ballot that is known. A repeated request gets no answer of before: that one may have been a grant.
  */
-export function restoredFrom({ cluster, witness_id, serial, nodes, viewers, groups }: ClusterBackup): Stored {
+export function restoredFrom({ cluster, witness_id, serial, nodes, groups }: ClusterBackup): Stored {
   const answers = new Map<string, WitnessAnswer>();
   for (const { node, last_request } of nodes) {
     if (last_request !== null) answers.set(node, { ...last_request, result: { kind: 'rehearsed' } });
@@ -42,8 +45,7 @@ export function restoredFrom({ cluster, witness_id, serial, nodes, viewers, grou
   return {
     identity: { name: cluster, witnessId: witness_id },
     memory: { serial, recovering: true, registers, answers },
-    credentials: new Map(nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: reply_key }])),
-    viewers: new Map(viewers.map(({ viewer, verifier }) => [viewer, verifier])),
+    nodes: new Map(nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: reply_key }])),
   };
 }
 

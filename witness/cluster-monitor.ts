@@ -1,5 +1,5 @@
 import type { SqlStorage } from '@cloudflare/workers-types';
-import type { ClusterOccurrence, EventsQuery, ReportRequest } from '@tiebreak/shared/wire';
+import type { ClusterEvent, ClusterOccurrence, EventsQuery, ReportRequest } from '@tiebreak/shared/wire';
 import { EventLog } from './event-log.ts';
 import type { Links } from './links.ts';
 import {
@@ -22,6 +22,7 @@ const LOOK_AGAIN_MS = LOST_AFTER_MS + 1_000;
 /** Performs what the pure core in `monitor.ts` says, and keeps the cluster's events. `nowMs` is the wall clock. */
 export class ClusterMonitor {
   readonly #links: Links;
+  readonly #onEvent: (event: ClusterEvent) => void;
   readonly #log: EventLog;
   readonly #storage: MonitorStorage;
   readonly #votes = new VoteEvents();
@@ -29,8 +30,10 @@ export class ClusterMonitor {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lookAgainAtMs = Number.POSITIVE_INFINITY;
 
-  constructor(sql: SqlStorage, links: Links, nowMs: number) {
+  /** @param onEvent tells of each event, once it is kept */
+  constructor(sql: SqlStorage, links: Links, onEvent: (event: ClusterEvent) => void, nowMs: number) {
     this.#links = links;
+    this.#onEvent = onEvent;
     this.#log = new EventLog(sql);
     this.#log.open();
     this.#storage = new MonitorStorage(sql);
@@ -82,6 +85,10 @@ export class ClusterMonitor {
     this.#note([{ kind: 'credential', node, action }], nowMs);
   }
 
+  health(report: Omit<Extract<ClusterOccurrence, { kind: 'health' }>, 'kind'>, nowMs: number): void {
+    this.#note([{ kind: 'health', ...report }], nowMs);
+  }
+
   #take({ monitor, occurrences }: MonitorStep, nowMs: number): void {
     this.#storage.save(this.#monitor, monitor);
     this.#monitor = monitor;
@@ -90,7 +97,7 @@ export class ClusterMonitor {
   }
 
   #note(occurrences: readonly ClusterOccurrence[], nowMs: number): void {
-    for (const occurrence of occurrences) this.#links.tellViewers(this.#log.add(occurrence, nowMs));
+    for (const occurrence of occurrences) this.#onEvent(this.#log.add(occurrence, nowMs));
   }
 
   /** Of a link that is gone nobody knows when it was heard last; of one that is silent it is known. */

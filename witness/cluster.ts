@@ -1,58 +1,58 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
+import { NEW_WITNESS } from '@tiebreak/shared/lease';
 import {
-  decideWitness,
-  NEW_WITNESS,
-  type VotingRequest,
-  type WitnessEffect,
-  type WitnessStep,
-  type WitnessVoter,
-  wakeWitness,
-  witnessHoldsVotes,
-  witnessOwesWaiting,
-  witnessTimerRanOut,
-} from '@tiebreak/shared/lease';
-import {
+  type AlertmanagerMessage,
   type ClusterBackup,
+  type ClusterEvent,
   type ClusterView,
+  type DeliveriesPage,
+  type DeliveriesQuery,
   type EventsPage,
   type EventsQuery,
+  type HealthReport,
+  type PutWebhook,
   type RelayRequest,
   type ReportRequest,
   type WitnessFrame,
   WitnessRequest,
   type WitnessResult,
 } from '@tiebreak/shared/wire';
+import { Alarm } from './alarm.ts';
 import { backupOf, restoredFrom } from './backup.ts';
 import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
+import { CallerRate, RELAY_RATE, REPORT_RATE, REQUEST_RATE } from './caller-rate.ts';
 import type { Caller, ClusterApi, Denial } from './cluster-api.ts';
 import { ClusterMonitor } from './cluster-monitor.ts';
 import { clusterView } from './cluster-view.ts';
-import { newWitnessId, sign } from './credential.ts';
+import { newWitnessId, sign, type TokenKind } from './credential.ts';
 import { Credentials } from './credentials.ts';
 import type { Env } from './env.ts';
 import { eventsPage } from './event-log.ts';
+import { HealthDesk, type HealthSubject } from './health-desk.ts';
 import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
 import { CLOSE, Links } from './links.ts';
 import { GROUPS_MAX } from './monitor.ts';
-import { NodeRate, RELAY_RATE, REPORT_RATE } from './node-rate.ts';
 import { problem } from './problem.ts';
 import { ClusterStorage, type Identity, type Stored } from './storage.ts';
+import { Voting } from './voting.ts';
+import { Webhooks } from './webhooks/index.ts';
 
 /** Enough for a day that nobody wants to have. */
 const OWNERS_SHOWN = 200;
+const DELIVERIES_SHOWN = 20;
 /** Streams of events that are open at once. */
 const VIEWERS_MAX = 64;
-/** Later than any vote of this instance ends: only a vote whose instance was lost is left for the alarm (L12). */
-const ALARM_AFTER_MS = 20_000;
 
 /** The cluster as this instance knows it; each wake from hibernation starts another instance (L12). */
 type Awake = {
   readonly identity: Identity;
   readonly credentials: Credentials;
   readonly monitor: ClusterMonitor;
-  voter: WitnessVoter;
+  readonly voting: Voting;
+  readonly webhooks: Webhooks;
+  readonly health: HealthDesk;
 };
 
 /**
@@ -62,56 +62,77 @@ type Awake = {
 export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   readonly #storage: ClusterStorage;
   readonly #links: Links;
-  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
-  readonly #relayRate = new NodeRate(RELAY_RATE);
-  readonly #reportRate = new NodeRate(REPORT_RATE);
+  readonly #alarm: Alarm;
+  readonly #relayRate = new CallerRate(RELAY_RATE);
+  readonly #reportRate = new CallerRate(REPORT_RATE);
+  readonly #requestRate = new CallerRate(REQUEST_RATE);
   #awake: Awake | null = null;
-  #alarmAtMs: number | null = null;
-  #whenSettled: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#storage = new ClusterStorage(ctx.storage.sql);
     this.#links = new Links(ctx);
+    this.#alarm = new Alarm(ctx.storage);
     void ctx.blockConcurrencyWhile(async () => {
-      this.#alarmAtMs = await ctx.storage.getAlarm();
+      await this.#alarm.load();
       const stored = this.#storage.load();
       if (stored === null) return;
       this.#wake(stored);
     });
   }
 
-  #wake({ identity, memory, credentials, viewers }: Stored): void {
+  #wake({ identity, memory, nodes }: Stored): Awake {
     const nowMs = Date.now();
-    const woken = wakeWitness(memory, nowMs);
-    this.#awake = {
-      identity,
-      credentials: new Credentials(this.#storage, identity.witnessId, { nodes: credentials, viewers }),
-      monitor: new ClusterMonitor(this.ctx.storage.sql, this.#links, nowMs),
-      voter: woken.voter,
-    };
-    this.#perform(this.#awake, woken);
+    const { sql } = this.ctx.storage;
+    const { name: cluster, witnessId } = identity;
+    const credentials = new Credentials(this.#storage, witnessId, { sql, nodes });
+    const webhooks = new Webhooks(sql, { cluster, witnessId });
+    const monitor = new ClusterMonitor(sql, this.#links, (event) => this.#happened(webhooks, event), nowMs);
+    const around = { identity, credentials, monitor, storage: this.#storage, links: this.#links, alarm: this.#alarm };
+    const voting = new Voting(around, memory, nowMs);
+    const health = new HealthDesk({ sql, witnessId, credentials, links: this.#links, monitor, voting });
+    this.#alarm.wantAt(webhooks.dueAtMs);
+    this.#awake = { identity, credentials, monitor, voting, webhooks, health };
+    return this.#awake;
+  }
+
+  #happened(webhooks: Webhooks, event: ClusterEvent): void {
+    this.#links.tellViewers(event);
+    webhooks.note(event, Date.now());
+    this.#alarm.wantAt(webhooks.dueAtMs);
   }
 
   async create(name: string): Promise<{ created: boolean; witness_id: string }> {
     if (this.#awake !== null) return { created: false, witness_id: this.#awake.identity.witnessId };
     const identity = { name, witnessId: newWitnessId() };
     this.#storage.create(identity, NEW_WITNESS);
-    this.#wake({ identity, memory: NEW_WITNESS, credentials: new Map(), viewers: new Map() });
+    this.#wake({ identity, memory: NEW_WITNESS, nodes: new Map() });
     return { created: true, witness_id: identity.witnessId };
   }
 
   async backup(): Promise<ClusterBackup | null> {
     const stored = this.#storage.load();
-    return stored === null ? null : backupOf(stored, Date.now());
+    if (stored === null || this.#awake === null) return null;
+    const { credentials, webhooks } = this.#awake;
+    const elsewhere = {
+      viewers: Array.from(credentials.holders('viewer').verifiers, ([viewer, verifier]) => ({ viewer, verifier })),
+      monitors: Array.from(credentials.holders('monitor').verifiers, ([monitor, verifier]) => ({ monitor, verifier })),
+      webhooks: Array.from(webhooks.stored, ([webhook, { url, kinds, secret }]) => ({ webhook, url, kinds, secret })),
+    };
+    return backupOf(stored, elsewhere, Date.now());
   }
 
   /** Never over a living cluster: that one may have promised its vote a moment ago. */
   async restore(backup: ClusterBackup): Promise<boolean> {
     if (this.#awake !== null) return false;
     const stored = restoredFrom(backup);
-    this.ctx.storage.transactionSync(() => this.#storage.restore(stored));
-    this.#wake(stored);
+    this.ctx.storage.transactionSync(() => {
+      this.#storage.restore(stored);
+      const { credentials, webhooks } = this.#wake(stored);
+      for (const { viewer, verifier } of backup.viewers) credentials.holders('viewer').restore(viewer, verifier);
+      for (const { monitor, verifier } of backup.monitors) credentials.holders('monitor').restore(monitor, verifier);
+      for (const { webhook, ...kept } of backup.webhooks) webhooks.restore(webhook, kept);
+    });
     return true;
   }
 
@@ -121,16 +142,14 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (awake === null) return false;
     this.#awake = null;
     awake.monitor.stop();
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    awake.voting.stop();
     for (const node of awake.credentials.nodes) this.#links.closeNode(node, CLOSE.policy, 'this cluster was retired');
     this.#links.closeViewers('this cluster was retired');
-    for (const resolve of this.#whenSettled.splice(0)) resolve();
     await this.ctx.blockConcurrencyWhile(async () => {
       await this.ctx.storage.deleteAlarm();
       await this.ctx.storage.deleteAll();
     });
-    this.#alarmAtMs = null;
+    this.#alarm.rang();
     return true;
   }
 
@@ -151,22 +170,59 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (awake === null) return { ok: false, reason: 'unknown_cluster' };
     if (!awake.credentials.revokeNode(node)) return { ok: false, reason: 'unknown_node' };
     awake.monitor.credential(node, 'revoked', Date.now());
+    awake.health.forget(node);
     this.#endSession(awake, node, 'the token of this node was revoked');
     return { ok: true };
   }
 
-  async issueViewerToken(viewer: string): ReturnType<ClusterApi['issueViewerToken']> {
+  async issueHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['issueHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
-    const issued = this.#awake.credentials.issueViewer(viewer);
-    return issued === null ? { ok: false, reason: 'too_many_viewers' } : { ok: true, ...issued };
+    const issued = this.#awake.credentials.holders(kind).issue(name);
+    return issued === null ? { ok: false, reason: 'too_many_holders' } : { ok: true, ...issued };
   }
 
-  async revokeViewerToken(viewer: string): ReturnType<ClusterApi['revokeViewerToken']> {
+  async revokeHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['revokeHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
-    if (!this.#awake.credentials.revokeViewer(viewer)) return { ok: false, reason: 'unknown_viewer' };
+    if (!this.#awake.credentials.holders(kind).revoke(name)) return { ok: false, reason: 'unknown_holder' };
     // Whose stream is whose is not kept; the others open theirs again.
-    this.#links.closeViewers('the token of a viewer was revoked');
+    if (kind === 'viewer') this.#links.closeViewers('the token of a viewer was revoked');
     return { ok: true };
+  }
+
+  /** The URL was looked at before. */
+  async putWebhook(name: string, webhook: PutWebhook): ReturnType<ClusterApi['putWebhook']> {
+    if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
+    const put = this.#awake.webhooks.put(name, webhook, Date.now());
+    return put === null ? { ok: false, reason: 'too_many_webhooks' } : { ok: true, ...put };
+  }
+
+  async removeWebhook(name: string): ReturnType<ClusterApi['removeWebhook']> {
+    if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
+    return this.#awake.webhooks.remove(name) ? { ok: true } : { ok: false, reason: 'unknown_webhook' };
+  }
+
+  async webhooks(): ReturnType<ClusterApi['webhooks']> {
+    if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
+    return { ok: true, webhooks: this.#awake.webhooks.views() };
+  }
+
+  async deliveries(caller: Caller, query: DeliveriesQuery): ReturnType<ClusterApi['deliveries']> {
+    const readable = this.#readable(caller);
+    return readable.ok ? { ok: true, page: this.#deliveries(readable.awake, query) } : readable;
+  }
+
+  async reportHealth(
+    token: string,
+    subject: HealthSubject,
+    report: HealthReport,
+  ): ReturnType<ClusterApi['reportHealth']> {
+    if (this.#awake === null) return { ok: false, reason: 'unauthorized' };
+    return this.#awake.health.report(token, subject, report, Date.now());
+  }
+
+  async reportAlerts(token: string, message: AlertmanagerMessage): ReturnType<ClusterApi['reportAlerts']> {
+    if (this.#awake === null) return { ok: false, reason: 'unauthorized' };
+    return this.#awake.health.alerts(token, message, Date.now());
   }
 
   async describe(caller: Caller): Promise<{ ok: true; view: ClusterView } | Denial> {
@@ -179,7 +235,9 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (!readable.ok) return readable;
     const { awake } = readable;
     const owners = awake.monitor.page({ before: null, group: null, kind: 'owner', limit: OWNERS_SHOWN }).events;
-    return { ok: true, overview: { view: this.#view(awake), page: this.#page(awake, query), owners } };
+    const { deliveries } = this.#deliveries(awake, { before: null, webhook: null, limit: DELIVERIES_SHOWN });
+    const view = this.#view(awake);
+    return { ok: true, overview: { view, page: this.#page(awake, query), owners, deliveries } };
   }
 
   async events(caller: Caller, query: EventsQuery): Promise<{ ok: true; page: EventsPage } | Denial> {
@@ -187,14 +245,18 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     return readable.ok ? { ok: true, page: this.#page(readable.awake, query) } : readable;
   }
 
-  #view({ identity, credentials, voter, monitor }: Awake): ClusterView {
+  #view({ identity, credentials, voting, monitor }: Awake): ClusterView {
     const links = { heardAtMs: this.#links.heardAt(), hearing: this.#links.hearing() };
-    const viewed = { identity, nodes: credentials.nodes, voter, monitor: monitor.state, ...links };
-    return clusterView(viewed, Date.now());
+    const viewed = { identity, nodes: credentials.nodes, voter: voting.voter, monitor: monitor.state };
+    return clusterView({ ...viewed, ...links }, Date.now());
   }
 
   #page({ identity, monitor }: Awake, query: EventsQuery): EventsPage {
     return eventsPage(`/v1/clusters/${identity.name}/events`, query, monitor.page(query));
+  }
+
+  #deliveries({ identity, webhooks }: Awake, query: DeliveriesQuery): DeliveriesPage {
+    return webhooks.page(`/v1/clusters/${identity.name}/deliveries`, query);
   }
 
   #readable(caller: Caller): { ok: true; awake: Awake } | Denial {
@@ -207,6 +269,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     const node = awake === null ? null : awake.credentials.nodeOf(token);
     if (awake === null || node === null) return { ok: false, reason: 'unauthorized' };
+    if (!this.#requestRate.take(node, Date.now())) return { ok: false, reason: 'too_many_requests' };
     const answer = this.#answer(awake, node, request);
     if (answer === null) return { ok: false, reason: 'too_many_groups' };
     if (answer.result.kind === 'protocol_refused') return { ok: false, reason: 'protocol' };
@@ -225,7 +288,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   #openStream(awake: Awake, token: string): Response {
     const caller = callerOf(token, this.env);
     if (caller === null || !awake.credentials.mayRead(caller)) return problem('unauthorized');
-    return this.#links.viewers >= VIEWERS_MAX ? problem('too_many_viewers') : upgradedTo(this.#links.acceptViewer());
+    return this.#links.viewers >= VIEWERS_MAX ? problem('too_many_streams') : upgradedTo(this.#links.acceptViewer());
   }
 
   webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -241,12 +304,14 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       socket.close(CLOSE[tooBig ? 'tooBig' : 'policy'], tooBig ? 'message longer than 16 KiB' : 'text messages only');
       return;
     }
+    const nowMs = Date.now();
+    // As if it had been lost on the way: an answer would cost as much as what was asked.
+    if (!this.#requestRate.take(attachment.node, nowMs)) return;
     const request = WitnessRequest.safeParse(parseJson(message));
     if (!request.success) {
       this.#links.countBadMessage(socket, attachment);
       return;
     }
-    const nowMs = Date.now();
     if (request.data.type !== 'hello') {
       this.#links.heard(socket, attachment, nowMs);
     } else {
@@ -259,6 +324,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     }
     socket.send(JSON.stringify(answer.frame));
     if (answer.result.kind === 'protocol_refused') socket.close(CLOSE.policy, 'no version of the link in common');
+    if (answer.result.kind === 'welcome') awake.health.tell(attachment.node);
   }
 
   /** Without this the other side waits 10 s for the end of the closing handshake. */
@@ -272,14 +338,19 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     socket.close(1011, 'error on the link');
   }
 
-  /** L12: wakes an instance that finds what a former one left held, waits TTL_MAX in it, and stores that it is free. */
+  /**
+   * Does what webhooks are due. And L12: wakes an instance that finds what a former one left held, waits TTL_MAX in it, and
+   * stores that it is free.
+   */
   async alarm(): Promise<void> {
-    this.#alarmAtMs = null;
+    this.#alarm.rang();
     const awake = this.#awake;
     if (awake === null) return;
-    if (witnessOwesWaiting(awake.voter)) await new Promise<void>((resolve) => this.#whenSettled.push(resolve));
+    await Promise.all([awake.voting.settled(), awake.webhooks.deliver(Date.now())]);
     // It may have been retired meanwhile.
-    if (this.#awake === awake) this.#keepAlarm(awake);
+    if (this.#awake !== awake) return;
+    awake.voting.keepAlarm();
+    this.#alarm.wantAt(awake.webhooks.dueAtMs);
   }
 
   #linkEnded(socket: WebSocket): void {
@@ -288,9 +359,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   }
 
   #endSession(awake: Awake, node: string, reason: string): void {
-    const answers = new Map(awake.voter.answers);
-    answers.delete(node);
-    awake.voter = { ...awake.voter, answers };
+    awake.voting.forgetAnswers(node);
     this.#links.closeNode(node, CLOSE.policy, reason);
   }
 
@@ -303,7 +372,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (result === null) return null;
     const { incarnation, sequence } = request;
     const { witnessId: witness_id } = awake.identity;
-    const { serial } = awake.voter;
+    const { serial } = awake.voting.voter;
     const frame = sign(
       { type: 'reply', witness_id, node, sequence, incarnation, stamp_ms: nowMs, serial, result },
       replyKey,
@@ -318,24 +387,13 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       case 'report':
         return this.#report(awake, node, request, nowMs);
       default:
-        return this.#decide(awake, node, request, nowMs);
+        return awake.voting.decide(node, request, nowMs);
     }
   }
 
   #report(awake: Awake, node: string, request: ReportRequest, nowMs: number): WitnessResult {
     if (!this.#reportRate.take(node, nowMs)) return { kind: 'report_refused', reason: 'rate' };
     return { kind: 'reported', decided: awake.monitor.reported(node, request, nowMs) };
-  }
-
-  #decide(awake: Awake, node: string, request: VotingRequest, nowMs: number): WitnessResult | null {
-    const group = 'group' in request ? request.group : null;
-    if (group !== null && !awake.voter.votes.has(group) && awake.voter.votes.size >= GROUPS_MAX) return null;
-    const rivalHashes = group === null ? [] : this.#links.rivalHashes(node, group, nowMs);
-    const before = awake.voter;
-    const { result, ...step } = decideWitness(before, { node, request, rivalHashes }, nowMs);
-    this.#perform(awake, step);
-    awake.monitor.decided({ before, after: step.voter, asked: { node, request, result } }, nowMs);
-    return result;
   }
 
   /** Passes a sealed datagram on between two nodes of this cluster; it neither reads nor keeps it (L17). */
@@ -345,68 +403,6 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (!this.#relayRate.take(from, nowMs)) return { kind: 'relay_refused', reason: 'rate' };
     const passedOn = { type: 'passed_on', witness_id: awake.identity.witnessId, from, datagram } as const;
     return { kind: 'relayed', delivered: this.#links.sendTo(to, sign(passedOn, replyKey)) };
-  }
-
-  #perform(awake: Awake, { voter, effects }: WitnessStep): void {
-    awake.voter = voter;
-    for (const effect of effects) this.#performOne(awake, effect);
-    this.#keepAlarm(awake);
-    if (witnessOwesWaiting(voter)) return;
-    for (const resolve of this.#whenSettled.splice(0)) resolve();
-  }
-
-  #performOne(awake: Awake, effect: WitnessEffect): void {
-    switch (effect.kind) {
-      case 'store_vote': {
-        const { group, register, serial, answered } = effect;
-        if (answered === null) this.#storage.saveRegister(group, register, serial);
-        else this.#storage.saveAnsweredRegister(group, register, serial, answered, awake.voter.answers);
-        return;
-      }
-      case 'store_answer':
-        this.#storage.saveAnswer(effect.node, effect.answer);
-        return;
-      case 'store_recovery':
-        this.#storage.saveRecovery(effect.serial, effect.recovering);
-        return;
-      case 'start_timer': {
-        const { timer, delayMs } = effect;
-        this.#timers.set(
-          timer,
-          setTimeout(() => {
-            this.#timers.delete(timer);
-            this.#timePassed(awake, timer, Date.now());
-          }, delayMs),
-        );
-        return;
-      }
-      case 'stop_timer':
-        clearTimeout(this.#timers.get(effect.timer));
-        this.#timers.delete(effect.timer);
-        return;
-      case 'announce_free': {
-        const freed = { type: 'freed', witness_id: awake.identity.witnessId, group: effect.group } as const;
-        this.#links.send(effect.except, (node) => {
-          const replyKey = awake.credentials.replyKeyOf(node);
-          return replyKey === undefined ? null : sign(freed, replyKey);
-        });
-        return;
-      }
-    }
-  }
-
-  #timePassed(awake: Awake, timer: number, nowMs: number): void {
-    const before = awake.voter;
-    const step = witnessTimerRanOut(before, timer, nowMs);
-    this.#perform(awake, step);
-    awake.monitor.decided({ before, after: step.voter, asked: null }, nowMs);
-  }
-
-  /** As long as anything is held, an alarm stands behind it. It is moved only when it rings: each move costs a row. */
-  #keepAlarm(awake: Awake): void {
-    if (this.#alarmAtMs !== null || !witnessHoldsVotes(awake.voter)) return;
-    this.#alarmAtMs = Date.now() + ALARM_AFTER_MS;
-    void this.ctx.storage.setAlarm(this.#alarmAtMs);
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
   CREDENTIAL_LABEL,
+  MONITOR_TOKEN,
   NODE_TOKEN,
   REPLY_KEY_LABEL,
   VIEWER_TOKEN,
@@ -20,15 +21,20 @@ export function newToken(witnessId: string): { token: string; credential: Creden
   return { token: `tbn1.${witnessId}.${secret}`, credential: credentialOf(secret) };
 }
 
-/** Of someone who only looks. */
-export function newViewerToken(witnessId: string): { token: string; verifier: string } {
+/** Of someone who only looks, or who only reports the health of services. */
+export type TokenKind = 'viewer' | 'monitor';
+
+const TOKEN_PREFIXES: Readonly<Record<TokenKind, string>> = { viewer: 'tbv1', monitor: 'tbm1' };
+const TOKEN_PATTERNS: Readonly<Record<TokenKind, RegExp>> = { viewer: VIEWER_TOKEN, monitor: MONITOR_TOKEN };
+
+export function newHolderToken(kind: TokenKind, witnessId: string): { token: string; verifier: string } {
   const secret = randomBytes(32).toString('hex');
-  return { token: `tbv1.${witnessId}.${secret}`, verifier: credentialOf(secret).verifier };
+  return { token: `${TOKEN_PREFIXES[kind]}.${witnessId}.${secret}`, verifier: credentialOf(secret).verifier };
 }
 
-/** What is stored of a viewer's token; null if it is another witness's token, or none. */
-export function readViewerToken(token: string, witnessId: string): string | null {
-  return secretOf(VIEWER_TOKEN, token, witnessId)?.verifier ?? null;
+/** What is stored of such a token; null if it is of another kind or witness, or none. */
+export function readHolderToken(kind: TokenKind, token: string, witnessId: string): string | null {
+  return secretOf(TOKEN_PATTERNS[kind], token, witnessId)?.verifier ?? null;
 }
 
 /** The keys which the token's secret stands for; null if it is another witness's token, or none. */

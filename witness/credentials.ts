@@ -1,28 +1,30 @@
+import type { SqlStorage } from '@cloudflare/workers-types';
 import type { Caller } from './cluster-api.ts';
-import { type Credential, newToken, newViewerToken, readToken, readViewerToken, sameText } from './credential.ts';
+import { type Credential, newToken, readToken, sameText, type TokenKind } from './credential.ts';
 import type { ClusterStorage } from './storage.ts';
+import { type Issued, TokenHolders } from './token-holders.ts';
 
 const NODES_MAX = 32;
-const VIEWERS_MAX = 32;
-
-export type Issued = { readonly token: string; readonly replaced: boolean };
 
 /** Who may do what in one cluster. Every credential is compared with what is shown, so that the time tells nothing. */
 export class Credentials {
   readonly #storage: ClusterStorage;
   readonly #witnessId: string;
   readonly #nodes: Map<string, Credential>;
-  readonly #viewers: Map<string, string>;
+  readonly #holders: Readonly<Record<TokenKind, TokenHolders>>;
 
   constructor(
     storage: ClusterStorage,
     witnessId: string,
-    { nodes, viewers }: { nodes: ReadonlyMap<string, Credential>; viewers: ReadonlyMap<string, string> },
+    { sql, nodes }: { sql: SqlStorage; nodes: ReadonlyMap<string, Credential> },
   ) {
     this.#storage = storage;
     this.#witnessId = witnessId;
     this.#nodes = new Map(nodes);
-    this.#viewers = new Map(viewers);
+    this.#holders = {
+      viewer: new TokenHolders(sql, 'viewer', witnessId),
+      monitor: new TokenHolders(sql, 'monitor', witnessId),
+    };
   }
 
   get nodes(): string[] {
@@ -49,7 +51,9 @@ export class Credentials {
       case 'node':
         return this.nodeOf(caller.token) !== null;
       case 'viewer':
-        return this.#isViewer(caller.token);
+        return this.#holders.viewer.holderOf(caller.token) !== null;
+      case 'monitor':
+        return false;
     }
   }
 
@@ -69,27 +73,8 @@ export class Credentials {
     return true;
   }
 
-  /** As `issueNode`. */
-  issueViewer(viewer: string): Issued | null {
-    const replaced = this.#viewers.has(viewer);
-    if (!replaced && this.#viewers.size >= VIEWERS_MAX) return null;
-    const { token, verifier } = newViewerToken(this.#witnessId);
-    this.#storage.saveViewer(viewer, verifier);
-    this.#viewers.set(viewer, verifier);
-    return { token, replaced };
-  }
-
-  revokeViewer(viewer: string): boolean {
-    if (!this.#viewers.delete(viewer)) return false;
-    this.#storage.removeViewer(viewer);
-    return true;
-  }
-
-  #isViewer(token: string): boolean {
-    const presented = readViewerToken(token, this.#witnessId);
-    if (presented === null) return false;
-    let found = false;
-    for (const verifier of this.#viewers.values()) if (sameText(verifier, presented)) found = true;
-    return found;
+  /** Of those who hold a token of that kind. */
+  holders(kind: TokenKind): TokenHolders {
+    return this.#holders[kind];
   }
 }

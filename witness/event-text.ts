@@ -43,6 +43,11 @@ export function textOf(event: ClusterOccurrence): string {
       return event.state === 'started'
         ? 'the witness cannot know what it promised before, and gives its vote to nobody for now'
         : 'the witness gives its vote again';
+    case 'health': {
+      const { group, node, check, healthy, detail, monitor } = event;
+      const state = healthy ? 'well' : 'failed';
+      return `${group}: ${monitor} reports ${check} of ${node} as ${state}${detail === '' ? '' : `: ${detail}`}`;
+    }
     case 'credential':
       return `the credential of ${event.node} was ${event.action}`;
   }

@@ -1,4 +1,5 @@
 import { app } from './app.ts';
 
 export { ClusterWitness } from './cluster.ts';
+export { ClusterDirectory } from './directory.ts';
 export default app;

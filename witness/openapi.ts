@@ -10,6 +10,7 @@ const CALLERS: Readonly<Record<Operation['caller'], readonly Json[]>> = {
   anyone: [],
   admin: [{ admin: [] }],
   node: [{ node: [] }],
+  monitor: [{ monitor: [] }],
   reader: [{ admin: [] }, { node: [] }, { viewer: [] }],
 };
 
@@ -31,11 +32,26 @@ export function openApiDocument(): JsonObject {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths,
+    webhooks: {
+      event: {
+        post: {
+          summary: 'An event, to a webhook of the cluster',
+          description:
+            'Signed by the Standard Webhooks scheme, with its headers webhook-id, -timestamp and -signature.',
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: reference('WebhookMessage') } },
+          },
+          responses: { '2XX': { description: 'taken' }, 410: { description: 'no more messages are wanted' } },
+        },
+      },
+    },
     components: {
       schemas: componentSchemas(),
       securitySchemes: {
         admin: { type: 'http', scheme: 'bearer', description: 'the secret TIEBREAK_ADMIN_TOKEN' },
         viewer: { type: 'http', scheme: 'bearer', description: "a viewer's token, for reading alone" },
+        monitor: { type: 'http', scheme: 'bearer', description: "an outside monitor's token, for reporting alone" },
         node: { type: 'http', scheme: 'bearer', description: "a node's token, as it was enrolled" },
       },
     },
@@ -47,7 +63,7 @@ export function problemsOf({ path, caller, body, problems }: Operation): Problem
   return [
     'not_configured',
     'internal',
-    ...(caller === 'anyone' ? [] : (['unauthorized'] as const)),
+    ...(caller === 'anyone' ? [] : (['unauthorized', 'too_many_failures'] as const)),
     ...(caller === 'admin' ? (['admin_only'] as const) : []),
     ...(path.includes('{') ? (['bad_name'] as const) : []),
     ...(body === undefined ? [] : (['bad_request', 'too_large', 'too_slow'] as const)),

@@ -28,9 +28,6 @@ const SCHEMA = `
   ) WITHOUT ROWID;
 `;
 
-/** Later than the first version: hence apart. */
-const VIEWER_SCHEMA = 'CREATE TABLE IF NOT EXISTS viewer (name TEXT PRIMARY KEY, verifier TEXT NOT NULL) WITHOUT ROWID';
-
 const Integer = z.int().min(0);
 const Register = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('free'), ballot: BallotMessage, retired: z.boolean() }),
@@ -56,7 +53,6 @@ const NodeRow = z.strictObject({
   reply_key: z.string(),
   answer: z.string().nullable(),
 });
-const ViewerRow = z.strictObject({ name: z.string(), verifier: z.string() });
 const VoteRow = z.strictObject({
   name: z.string(),
   register: z.string(),
@@ -70,9 +66,7 @@ export type Identity = { readonly name: string; readonly witnessId: string };
 export type Stored = {
   readonly identity: Identity;
   readonly memory: WitnessMemory;
-  readonly credentials: ReadonlyMap<string, Credential>;
-  /** Verifiers, by viewer. */
-  readonly viewers: ReadonlyMap<string, string>;
+  readonly nodes: ReadonlyMap<string, Credential>;
 };
 
 /** The rows of one cluster. What it reads is validated: a former version may have written it. */
@@ -88,13 +82,12 @@ export class ClusterStorage {
   /** Null: no such cluster has been created. Writes nothing, so that guessing names leaves no trace. */
   load(): Stored | null {
     if (this.#rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'cluster'").length === 0) return null;
-    this.#sql.exec(VIEWER_SCHEMA);
     const [row] = this.#rows('SELECT name, witness_id, serial, recovering FROM cluster');
     const cluster = ClusterRow.parse(row);
     const answers = new Map<string, WitnessAnswer>();
-    const credentials = new Map<string, Credential>();
+    const nodes = new Map<string, Credential>();
     for (const node of z.array(NodeRow).parse(this.#rows('SELECT name, verifier, reply_key, answer FROM node'))) {
-      credentials.set(node.name, { verifier: node.verifier, replyKey: node.reply_key });
+      nodes.set(node.name, { verifier: node.verifier, replyKey: node.reply_key });
       if (node.answer !== null) answers.set(node.name, Answer.parse(JSON.parse(node.answer)));
     }
     let { serial } = cluster;
@@ -108,18 +101,17 @@ export class ClusterStorage {
       this.#answered.set(vote.name, vote.answered);
       keepNewest(answers, vote.answered, Answer.parse(JSON.parse(vote.answer)));
     }
-    const viewers = z.array(ViewerRow).parse(this.#rows('SELECT name, verifier FROM viewer'));
     return {
       identity: { name: cluster.name, witnessId: cluster.witness_id },
       memory: { serial, recovering: cluster.recovering === 1, registers, answers },
-      credentials,
-      viewers: new Map(viewers.map(({ name, verifier }) => [name, verifier])),
+      nodes,
     };
   }
 
   create(identity: Identity, { serial, recovering }: WitnessMemory): void {
+    // Of a cluster of that name that was retired.
+    this.#answered.clear();
     this.#sql.exec(SCHEMA);
-    this.#sql.exec(VIEWER_SCHEMA);
     this.#sql.exec(
       'INSERT INTO cluster (only, name, witness_id, serial, recovering) VALUES (1, ?, ?, ?, ?)',
       identity.name,
@@ -130,11 +122,10 @@ export class ClusterStorage {
   }
 
   /** All of it or nothing: the caller wraps it into a transaction. */
-  restore({ identity, memory, credentials, viewers }: Stored): void {
+  restore({ identity, memory, nodes }: Stored): void {
     this.create(identity, memory);
-    for (const [node, credential] of credentials) this.saveCredential(node, credential);
+    for (const [node, credential] of nodes) this.saveCredential(node, credential);
     for (const [node, answer] of memory.answers) this.saveAnswer(node, answer);
-    for (const [viewer, verifier] of viewers) this.saveViewer(viewer, verifier);
     for (const [group, register] of memory.registers) this.saveRegister(group, register, memory.serial);
   }
 
@@ -154,18 +145,6 @@ export class ClusterStorage {
   removeCredential(node: string): void {
     this.#sql.exec('DELETE FROM node WHERE name = ?', node);
     this.#forgetAnswers(node);
-  }
-
-  saveViewer(viewer: string, verifier: string): void {
-    this.#sql.exec(
-      'INSERT INTO viewer (name, verifier) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier',
-      viewer,
-      verifier,
-    );
-  }
-
-  removeViewer(viewer: string): void {
-    this.#sql.exec('DELETE FROM viewer WHERE name = ?', viewer);
   }
 
   saveAnswer(node: string, answer: WitnessAnswer): void {

@@ -1,3 +1,5 @@
+import type { HealthSaid } from '../checks/push.ts';
+
 /** What came of something that an operator or a monitor asked for; `detail` is for a person. */
 export type Outcome =
   | { readonly ok: true; readonly detail: string }
@@ -8,7 +10,7 @@ export interface Operations {
   /** The owner of `group` hands over to `to`, or to whom it thinks best. */
   handOver(group: string, to: string | undefined): Outcome;
   /** The push health webhook. */
-  reportHealth(group: string, check: string, healthy: boolean, detail: string): Outcome;
+  reportHealth(group: string, check: string, said: HealthSaid): Outcome;
   /** In maintenance a node votes, and owns nothing. Kept over restarts. */
   setMaintenance(on: boolean): Outcome;
   /** Vouches for it that whoever holds this node's vote does not own `group` any more. */

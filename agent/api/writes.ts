@@ -1,3 +1,4 @@
+import { HealthReport } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
@@ -7,14 +8,8 @@ import { problem } from './problem.ts';
 
 /** A report with a long detail; nothing that is asked here comes near. */
 const BODY_BYTES_MAX = 8_192;
-const DETAIL_LENGTH_MAX = 500;
 
 const Handover = z.strictObject({ to: z.string().optional() });
-const Health = z.strictObject({
-  check: z.string(),
-  healthy: z.boolean(),
-  detail: z.string().max(DETAIL_LENGTH_MAX).default(''),
-});
 const Maintenance = z.strictObject({ on: z.boolean() });
 /** The group's name once more, as a person types it who knows what it means. */
 const Forced = z.strictObject({ confirm: z.string() });
@@ -44,8 +39,8 @@ export function writeRoutes(operations: Operations, access: Access): Hono {
     withBody(context, Handover, ({ to }) => operations.handOver(context.req.param('group'), to)),
   );
   app.post('/groups/:group/health', (context) =>
-    withBody(context, Health, ({ check, healthy, detail }) =>
-      operations.reportHealth(context.req.param('group'), check, healthy, detail),
+    withBody(context, HealthReport, ({ check, ...said }) =>
+      operations.reportHealth(context.req.param('group'), check, said),
     ),
   );
   app.post('/groups/:group/takeover', (context) =>

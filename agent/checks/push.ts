@@ -17,11 +17,14 @@ export function unreported(config: CheckConfig, nowMs: number): CheckView {
   return { config, state: 'unknown', sinceMs: nowMs, detail: 'nothing was reported yet', against: 0 };
 }
 
+/** `inARow`: how many reports have said the same by now, if not all of them came here. */
+export type HealthSaid = { readonly healthy: boolean; readonly detail: string; readonly inARow?: number };
+
 /** A report: the state changes once `rise` or `fall` of them in a row speak against it; the first one counts at once. */
-export function reported(view: CheckView, healthy: boolean, detail: string, nowMs: number): CheckView {
+export function reported(view: CheckView, { healthy, detail, inARow = 1 }: HealthSaid, nowMs: number): CheckView {
   const said: CheckState = healthy ? 'passing' : 'failing';
   if (view.state === said) return { ...view, detail, against: 0 };
-  const against = view.against + 1;
+  const against = Math.max(view.against + 1, inARow);
   const needed = view.state === 'unknown' ? 1 : healthy ? view.config.rise : view.config.fall;
   if (against < needed) return { ...view, against };
   return { ...view, state: said, sinceMs: nowMs, detail, against: 0 };

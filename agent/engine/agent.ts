@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
-import { type GroupStatus, type Health, type Status, startApi } from '../api/index.ts';
+import { type GroupStatus, type Health, type Operations, type Status, startApi } from '../api/index.ts';
 import {
   type Config,
   configHash,
@@ -43,6 +43,7 @@ import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
 import { type HeardAdvertisement, openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
+import { WitnessHealth } from './witness-health.ts';
 import { groupReport, peerReports } from './witness-report.ts';
 import { WitnessRoutes } from './witness-route.ts';
 
@@ -411,6 +412,7 @@ export class Agent {
     if (config === null || credential === null || this.#leaseGroups.length === 0) return;
     const groups = this.#leaseGroups;
     this.#routes = new WitnessRoutes({ rtnetlink, groups: groups.map((group) => group.config), log: this.#log });
+    const health = new WitnessHealth(this.#operations().reportHealth, new RateLimitedLog(this.#log));
     this.#witness = openWitness({
       node,
       config,
@@ -421,7 +423,12 @@ export class Agent {
       routes: this.#routes,
       report: () => this.#witnessReport(),
       onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
+      onHealth: (report) => health.heard(report),
     });
+  }
+
+  #operations(): Operations {
+    return operationsOn(this.#leaseGroups, this.#maintenance);
   }
 
   #witnessReport(): Report {
@@ -441,7 +448,7 @@ export class Agent {
       token: this.#secrets.apiToken,
       status: () => this.#status(),
       history: () => this.#history?.entries ?? [],
-      operations: operationsOn(this.#leaseGroups, this.#maintenance),
+      operations: this.#operations(),
       health: () => this.#health(),
       onError: (error) => this.#log.error({ err: error }, 'the local API failed'),
     });

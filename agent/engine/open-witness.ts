@@ -1,3 +1,4 @@
+import type { PassedHealth } from '@tiebreak/shared/wire';
 import type { WitnessConfig, WitnessCredential } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -18,8 +19,9 @@ export function openWitness(options: {
   routes: WitnessRoutes;
   report: () => Report;
   onPassedOn: (from: string, datagram: Uint8Array) => void;
+  onHealth: (report: PassedHealth) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log, onPassedOn, report, routes } = options;
+  const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
@@ -54,6 +56,7 @@ export function openWitness(options: {
       }
     },
     onPassedOn,
+    onHealth,
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
     // The link logs its own changes.
     onState: ({ kind }) => {

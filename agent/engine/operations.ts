@@ -19,13 +19,13 @@ export function operationsOn(groups: readonly LeaseGroup[], maintenance: Mainten
         if (!successor.ok) return refused(explain(successor, group));
         return { ok: true, detail: `${name}: handing over to ${successor.node}` };
       }),
-    reportHealth: (name, check, healthy, detail) =>
+    reportHealth: (name, check, said) =>
       withGroup(name, (group) => {
-        if (!group.fitness.report(check, healthy, detail)) {
+        if (!group.fitness.report(check, said)) {
           const known = group.fitness.checks.map(({ config }) => config.name).join(', ');
           return notFound(`group ${name} has no check ${check}; it has ${known || 'none'}`);
         }
-        return { ok: true, detail: `${name}: ${check} was reported ${healthy ? 'healthy' : 'failed'}` };
+        return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
       }),
     setMaintenance(on) {
       const failure = maintenance?.set(on);

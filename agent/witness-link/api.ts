@@ -1,4 +1,5 @@
 import type { Ballot } from '@tiebreak/shared/lease';
+import type { PassedHealth } from '@tiebreak/shared/wire';
 import type { DropCounts } from './frame.ts';
 import type { KnownGroup, Report } from './requests.ts';
 import type { Reply } from './session.ts';
@@ -34,6 +35,8 @@ export type WitnessLinkOptions = {
   onReply(reply: Reply): void;
   /** A hint that the group's vote can be had; never a grant. */
   onFreed(group: string): void;
+  /** What an outside monitor says of a service of this node; the last of each check comes again with each link. */
+  onHealth(report: PassedHealth): void;
   /** A sealed datagram that the witness passes on from another node; nothing in it has been verified. */
   onPassedOn(from: string, datagram: Uint8Array): void;
   onState(state: WitnessLinkState): void;

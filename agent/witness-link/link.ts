@@ -212,6 +212,9 @@ class Link implements WitnessLink {
       case 'freed':
         this.#options.onFreed(effect.group);
         return;
+      case 'health':
+        this.#options.onHealth(effect.report);
+        return;
       case 'passed_on':
         this.#options.onPassedOn(effect.from, effect.datagram);
         return;

@@ -1,5 +1,6 @@
 import type { Ballot } from '@tiebreak/shared/lease';
 import {
+  type PassedHealth,
   RELAY_BYTES_MAX,
   type RelayRefusalReason,
   type WitnessMessage,
@@ -32,6 +33,7 @@ export type Effect =
   | { kind: 'rehearsed'; durationUs: number }
   | { kind: 'reply'; reply: Reply }
   | { kind: 'freed'; group: string }
+  | { kind: 'health'; report: PassedHealth }
   | { kind: 'passed_on'; from: string; datagram: Uint8Array }
   | { kind: 'not_relayed'; to: string; reason: RelayRefusalReason | 'no_link' }
   /** `decided`: the last decision that the witness knows of this node; undefined: it did not take the report. */
@@ -141,6 +143,7 @@ export class WitnessSession {
   /** As `receive`, for what has been verified to come from the witness. */
   hear(path: Path, message: WitnessMessage, receivedAtUs: number): Effect[] {
     if (message.type === 'freed') return [{ kind: 'freed', group: message.group }];
+    if (message.type === 'health') return [{ kind: 'health', report: message.report }];
     if (message.type === 'passed_on') {
       return [{ kind: 'passed_on', from: message.from, datagram: Buffer.from(message.datagram, 'base64') }];
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BallotMessage, Name } from './identifiers.ts';
+import { PutWebhook } from './webhooks.ts';
 
 const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const Key = z.string().regex(/^[0-9a-f]{64}$/);
@@ -28,6 +29,8 @@ export const ClusterBackup = z.strictObject({
     )
     .max(32),
   viewers: z.array(z.strictObject({ viewer: Name, verifier: Key })).max(32),
+  monitors: z.array(z.strictObject({ monitor: Name, verifier: Key })).max(32),
+  webhooks: z.array(PutWebhook.required().extend({ webhook: Name, secret: z.string() })).max(8),
   groups: z
     .array(
       z.strictObject({

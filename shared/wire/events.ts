@@ -62,6 +62,16 @@ const CredentialEvent = z.strictObject({
   action: z.enum(['issued', 'replaced', 'revoked']),
 });
 
+const HealthEvent = z.strictObject({
+  kind: z.literal('health'),
+  group: Name,
+  node: Name.describe('whose service it is'),
+  check: Name,
+  healthy: z.boolean(),
+  detail: z.string(),
+  monitor: Name.describe('who says so'),
+});
+
 /** What happens in a cluster. */
 export const ClusterOccurrence = z.discriminatedUnion('kind', [
   VoteEvent,
@@ -72,6 +82,7 @@ export const ClusterOccurrence = z.discriminatedUnion('kind', [
   HearingEvent,
   RecoveryEvent,
   CredentialEvent,
+  HealthEvent,
 ]);
 export type ClusterOccurrence = z.infer<typeof ClusterOccurrence>;
 

@@ -1,5 +1,6 @@
 export * from './backup.ts';
 export * from './events.ts';
+export * from './health.ts';
 export * from './identifiers.ts';
 export * from './report.ts';
 export {
@@ -16,5 +17,6 @@ export {
   type SessionKey,
   SidebandSession,
 } from './sideband-session.ts';
+export * from './webhooks.ts';
 export * from './witness.ts';
 export * from './witness-api.ts';

@@ -14,12 +14,32 @@ export const RestoreQuery = z.strictObject({ location_hint: LocationHint.optiona
 
 export const CreatedCluster = z.strictObject({ cluster: Name, witness_id: z.string() });
 
+const CLUSTERS_PAGE_MAX = 1_000;
+
+export const ClustersQuery = z.strictObject({
+  after: Name.nullable().default(null).describe('only clusters whose names come later'),
+  limit: z.coerce.number().int().min(1).max(CLUSTERS_PAGE_MAX).default(200),
+});
+export type ClustersQuery = z.infer<typeof ClustersQuery>;
+
+export const ClustersPage = z.strictObject({
+  clusters: z
+    .array(z.strictObject({ cluster: Name, created_at: z.iso.datetime(), location_hint: LocationHint.nullable() }))
+    .describe('by name'),
+  next: z.string().nullable().describe('where the next page is; null: there is none'),
+});
+export type ClustersPage = z.infer<typeof ClustersPage>;
+
 export const IssuedToken = z.strictObject({
   token: z.string().describe("the node's credential, shown this once; it belongs into the agent's token_file"),
 });
 
 export const IssuedViewerToken = z.strictObject({
   token: z.string().describe('good for reading the state and the events of this cluster; shown this once'),
+});
+
+export const IssuedMonitorToken = z.strictObject({
+  token: z.string().describe('good for reporting the health of services of this cluster; shown this once'),
 });
 
 export const GroupView = z.strictObject({

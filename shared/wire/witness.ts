@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PassedHealth } from './health.ts';
 import { BallotMessage, Name } from './identifiers.ts';
 import {
   GroupReport,
@@ -146,8 +147,8 @@ export const WitnessResult = z.discriminatedUnion('kind', [
 export type WitnessResult = z.infer<typeof WitnessResult>;
 
 /**
- * What the witness says: the answer to one request, word that a vote has become free (a hint, never a grant), or a
- * datagram that another node's request has brought; `from` is that node by its credential.
+ * What the witness says: the answer to one request, word that a vote has become free (a hint, never a grant), what an
+ * outside monitor says of a service of that node, or a datagram that another node's request has brought; `from` is that node by its credential.
  */
 export const WitnessMessage = z.discriminatedUnion('type', [
   z.strictObject({
@@ -161,6 +162,7 @@ export const WitnessMessage = z.discriminatedUnion('type', [
     result: WitnessResult,
   }),
   z.strictObject({ type: z.literal('freed'), witness_id: z.string(), group: Name }),
+  z.strictObject({ type: z.literal('health'), witness_id: z.string(), report: PassedHealth }),
   z.strictObject({ type: z.literal('passed_on'), witness_id: z.string(), from: Name, datagram: SealedDatagram }),
 ]);
 export type WitnessMessage = z.infer<typeof WitnessMessage>;
@@ -177,6 +179,9 @@ export const NODE_TOKEN = /^tbn1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
 
 /** The credential of someone who may read the state and the events of a cluster, and nothing else. */
 export const VIEWER_TOKEN = /^tbv1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
+
+/** The credential of an outside monitor, who may report the health of services, and nothing else. */
+export const MONITOR_TOKEN = /^tbm1\.([0-9a-f]{32})\.([0-9a-f]{64})$/;
 
 /** HMAC-SHA256 of this label under the token's secret is the key of the replies; of the other, what the witness stores. */
 export const REPLY_KEY_LABEL = 'tiebreak witness reply';

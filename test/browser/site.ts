@@ -73,6 +73,7 @@ export class ReportingNode {
       onReply: () => {},
       onFreed: () => {},
       onPassedOn: () => {},
+      onHealth: () => {},
       onState: () => {},
       onSerial: () => {},
       log: () => {},

@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { ClusterView, EventsPage, type GroupReport, type HistoryEntry } from '@tiebreak/shared/wire';
+import {
+  ClusterView,
+  EventsPage,
+  type GroupReport,
+  type HistoryEntry,
+  IssuedMonitorToken,
+  type PassedHealth,
+} from '@tiebreak/shared/wire';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { createTestHarness } from 'wrangler';
 import { openWitnessLink, type Reply, type WitnessLinkOptions } from '../../agent/witness-link/index.ts';
@@ -95,6 +102,7 @@ function open(cluster: string, node: string, token: string, options: Partial<Wit
     random: Math.random,
     onReply: (reply) => replies.push(reply),
     onFreed: (group) => freed.push(group),
+    onHealth: () => {},
     onPassedOn: (from, datagram) => passedOn.push({ from, text: Buffer.from(datagram).toString() }),
     onState: ({ kind }) => states.push(kind),
     onSerial: (grown) => {
@@ -228,4 +236,33 @@ test('what a node sees and decides is known at the witness at once, and after a 
   decisions.push(decided(8));
   await vi.waitFor(async () => expect(await known()).toEqual(ids()), PATIENCE);
   expect(await state()).toMatchObject({ groups: [{ owner: 'a' }] });
+});
+
+test('what an outside monitor reports reaches the node, at once or with its next link', async () => {
+  const cluster = newCluster();
+  const token = await enroll(cluster, 'a');
+  const heard: PassedHealth[] = [];
+  const report = () => ({ peers: [], groups: [groupAs('active')], decisions: [] });
+  const first = open(cluster, 'a', token, { report, onHealth: (passed) => heard.push(passed) });
+  await first.connected();
+  const monitor = IssuedMonitorToken.parse(await put(`/v1/clusters/${cluster}/monitors/outside`));
+  const say = async (healthy: boolean): Promise<boolean> => {
+    const answer = await fetch(new URL(`/v1/clusters/${cluster}/groups/edge/nodes/a/health`, base), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${monitor.token}` },
+      body: JSON.stringify({ check: 'nginx', healthy }),
+    });
+    return answer.ok;
+  };
+  // The group is known once the node has reported it.
+  await vi.waitFor(async () => expect(await say(false)).toBe(true), PATIENCE);
+  await vi.waitFor(() => expect(heard).toMatchObject([{ check: 'nginx', healthy: false, in_a_row: 1 }]), PATIENCE);
+  first.link.close();
+  await vi.waitFor(async () => {
+    const { nodes } = ClusterView.parse(await get(`/v1/clusters/${cluster}`));
+    expect(nodes[0]?.connected).toBe(false);
+  }, PATIENCE);
+  expect(await say(false)).toBe(true);
+  open(cluster, 'a', token, { report, incarnation: 2, onHealth: (passed) => heard.push(passed) });
+  await vi.waitFor(() => expect(heard).toMatchObject([{ in_a_row: 1 }, { in_a_row: 2 }]), PATIENCE);
 });

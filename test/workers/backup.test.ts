@@ -90,6 +90,24 @@ describe('a restored witness', () => {
     expect(await b.ask(b.vote(2))).toMatchObject({ reason: 'recovering' });
   });
 
+  it('knows its monitors and its webhooks, whose receivers need no new secret', async () => {
+    const cluster = await pair();
+    const issued = await put(`/v1/clusters/${cluster.name}/monitors/outside`);
+    const { token } = Object(await issued.json());
+    const webhook = { url: 'https://hooks.example.com/ha', kinds: ['owner'] };
+    const { secret } = Object(await (await put(`/v1/clusters/${cluster.name}/webhooks/pager`, ADMIN, webhook)).json());
+    const a = cluster.agent('a');
+    expect(await a.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+    const backup = await backUp(cluster);
+    await retire(cluster);
+    await restore(cluster, backup);
+    await evictDurableObject(cluster.stub);
+    const path = `/v1/clusters/${cluster.name}/groups/edge/nodes/a/health`;
+    const report = { method: 'POST', body: JSON.stringify({ check: 'nginx', healthy: true }) };
+    expect((await call(path, token, report)).status).toBe(200);
+    expect((await backUp(cluster)).webhooks).toEqual([{ webhook: 'pager', ...webhook, secret }]);
+  });
+
   it('knows its nodes and viewers by their tokens, and the highest ballot of each group (L10)', async () => {
     const cluster = await pair();
     const [a, b] = [cluster.agent('a'), cluster.agent('b')];

@@ -50,7 +50,17 @@ it('tells of every operation who may call it and what goes wrong', async () => {
   const { paths } = await described();
   const vote = paths['/v1/clusters/{cluster}/groups/{group}/vote']?.post;
   expect(vote).toMatchObject({ security: [{ node: [] }], requestBody: { required: true } });
-  expect(Object.keys(vote?.responses ?? {}).sort()).toEqual(['200', '400', '401', '408', '409', '413', '500', '503']);
+  expect(Object.keys(vote?.responses ?? {}).sort()).toEqual([
+    '200',
+    '400',
+    '401',
+    '408',
+    '409',
+    '413',
+    '429',
+    '500',
+    '503',
+  ]);
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, { security }] of Object.entries(operations)) {
       if (!path.startsWith('/v1/')) expect(security).toEqual([]);

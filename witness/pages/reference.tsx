@@ -8,6 +8,7 @@ const CALLERS: Readonly<Record<Operation['caller'], string>> = {
   anyone: 'Anyone.',
   admin: 'The admin.',
   node: 'A node of the cluster.',
+  monitor: 'An outside monitor of the cluster.',
   reader: 'The admin, a node of the cluster, or a viewer of it.',
 };
 

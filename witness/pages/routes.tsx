@@ -4,7 +4,8 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { createMiddleware } from 'hono/factory';
 import { callerOf } from '../caller.ts';
 import type { Caller } from '../cluster-api.ts';
-import { type App, cluster, wantsSocket } from '../context.ts';
+import { type App, addressOf, cluster, wantsSocket } from '../context.ts';
+import { failedAttempts } from '../failed-attempts.ts';
 import { problem } from '../problem.ts';
 import { ReferencePage } from './reference.tsx';
 import { SignInPage } from './sign-in.tsx';
@@ -52,11 +53,15 @@ pages.get('/clusters/:cluster', plainName, async (c) => {
 pages.post('/clusters/:cluster/sign-in', plainName, async (c) => {
   c.header('cache-control', 'no-store');
   const name = c.req.param('cluster');
-  const { token } = await c.req.parseBody();
-  const caller = typeof token === 'string' ? callerOf(token.trim(), c.env) : null;
+  const body = await c.req.parseBody();
+  const token = typeof body.token === 'string' ? body.token.trim() : '';
+  const address = addressOf(c);
+  if (address !== null && !failedAttempts.mayTry(address, token, Date.now())) return problem('too_many_failures');
+  const caller = callerOf(token, c.env);
   // What may do more than look has no business in a browser.
   const wrong = caller === null || caller.kind !== 'viewer';
   if (wrong || !(await cluster(c, name).describe(caller)).ok) {
+    if (address !== null) failedAttempts.failed(address, token, Date.now());
     const text = 'This is no token of a viewer of this cluster.';
     return c.html(<SignInPage cluster={name} nonce={nonceOf(c)} problem={text} />, 401);
   }

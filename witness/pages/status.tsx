@@ -1,6 +1,7 @@
 import type { EventsPage } from '@tiebreak/shared/wire';
 import { raw } from 'hono/html';
 import type { Overview } from '../cluster-api.ts';
+import { Deliveries } from './deliveries.tsx';
 import { Groups } from './groups.tsx';
 import { Hearing } from './hearing.tsx';
 import { LIVE_SCRIPT } from './live-script.ts';
@@ -10,7 +11,7 @@ import { instant, seconds } from './words.ts';
 
 /** A cluster for people. It needs no script: with one it is live, without it reloads itself. */
 export function StatusPage({ overview, nonce, nowMs }: { overview: Overview; nonce: string; nowMs: number }) {
-  const { view, page, owners } = overview;
+  const { view, page, owners, deliveries } = overview;
   const at = `${instant(new Date(nowMs).toISOString())} UTC`;
   return (
     <Page title={view.cluster} nonce={nonce} reloadEveryS={10}>
@@ -37,6 +38,7 @@ export function StatusPage({ overview, nonce, nowMs }: { overview: Overview; non
           changes={owners}
           nowMs={nowMs}
         />
+        <Deliveries deliveries={deliveries} />
         <h2>Events</h2>
         <Events page={page} cluster={view.cluster} />
       </main>

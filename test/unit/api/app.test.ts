@@ -91,7 +91,7 @@ describe('writes', () => {
     [
       '/v1/groups/edge/health',
       { check: 'nginx', healthy: false, detail: '502' },
-      ['reportHealth', 'edge', 'nginx', false, '502'],
+      ['reportHealth', 'edge', 'nginx', { healthy: false, detail: '502' }],
     ],
     ['/v1/maintenance', { on: true }, ['setMaintenance', true]],
     ['/v1/groups/edge/takeover', { confirm: 'edge' }, ['forceTakeover', 'edge']],

@@ -23,7 +23,7 @@ export function operationsOf(outcome: Outcome, asked: unknown[][] = []): Operati
   };
   return {
     handOver: (group, to) => note('handOver', group, to),
-    reportHealth: (group, check, healthy, detail) => note('reportHealth', group, check, healthy, detail),
+    reportHealth: (group, check, said) => note('reportHealth', group, check, said),
     setMaintenance: (on) => note('setMaintenance', on),
     forceTakeover: (group) => note('forceTakeover', group),
     forceJoin: (group) => note('forceJoin', group),

@@ -40,27 +40,36 @@ describe('checks', () => {
   test('one without weight gives the group up when it fails', () => {
     const { fitness, changes } = fitnessWith([check('nginx')]);
     expect(fitness.current.unfit).toBeUndefined();
-    expect(fitness.report('nginx', false, '502')).toBe(true);
+    expect(fitness.report('nginx', { healthy: false, detail: '502' })).toBe(true);
     expect(changes).toMatchObject([{ unfit: 'check_failed', priority: 100 }]);
     expect(fitness.reason()).toBe('check failing: nginx: 502');
-    expect(fitness.report('mysql', false, '')).toBe(false);
+    expect(fitness.report('mysql', { healthy: false, detail: '' })).toBe(false);
   });
 
   test('fall and rise count reports in a row', () => {
     const { fitness } = fitnessWith([check('nginx', { fall: 3, rise: 2 })]);
-    fitness.report('nginx', true, '');
-    fitness.report('nginx', false, '');
-    fitness.report('nginx', false, '');
-    fitness.report('nginx', true, '');
-    fitness.report('nginx', false, '');
-    fitness.report('nginx', false, '');
+    fitness.report('nginx', { healthy: true, detail: '' });
+    fitness.report('nginx', { healthy: false, detail: '' });
+    fitness.report('nginx', { healthy: false, detail: '' });
+    fitness.report('nginx', { healthy: true, detail: '' });
+    fitness.report('nginx', { healthy: false, detail: '' });
+    fitness.report('nginx', { healthy: false, detail: '' });
     expect(fitness.current.unfit).toBeUndefined();
-    fitness.report('nginx', false, '');
+    fitness.report('nginx', { healthy: false, detail: '' });
     expect(fitness.current.unfit).toBe('check_failed');
-    fitness.report('nginx', true, '');
+    fitness.report('nginx', { healthy: true, detail: '' });
     expect(fitness.current.unfit).toBe('check_failed');
-    fitness.report('nginx', true, '');
+    fitness.report('nginx', { healthy: true, detail: '' });
     expect(fitness.current.unfit).toBeUndefined();
+  });
+
+  test('counts the reports that others have heard in between', () => {
+    const { fitness } = fitnessWith([check('nginx', { fall: 3 })]);
+    fitness.report('nginx', { healthy: true, detail: '' });
+    fitness.report('nginx', { healthy: false, detail: '', inARow: 2 });
+    expect(fitness.current.unfit).toBeUndefined();
+    fitness.report('nginx', { healthy: false, detail: '', inARow: 3 });
+    expect(fitness.current.unfit).toBe('check_failed');
   });
 
   test.each([
@@ -70,22 +79,22 @@ describe('checks', () => {
     [254, 254, 100],
   ])('a weight of %i makes the priority %i while passing and %i while failing', (weight, passing, failing) => {
     const { fitness } = fitnessWith([check('nginx', { weight })]);
-    fitness.report('nginx', true, '');
+    fitness.report('nginx', { healthy: true, detail: '' });
     expect(fitness.current).toEqual({ priority: passing, skewUs: 256 - passing, unfit: undefined });
-    fitness.report('nginx', false, '');
+    fitness.report('nginx', { healthy: false, detail: '' });
     expect(fitness.current).toEqual({ priority: failing, skewUs: 256 - failing, unfit: undefined });
   });
 
   test("the priority of an address's own host has no weights", () => {
     const { fitness } = fitnessWith([check('nginx', { weight: -50 })], 255);
-    fitness.report('nginx', false, '');
+    fitness.report('nginx', { healthy: false, detail: '' });
     expect(fitness.current.priority).toBe(255);
   });
 
   test('a report that changes nothing is no change', () => {
     const { fitness, changes } = fitnessWith([check('nginx')]);
-    fitness.report('nginx', true, '');
-    fitness.report('nginx', true, '');
+    fitness.report('nginx', { healthy: true, detail: '' });
+    fitness.report('nginx', { healthy: true, detail: '' });
     expect(changes).toEqual([]);
   });
 });

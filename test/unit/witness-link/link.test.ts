@@ -72,6 +72,7 @@ function open(port: number, options: Partial<WitnessLinkOptions> = {}) {
     random: () => 0,
     onReply: (answer) => replies.push(answer),
     onFreed: (group) => freed.push(group),
+    onHealth: () => {},
     onPassedOn: (from, datagram) => passedOn.push({ from, text: Buffer.from(datagram).toString() }),
     onState: ({ kind }) => states.push(kind),
     onSerial: () => {},

@@ -1,0 +1,2 @@
+export { type TargetRefusal, targetRefusal } from './target.ts';
+export { Webhooks } from './webhooks.ts';

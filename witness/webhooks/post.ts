@@ -1,0 +1,44 @@
+import { Webhook } from 'standardwebhooks';
+import type { Outcome } from './retry.ts';
+
+const ANSWER_WITHIN_MS = 10_000;
+
+export type Message = { readonly id: string; readonly text: string };
+
+/**
+ * One attempt, signed by the Standard Webhooks scheme: with the former secret as well, while that is still good. Redirects are
+ * not followed: they could lead where a webhook must not.
+ *
+ * @param secrets `whsec_…`, at least one
+ */
+export async function postMessage(
+  url: string,
+  { id, text }: Message,
+  secrets: readonly string[],
+  nowMs: number,
+): Promise<Outcome> {
+  const now = new Date(nowMs);
+  const signatures = secrets.map((secret) => new Webhook(secret).sign(id, now, text));
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'tiebreak-witness',
+        'webhook-id': id,
+        'webhook-timestamp': String(Math.floor(nowMs / 1_000)),
+        'webhook-signature': signatures.join(' '),
+      },
+      body: text,
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+    // What it says is of no use, and may be endless.
+    await response.body?.cancel();
+    return { kind: 'answered', status: response.status };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError')
+      return { kind: 'failed', reason: 'no answer within 10 s' };
+    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { chooseTarget, type TargetOptions, withTarget } from './agent-target.ts';
+import { askFor } from './ask-for.ts';
 import { EXIT } from './exit-code.ts';
 import { fail } from './fail.ts';
 import { type ApiTarget, writeApi } from './local-api.ts';
@@ -48,7 +48,8 @@ function registerForced(program: Command, name: 'takeover' | 'join', { descripti
     .option('--confirm <group>', "the group's name once more, for scripts")
     .action(async (group: string, options: TargetOptions & { confirm?: string }) => {
       process.exitCode = await withAgent(options, async (target) => {
-        const confirm = options.confirm ?? (await askFor(group, warning(group)));
+        const confirm =
+          options.confirm ?? (await askFor(`Type the group's name, ${group}, to go on: `, warning(group)));
         return tell(target, `/v1/groups/${encodeURIComponent(group)}/${name}`, { confirm });
       });
     });
@@ -83,22 +84,6 @@ async function handOver(target: ApiTarget, group: string, to: string | undefined
     await sleep(LOOK_AGAIN_MS);
   }
   return fail(`${answer.text}, but nobody else has owned it within 5 s; see 'tiebreak status' on both nodes`);
-}
-
-async function askFor(group: string, warning: string): Promise<string> {
-  process.stderr.write(`${warning}\n`);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const ended = new AbortController();
-  terminal.once('close', () => ended.abort());
-  try {
-    const question = `Type the group's name, ${group}, to go on: `;
-    return (await terminal.question(question, { signal: ended.signal })).trim();
-  } catch {
-    // The input has ended without an answer, which is one.
-    return '';
-  } finally {
-    terminal.close();
-  }
 }
 
 function parseSwitch(text: string): boolean {

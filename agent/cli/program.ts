@@ -6,6 +6,7 @@ import { registerHistory } from './history.ts';
 import { registerOperations } from './operate.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
+import { registerWitness } from './witness/index.ts';
 
 /** Every command, for people. */
 export async function runProgram(): Promise<void> {
@@ -23,6 +24,7 @@ export async function runProgram(): Promise<void> {
   registerStatus(program);
   registerHistory(program);
   registerOperations(program);
+  registerWitness(program);
 
   try {
     await program.parseAsync();

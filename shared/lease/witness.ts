@@ -127,8 +127,9 @@ function decide(voter: WitnessVoter, { node, request, rivalHashes }: WitnessQues
   }
   if (request.type === 'rehearsal') {
     const result: WitnessResult = { kind: 'rehearsed' };
-    if (order <= 0) return { voter, effects: [], result };
-    const answer = { incarnation: request.incarnation, sequence: request.sequence, result };
+    const { incarnation, sequence } = request;
+    // Below the last request it is as good a measure, hence a write too: of what is stored already.
+    const answer = former !== undefined && order <= 0 ? former : { incarnation, sequence, result };
     return { voter: withAnswer(voter, node, answer), effects: [{ kind: 'store_answer', node, answer }], result };
   }
   if (order <= 0) return refuse(voter, request, 'stale', 0);

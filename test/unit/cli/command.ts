@@ -7,8 +7,13 @@ export type Outcome = { readonly code: number | null; readonly stdout: string; r
 
 /** Runs the real command line with this test's Node. */
 export function tiebreak(...args: readonly string[]): Promise<Outcome> {
+  return tiebreakIn(process.env, ...args);
+}
+
+/** The same in another environment. */
+export function tiebreakIn(environment: NodeJS.ProcessEnv, ...args: readonly string[]): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -256,6 +256,19 @@ describe('the order and freshness of requests (L13)', () => {
     expect(witness.ask('a', old)).toMatchObject({ reason: 'stale' });
     expect(witness.disk.registers.size).toBe(0);
   });
+
+  it('a rehearsal below the last request writes as well, and changes nothing: so an operator may measure while no agent runs', () => {
+    const witness = fresh();
+    witness.ask('a', vote(witness, 'a', 1));
+    const decided = witness.disk.answers.get('a');
+    expect(decided).toBeDefined();
+    witness.disk.answers.clear();
+    expect(witness.ask('a', { type: 'rehearsal', ...envelope(witness), incarnation: 0 })).toEqual({
+      kind: 'rehearsed',
+    });
+    expect(witness.disk.answers.get('a')).toEqual(decided);
+    expect(witness.voter.answers.get('a')).toEqual(decided);
+  });
 });
 
 describe('the grant serial (L14)', () => {

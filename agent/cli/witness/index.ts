@@ -1,0 +1,18 @@
+import type { Command } from 'commander';
+import { registerBackup } from './backup.ts';
+import { registerDeploy } from './deploy.ts';
+import { registerEnroll } from './enroll.ts';
+import { registerRevoke } from './revoke.ts';
+import { registerRotate } from './rotate.ts';
+import { registerViewer } from './viewer.ts';
+
+/** What an operator does with a witness. */
+export function registerWitness(program: Command): void {
+  const witness = program.command('witness').description('set up a witness, and administer it').helpCommand(false);
+  registerDeploy(witness);
+  registerEnroll(witness);
+  registerRotate(witness);
+  registerRevoke(witness);
+  registerViewer(witness);
+  registerBackup(witness);
+}

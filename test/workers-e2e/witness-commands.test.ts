@@ -63,6 +63,7 @@ function openLink(cluster: string, node: string, file: string) {
     random: Math.random,
     onReply: () => {},
     onFreed: () => {},
+    onHealth: () => {},
     onPassedOn: () => {},
     onState: ({ kind }) => states.push(kind),
     onSerial: () => {},

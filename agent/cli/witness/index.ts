@@ -4,6 +4,7 @@ import { registerDeploy } from './deploy.ts';
 import { registerEnroll } from './enroll.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerRotate } from './rotate.ts';
+import { registerServe } from './serve.ts';
 import { registerViewer } from './viewer.ts';
 
 /** What an operator does with a witness. */
@@ -15,4 +16,5 @@ export function registerWitness(program: Command): void {
   registerRevoke(witness);
   registerViewer(witness);
   registerBackup(witness);
+  registerServe(witness);
 }

@@ -32,6 +32,7 @@ export async function measureVotes(
     random: Math.random,
     onReply: () => {},
     onFreed: () => {},
+    onHealth: () => {},
     onPassedOn: () => {},
     onState: () => {},
     onSerial: () => {},

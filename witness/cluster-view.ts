@@ -30,10 +30,11 @@ export function clusterView(viewed: Viewed, nowMs: number): ClusterView {
     recovering_ms: witnessRecoveryRemainingMs(voter, nowMs),
     groups: groups.map((group) => groupView(group, viewed, nowMs)),
     nodes: nodes.map((node) => {
-      const heardMs = heardAtMs.get(node);
+      const linkedMs = heardAtMs.get(node);
+      const heardMs = linkedMs ?? monitor.quietSinceMs.get(node);
       return {
         node,
-        connected: heardMs !== undefined,
+        connected: linkedMs !== undefined,
         heard_at: heardMs === undefined ? null : new Date(heardMs).toISOString(),
         heard_ms_ago: heardMs === undefined ? null : Math.max(0, nowMs - heardMs),
         lost: monitor.nodes.get(node)?.lost ?? false,

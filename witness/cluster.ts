@@ -272,6 +272,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (!this.#requestRate.take(node, Date.now())) return { ok: false, reason: 'too_many_requests' };
     const answer = this.#answer(awake, node, request);
     if (answer === null) return { ok: false, reason: 'too_many_groups' };
+    // Who reports by HTTPS has no link, and nothing but its next report tells that it is still there.
+    if (request.type === 'report' && !this.#links.has(node)) awake.monitor.disconnected(node, Date.now());
     if (answer.result.kind === 'protocol_refused') return { ok: false, reason: 'protocol' };
     return { ok: true, refused: isRefusal(answer.result), frame: answer.frame };
   }

@@ -62,6 +62,10 @@ export class Links {
     for (const socket of this.#ctx.getWebSockets(VIEWERS)) socket.close(CLOSE.policy, reason);
   }
 
+  has(node: string): boolean {
+    return this.#open().some(({ attachment }) => attachment.node === node);
+  }
+
   /** Whose link has just ended, if that node has no other; null: nobody's. */
   leaving(socket: WebSocket): string | null {
     const attachment = this.isViewer(socket) ? null : this.#read(socket);

@@ -8,6 +8,8 @@ import type { LinkLog, WitnessLinkState } from './state.ts';
 const UNREACHABLE_AFTER_MS = 2_500;
 /** For name, TCP, TLS, upgrade and the answered hello together. */
 const CONNECT_DEADLINE_MS = 5_000;
+/** Three times as long as the agent lets pass without a word by HTTPS. */
+const HTTPS_SILENT_AFTER_MS = 12_000;
 const START_SPREAD_MS = 200;
 const CHECKS_PER_PING = 4;
 /** RFC 6455, 7.4.1 */
@@ -27,6 +29,8 @@ export type KeeperOptions = {
   onText(text: string): void;
   /** @param dead the path fell silent, instead of the other side closing */
   onDown(dead: boolean): void;
+  /** No socket came about; it is tried again. */
+  onNoSocket(): void;
   onState(state: WitnessLinkState): void;
   log(event: LinkLog): void;
 };
@@ -43,7 +47,7 @@ function refusalOf(cause: CloseCause): string | null {
     case 401:
       return 'the witness does not accept this token (401): compare [witness] url and cluster, or give this node a new token (tiebreak witness rotate); its token_file is read again by itself';
     case 403:
-      return 'the token is not good for this cluster or node (403): compare [witness] cluster and node with the enrolment';
+      return 'something on the way, a proxy perhaps, refuses WebSockets (403): compare [witness] url, or let HTTPS to it pass';
     case 404:
       return 'the witness does not know this cluster, or the URL is no witness (404): compare [witness] url and cluster';
     default:
@@ -71,6 +75,9 @@ export class LinkKeeper {
   #state: WitnessLinkState;
   #socket: WitnessSocket | null = null;
   #open = false;
+  /** When the witness has answered hello over this socket, on `nowUs`. */
+  #welcomedAtUs: number | undefined;
+  #byHttps = false;
   #stopped = false;
   #failures = 0;
   #downSinceUs: number;
@@ -78,6 +85,7 @@ export class LinkKeeper {
   #deadlineTimer: NodeJS.Timeout | undefined;
   #pingTimer: NodeJS.Timeout | undefined;
   #unreachableTimer: NodeJS.Timeout | undefined;
+  #httpsTimer: NodeJS.Timeout | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -102,9 +110,35 @@ export class LinkKeeper {
 
   /** The witness has answered hello and proven who it is: now the link counts as connected. */
   welcomed(): void {
+    const { log, nowUs, url } = this.#options;
     clearTimeout(this.#deadlineTimer);
     clearTimeout(this.#unreachableTimer);
-    this.#become('connected', `connected to ${this.#options.url.host}`);
+    clearTimeout(this.#httpsTimer);
+    if (this.#byHttps) log({ level: 'info', message: 'WebSockets get through to the witness again' });
+    this.#byHttps = false;
+    this.#welcomedAtUs = nowUs();
+    this.#become('connected', `connected to ${url.host}`);
+  }
+
+  /** It has done so by HTTPS. True: nothing led to it before, and now that does, until a socket gets through. */
+  answeredByHttps(): boolean {
+    if (this.#stopped || this.#open) return false;
+    const first = !this.#byHttps;
+    this.#byHttps = true;
+    this.heardByHttps();
+    if (!first) return false;
+    clearTimeout(this.#unreachableTimer);
+    this.#become('connected', `connected to ${this.#options.url.host} by HTTPS alone: ${this.#state.detail}`);
+    return true;
+  }
+
+  heardByHttps(): void {
+    if (!this.#byHttps) return;
+    clearTimeout(this.#httpsTimer);
+    this.#httpsTimer = setTimeout(() => {
+      this.#byHttps = false;
+      this.#become('unreachable', `no answer by HTTPS for ${HTTPS_SILENT_AFTER_MS / 1_000} s, and no WebSocket before`);
+    }, HTTPS_SILENT_AFTER_MS);
   }
 
   /** Nothing but an operator can mend this; ask again now and then in case one does. */
@@ -124,6 +158,7 @@ export class LinkKeeper {
     this.#stopped = true;
     this.#stopTimers();
     clearTimeout(this.#unreachableTimer);
+    clearTimeout(this.#httpsTimer);
     clearTimeout(this.#connectTimer);
     this.#socket?.close();
     this.#socket = null;
@@ -169,30 +204,45 @@ export class LinkKeeper {
 
   #closedBy(cause: CloseCause): void {
     const refusal = refusalOf(cause);
-    if (refusal === null) this.#lost(describe(cause), false);
-    else this.refuse(refusal);
+    if (refusal === null) {
+      this.#lost(describe(cause), false);
+      return;
+    }
+    this.refuse(refusal);
+    // The witness itself never says 403 to a handshake.
+    if (cause.kind === 'rejected' && cause.status === 403) this.#noSocket();
+  }
+
+  /** It may be something on the way that lets anything pass but a WebSocket. */
+  #noSocket(): void {
+    if (!this.#byHttps && !this.#stopped) this.#options.onNoSocket();
   }
 
   #lost(detail: string, dead: boolean): void {
     const { log, nowUs, random } = this.#options;
-    const steady = this.#state.kind === 'connected' && nowUs() - this.#state.sinceUs >= STEADY_AFTER_MS * 1_000;
+    const opened = this.#open;
+    const welcomedAtUs = this.#welcomedAtUs;
+    const steady = welcomedAtUs !== undefined && nowUs() - welcomedAtUs >= STEADY_AFTER_MS * 1_000;
     if (steady) this.#failures = 0;
     const delayMs = reconnectDelayMs(this.#failures, random());
     this.#failures += 1;
     log({
-      level: this.#state.kind === 'connected' ? 'info' : 'debug',
+      level: welcomedAtUs === undefined ? 'debug' : 'info',
       message: `${detail}; connecting again`,
       in_ms: Math.round(delayMs),
     });
     this.#drop(dead);
-    if (nowUs() - this.#downSinceUs >= UNREACHABLE_AFTER_MS * 1_000) this.#become('unreachable', detail);
-    else if (this.#state.kind !== 'unreachable') this.#become('connecting', detail);
+    if (!this.#byHttps) {
+      if (nowUs() - this.#downSinceUs >= UNREACHABLE_AFTER_MS * 1_000) this.#become('unreachable', detail);
+      else if (this.#state.kind !== 'unreachable') this.#become('connecting', detail);
+    }
+    if (!opened) this.#noSocket();
     this.#connectIn(delayMs);
   }
 
   #refused(detail: string): void {
     clearTimeout(this.#unreachableTimer);
-    this.#become('refused', detail);
+    if (!this.#byHttps) this.#become('refused', detail);
     this.#connectIn(refusedDelayMs(this.#options.random()));
   }
 
@@ -201,7 +251,8 @@ export class LinkKeeper {
     this.#stopTimers();
     this.#socket?.destroy();
     this.#socket = null;
-    if (this.#state.kind === 'connected') {
+    if (this.#welcomedAtUs !== undefined) {
+      this.#welcomedAtUs = undefined;
       this.#downSinceUs = this.#options.nowUs();
       this.#expectConnection();
     }

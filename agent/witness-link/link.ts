@@ -7,7 +7,7 @@ import { type DropCounts, type DropReason, noDrops } from './frame.ts';
 import { HttpsPath, WARM_INTERVAL_MS } from './https.ts';
 import { LinkKeeper } from './keeper.ts';
 import { Rehearsals } from './rehearsals.ts';
-import { Reports } from './reports.ts';
+import { PEERS_EVERY_US, Reports } from './reports.ts';
 import { type Effect, type Path, WitnessSession } from './session.ts';
 import type { WitnessLinkState } from './state.ts';
 import { parseNodeToken } from './token.ts';
@@ -15,6 +15,8 @@ import { VoteTimes } from './vote-times.ts';
 
 /** How late the witness may learn of what changes without a decision. */
 const REPORT_INTERVAL_MS = 1_000;
+/** By HTTPS alone there are no pings, and without a word for 10 s the witness takes this node for lost. */
+const WORD_BY_HTTPS_EVERY_US = 4_000_000;
 /** What a takeover has still to do comes first. */
 const REPORT_SOON_MS = 50;
 /** Routes change while the link is up. */
@@ -76,6 +78,7 @@ class Link implements WitnessLink {
       onOpen: () => this.#perform(this.#session.socketOpened(nowUs())),
       onText: (text) => this.#receive('socket', text),
       onDown: (dead) => this.#down(dead),
+      onNoSocket: () => this.#perform(this.#session.greet(nowUs())),
       onState: (state) => this.#stateChanged(state),
     });
     this.#rehearsals = new Rehearsals(() => this.rehearse(), nowUs);
@@ -190,10 +193,7 @@ class Link implements WitnessLink {
         this.#options.onSerial(effect.serial);
         return;
       case 'welcome':
-        this.#keeper.welcomed();
-        this.#rehearsals.connected();
-        this.#reports.linkOpened();
-        this.#reportIn(0);
+        this.#welcomed(effect.path);
         return;
       case 'reported':
         this.#reports.answered(effect.decided, this.#options.nowUs());
@@ -232,6 +232,14 @@ class Link implements WitnessLink {
     }
   }
 
+  #welcomed(path: Path): void {
+    if (path === 'socket') this.#keeper.welcomed();
+    else if (!this.#keeper.answeredByHttps()) return;
+    this.#rehearsals.connected();
+    this.#reports.linkOpened(path === 'socket' ? PEERS_EVERY_US : WORD_BY_HTTPS_EVERY_US);
+    this.#reportIn(0);
+  }
+
   /** And every second from then on, as long as the link is up. */
   #reportIn(delayMs: number): void {
     clearTimeout(this.#reportTimer);
@@ -253,18 +261,21 @@ class Link implements WitnessLink {
   #send(path: Path, request: WitnessRequest): void {
     const text = JSON.stringify(request);
     if (path === 'socket') this.#keeper.send(text);
-    else if (request.type === 'vote') void this.#ask('POST', request.group, request.sequence, text);
-    else if (request.type === 'release') void this.#ask('DELETE', request.group, request.sequence, text);
+    else if (request.type === 'vote') void this.#ask('POST', `groups/${request.group}/vote`, request, text);
+    else if (request.type === 'release') void this.#ask('DELETE', `groups/${request.group}/vote`, request, text);
+    else void this.#ask('POST', 'request', request, text);
   }
 
-  async #ask(method: 'POST' | 'DELETE', group: string, sequence: number, text: string): Promise<void> {
-    const path = `/v1/clusters/${this.#options.cluster}/groups/${group}/vote`;
-    const answer = await this.#https.ask(method, path, text);
+  async #ask(method: 'POST' | 'DELETE', path: string, request: WitnessRequest, text: string): Promise<void> {
+    const { sequence, type } = request;
+    const answer = await this.#https.ask(method, `/v1/clusters/${this.#options.cluster}/${path}`, text);
     if (this.#closed) return;
-    if (answer.ok && SIGNED_STATUSES.includes(answer.status)) this.#receive('https', answer.text);
-    else {
+    if (answer.ok && SIGNED_STATUSES.includes(answer.status)) {
+      this.#keeper.heardByHttps();
+      this.#receive('https', answer.text);
+    } else {
       const detail = answer.ok ? `status ${answer.status}` : answer.detail;
-      this.#options.log({ level: 'debug', message: `no vote over HTTPS: ${detail}`, group, sequence });
+      this.#options.log({ level: 'debug', message: `no answer to a ${type} over HTTPS: ${detail}`, sequence });
     }
     this.#perform(this.#session.httpsDone(sequence, this.#options.nowUs()));
   }

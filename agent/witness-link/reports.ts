@@ -9,7 +9,7 @@ import {
 import type { Report } from './requests.ts';
 
 /** Round trips change with every packet; this is how old the witness's figures of them get. */
-const PEERS_EVERY_US = 600_000_000;
+export const PEERS_EVERY_US = 600_000_000;
 
 type Sent = { readonly groups: readonly GroupReport[]; readonly peers: string };
 
@@ -25,8 +25,11 @@ export class Reports {
   /** The last decision that the witness knows; undefined until it has said so. */
   #decided: string | null | undefined;
   #underWay: Sent | undefined;
+  #peersEveryUs = PEERS_EVERY_US;
 
-  linkOpened(): void {
+  /** @param peersEveryUs so often something is told even if nothing is new */
+  linkOpened(peersEveryUs: number): void {
+    this.#peersEveryUs = peersEveryUs;
     this.#groups.clear();
     this.#peers = undefined;
     this.#decided = undefined;
@@ -39,7 +42,7 @@ export class Reports {
     const hearing = hearingOf(peers);
     const changed = groups.filter((group) => this.#groups.get(group.group) !== essentialsOf(group));
     const fresh = this.#newer(decisions);
-    const refresh = hearing !== this.#peers || nowUs - this.#peersAtUs >= PEERS_EVERY_US;
+    const refresh = hearing !== this.#peers || nowUs - this.#peersAtUs >= this.#peersEveryUs;
     if (changed.length === 0 && fresh.length === 0 && !refresh) return null;
     return {
       peers: peers.slice(0, REPORT_PEERS_MAX),

@@ -28,7 +28,8 @@ type Send = { kind: 'send'; path: Path; request: WitnessRequest };
 export type Effect =
   | Send
   | { kind: 'serial'; serial: number }
-  | { kind: 'welcome' }
+  /** By HTTPS: votes and reports go that way while no socket gets through. */
+  | { kind: 'welcome'; path: Path }
   | { kind: 'unwelcome'; result: WitnessResult }
   | { kind: 'rehearsed'; durationUs: number }
   | { kind: 'reply'; reply: Reply }
@@ -79,6 +80,8 @@ export class WitnessSession {
   #sequence = 0;
   #requestId = 0;
   #socketOpen = false;
+  /** The witness has answered a hello by HTTPS since there was a socket last. */
+  #greeted = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -93,6 +96,7 @@ export class WitnessSession {
 
   socketOpened(nowUs: number): Effect[] {
     this.#socketOpen = true;
+    this.#greeted = false;
     return this.#ask({ type: 'hello' }, nowUs).effects;
   }
 
@@ -104,6 +108,12 @@ export class WitnessSession {
       else if (!attempt || (attempt.sends === 1 && !this.#lane.carries(attempt.sequence))) this.#lane.add(requestId);
     }
     return this.#sendNext(nowUs);
+  }
+
+  /** Says hello by HTTPS, while there is no socket: something on the way may let no WebSocket pass. */
+  greet(nowUs: number): Effect[] {
+    if (this.#socketOpen || [...this.#outstanding.values()].some(({ asked }) => asked.type === 'hello')) return [];
+    return this.#ask({ type: 'hello' }, nowUs).effects;
   }
 
   vote(group: string, ballot: Ballot, promiseMs: number, nowUs: number): { requestId: number; effects: Effect[] } {
@@ -123,12 +133,12 @@ export class WitnessSession {
     return this.#ask({ type: 'relay', to, datagram: Buffer.from(datagram).toString('base64') }, nowUs).effects;
   }
 
-  /** Measures the link, hence nothing while there is none; and it does not get into a real vote's way. */
+  /** Measures the way, hence nothing while there is none; and it does not get into a real vote's way. */
   rehearse(nowUs: number): Effect[] {
     return this.#idle ? this.#ask({ type: 'rehearsal' }, nowUs).effects : [];
   }
 
-  /** Tells the witness; null while there is no socket, or while a real vote has precedence. */
+  /** Tells the witness; null while it is not in reach, or while a real vote has precedence. */
   report(report: Report, nowUs: number): Effect[] | null {
     return this.#idle ? this.#ask({ type: 'report', report }, nowUs).effects : null;
   }
@@ -192,7 +202,9 @@ export class WitnessSession {
   }
 
   get #idle(): boolean {
-    return this.#socketOpen && ![...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked));
+    return (
+      (this.#socketOpen || this.#greeted) && ![...this.#outstanding.values()].some(({ asked }) => outlivesSocket(asked))
+    );
   }
 
   #ask(asked: Asked, nowUs: number): { requestId: number; effects: Effect[] } {
@@ -241,8 +253,10 @@ export class WitnessSession {
       this.#outstanding.delete(requestId);
       const { sentAtUs } = attempt;
       if (outlivesSocket(asked)) effects.push({ kind: 'reply', reply: { requestId, sentAtUs, receivedAtUs, result } });
-      else if (result.kind === 'welcome') effects.push({ kind: 'welcome' });
-      else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
+      else if (result.kind === 'welcome') {
+        this.#greeted = !this.#socketOpen;
+        effects.push({ kind: 'welcome', path });
+      } else if (result.kind === 'rehearsed') effects.push({ kind: 'rehearsed', durationUs: receivedAtUs - sentAtUs });
       else if (asked.type === 'hello') effects.push({ kind: 'unwelcome', result });
       else if (asked.type === 'report') {
         effects.push({ kind: 'reported', decided: result.kind === 'reported' ? result.decided : undefined });
@@ -260,7 +274,7 @@ export class WitnessSession {
   }
 
   #begin(outstanding: Outstanding, path: Path, nowUs: number): Effect[] {
-    if (outlivesSocket(outstanding.asked) && (path === 'https' || !this.#socketOpen)) {
+    if (path === 'https' || !this.#socketOpen) {
       this.#lane.add(outstanding.requestId);
       return this.#sendNext(nowUs);
     }

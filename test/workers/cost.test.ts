@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
-import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Agent, type Cluster, type Draft, type Link, newCluster } from './cluster-fixture.ts';
+import { beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { ADMIN, type Agent, type Cluster, type Draft, type Link, newCluster, put } from './cluster-fixture.ts';
 
 // What docs/cost.md counts with. Pings are answered by the runtime: they come to no code that could count them.
 
@@ -50,8 +50,8 @@ beforeEach(async () => {
   await linkB.ask(report(b, 'backup'));
 });
 
-function report(agent: Agent, role: string): Draft {
-  const group = { group: 'edge', role, ballot: { counter: 1, node: 'a' }, protected: true, reason: null };
+function report(agent: Agent, role: string, counter = 1): Draft {
+  const group = { group: 'edge', role, ballot: { counter, node: 'a' }, protected: true, reason: null };
   return { type: 'report', peers: [], groups: [group], decisions: [], ...agent.envelope() };
 }
 
@@ -97,6 +97,22 @@ it('a failover: the vote, the reports of both nodes, and the events that tell of
   });
   expect(cost.messages).toBe(3);
   expect(cost.rowsWritten).toBeLessThanOrEqual(10);
+});
+
+it('an event that a webhook is told of: three rows more', async () => {
+  const answered = vi.spyOn(globalThis, 'fetch').mockImplementation(async () => new Response(null));
+  onTestFinished(() => answered.mockRestore());
+  const unheard = await costOf(() => linkB.ask(report(b, 'active', 2)));
+  await put(`/v1/clusters/${cluster.name}/webhooks/pager`, ADMIN, {
+    url: 'https://hooks.example.com/',
+    kinds: ['owner'],
+  });
+  const told = await costOf(async () => {
+    await linkA.ask(report(a, 'active', 3));
+    while (await runDurableObjectAlarm(cluster.stub));
+  });
+  expect(answered).toHaveBeenCalledOnce();
+  expect(told.rowsWritten - unheard.rowsWritten).toBe(3);
 });
 
 it('a link that is opened anew, as after a deploy of the witness', async () => {

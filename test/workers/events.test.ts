@@ -6,13 +6,14 @@ import {
   EventsPage,
   IssuedViewerToken,
 } from '@tiebreak/shared/wire';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   ADMIN,
   type Agent,
   type Cluster,
   call,
   type Draft,
+  fakeTime,
   Link,
   newCluster,
   put,
@@ -138,6 +139,22 @@ describe('a report', () => {
 });
 
 describe('the events', () => {
+  it('tell of a node without a link that it is lost, ten seconds after its last word by HTTPS', async () => {
+    fakeTime();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    for (let word = 0; word < 5; word += 1) {
+      expect(await a.ask(report(a))).toMatchObject({ kind: 'reported' });
+      await cluster.pass(9_000);
+    }
+    const { nodes } = ClusterView.parse(await (await call(`/v1/clusters/${cluster.name}`, ADMIN)).json());
+    expect(nodes[0]).toMatchObject({ node: 'a', connected: false, lost: false, heard_ms_ago: 9_000 });
+    expect(await happened('node')).toEqual([{ kind: 'node', node: 'a', state: 'found' }]);
+    await cluster.pass(1_000);
+    expect((await happened('node')).at(-1)).toEqual({ kind: 'node', node: 'a', state: 'lost' });
+  });
+
   it('tell why it moved: the votes with what they were based on, the decisions, the owner', async () => {
     const [linkA, linkB] = [await a.connect(), await b.connect()];
     await linkA.ask(a.hello());

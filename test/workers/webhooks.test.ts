@@ -44,7 +44,8 @@ async function ownerChanges(): Promise<void> {
   const groups = [
     { group: 'edge', role: 'active', ballot: { ...ballot, node: node.node }, protected: true, reason: null },
   ];
-  await node.ask({ type: 'report', peers: [], groups, decisions: [], ...node.envelope() });
+  const link = await node.connect();
+  await link.ask({ type: 'report', peers: [], groups, decisions: [], ...node.envelope() });
 }
 
 const alarm = () => runDurableObjectAlarm(cluster.stub);

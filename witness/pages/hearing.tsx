@@ -61,5 +61,6 @@ function Heard({ listener, heard }: { listener: NodeView; heard: string }) {
 
 function Linked({ node: { connected, lost, heard_ms_ago } }: { node: NodeView }) {
   if (connected && !lost) return <span class="good">yes, heard {seconds(heard_ms_ago ?? 0)} ago</span>;
-  return lost ? <span class="bad">lost</span> : <span class="soft">no</span>;
+  if (lost) return <span class="bad">lost</span>;
+  return <span class="soft">{heard_ms_ago === null ? 'no' : `no, heard ${seconds(heard_ms_ago)} ago`}</span>;
 }

@@ -240,8 +240,45 @@ describe('when the path fails', () => {
     link.vote('edge', BALLOT, 5_000);
     link.release('edge', BALLOT);
     await vi.waitFor(() => expect(replies).toMatchObject([{ result: { kind: 'released' } }]), PATIENCE);
-    expect(witness.seen.map(({ path }) => path)).toEqual(['https', 'https']);
+    const asked = witness.seen.filter(({ request }) => request.type === 'vote' || request.type === 'release');
+    expect(asked.map(({ path }) => path)).toEqual(['https', 'https']);
   });
+
+  test.each([403, 503])(
+    'where a proxy answers WebSockets with %i, HTTPS carries everything else',
+    async (status) => {
+      const { port, witness } = await startWitness();
+      witness.handshakeStatus = status;
+      const peers = [{ node: 'b', state: 'heard', rtt_ms: 1 } as const];
+      const { link, replies, states } = open(port, { report: () => ({ peers, groups: [], decisions: [] }) });
+      await connected(link);
+      expect(link.state().detail).toContain('by HTTPS alone');
+      expect(link.state().detail).toContain(String(status));
+      await vi.waitFor(() => expect(link.voteTimes().count).toBeGreaterThan(0), PATIENCE);
+      await vi.waitFor(() => expect(witness.seen.map(({ request }) => request.type)).toContain('report'), PATIENCE);
+      link.vote('edge', BALLOT, 5_000);
+      await vi.waitFor(() => expect(replies).toMatchObject([{ result: { kind: 'granted' } }]), PATIENCE);
+      expect(witness.seen.every(({ path }) => path === 'https')).toBe(true);
+      expect(witness.seen.filter(({ request }) => request.type === 'hello')).toHaveLength(1);
+      // The socket is tried all the same, and once it gets through it carries everything.
+      witness.handshakeStatus = 101;
+      await vi.waitFor(() => expect(witness.sockets.size).toBe(1), { timeout: 25_000, interval: 50 });
+      await vi.waitFor(() => expect(link.state().detail).not.toContain('HTTPS'), PATIENCE);
+      expect(states.at(-1)).toBe('connected');
+    },
+    30_000,
+  );
+
+  test('a witness that answers by HTTPS alone is unreachable once it is silent there too', async () => {
+    const { port, witness } = await startWitness();
+    witness.handshakeStatus = 503;
+    const { link } = open(port);
+    await connected(link);
+    witness.answer = () => null;
+    await vi.waitFor(() => expect(link.state().kind).toBe('unreachable'), { timeout: 15_000, interval: 50 });
+    witness.answer = obliging;
+    await connected(link);
+  }, 25_000);
 
   test('an unreachable witness is told within 3 s', async () => {
     const { port, witness } = await startWitness();
@@ -255,10 +292,10 @@ describe('when the path fails', () => {
 describe('when only an operator can help', () => {
   test.each([
     [401, /token_file/],
-    [403, /cluster and node/],
+    [403, /a proxy/],
     [404, /url and cluster/],
   ])('a handshake refused with %i says what to do and is not tried again at once', async (status, advice) => {
-    const { port, witness } = await startWitness();
+    const { port, witness } = await startWitness(() => null);
     witness.handshakeStatus = status;
     const { link, states } = open(port);
     await vi.waitFor(() => expect(states).toEqual(['refused']), PATIENCE);

@@ -1,6 +1,6 @@
 import type { GroupReport, HistoryEntry, PeerReport } from '@tiebreak/shared/wire';
 import { describe, expect, test } from 'vitest';
-import { Reports } from '../../../agent/witness-link/reports.ts';
+import { PEERS_EVERY_US, Reports } from '../../../agent/witness-link/reports.ts';
 import type { Report } from '../../../agent/witness-link/requests.ts';
 import { ENTRY } from '../api/sources.ts';
 
@@ -40,7 +40,7 @@ function drain(reports: Reports, all: Report, decided: string | null = null, now
 
 function opened(): Reports {
   const reports = new Reports();
-  reports.linkOpened();
+  reports.linkOpened(PEERS_EVERY_US);
   return reports;
 }
 
@@ -72,7 +72,7 @@ describe('a new link', () => {
     const reports = opened();
     drain(reports, ALL);
     reports.sent(ALL);
-    reports.linkOpened();
+    reports.linkOpened(PEERS_EVERY_US);
     expect(reports.next(ALL, 0)?.groups).toEqual([GROUP]);
   });
 });

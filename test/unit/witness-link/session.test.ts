@@ -45,7 +45,7 @@ function connectedSession(serial = 0): WitnessSession {
   const session = newSession(serial);
   const { request } = onlySend(session.socketOpened(0));
   expect(session.receive('socket', signed(reply(request, { kind: 'welcome', protocol: 1 })), 0)).toEqual([
-    { kind: 'welcome' },
+    { kind: 'welcome', path: 'socket' },
   ]);
   return session;
 }

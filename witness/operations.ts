@@ -101,6 +101,12 @@ export type Operation = {
 };
 
 const CLUSTER = '/v1/clusters/{cluster}';
+const WEBHOOK_TARGET_PROBLEMS = [
+  'webhook_no_url',
+  'webhook_not_https',
+  'webhook_has_credentials',
+  'webhook_not_public',
+] as const satisfies readonly ProblemCode[];
 const OF_THE_LINK = {
   description: 'The HTTPS fallback of the link: the same requests, the same signed answers.',
   caller: 'node',
@@ -193,7 +199,7 @@ export const OPERATIONS: readonly Operation[] = [
     query: RestoreQuery,
     body: { schema: 'ClusterBackup', required: true },
     answers: { 201: { description: 'it is restored', schema: 'CreatedCluster' } },
-    problems: ['bad_query', 'cluster_exists', 'other_cluster'],
+    problems: ['bad_query', 'cluster_exists', 'other_cluster', ...WEBHOOK_TARGET_PROBLEMS],
   },
   {
     method: 'put',
@@ -302,14 +308,7 @@ export const OPERATIONS: readonly Operation[] = [
       200: { description: 'it was there', schema: 'IssuedWebhook' },
       201: { description: 'it is new', schema: 'IssuedWebhook' },
     },
-    problems: [
-      'unknown_cluster',
-      'too_many_webhooks',
-      'webhook_no_url',
-      'webhook_not_https',
-      'webhook_has_credentials',
-      'webhook_not_public',
-    ],
+    problems: ['unknown_cluster', 'too_many_webhooks', ...WEBHOOK_TARGET_PROBLEMS],
   },
   {
     method: 'delete',

@@ -3,6 +3,7 @@ import {
   ClusterView,
   CreatedCluster,
   Healthy,
+  IssuedMonitorToken,
   IssuedToken,
   IssuedViewerToken,
   type LocationHint,
@@ -28,6 +29,10 @@ export type Failure = {
   readonly perhapsDone: boolean;
 };
 export type Answer<T> = { readonly ok: true; readonly value: T } | Failure;
+
+/** Who has a token and is no node. */
+export type HolderKind = 'viewer' | 'monitor';
+const HOLDER_TOKENS = { viewer: IssuedViewerToken, monitor: IssuedMonitorToken } as const;
 
 type Method = 'GET' | 'PUT' | 'DELETE';
 type Raw = { readonly ok: true; readonly status: number; readonly type: string; readonly text: string } | Failure;
@@ -63,12 +68,12 @@ export class AdminApi {
     return this.#done(await this.#ask('DELETE', `${pathOf(cluster)}/nodes/${node}`));
   }
 
-  async issueViewerToken(cluster: string, viewer: string): Promise<Answer<string>> {
-    return tokenOf(this.#read(await this.#ask('PUT', `${pathOf(cluster)}/viewers/${viewer}`), IssuedViewerToken));
+  async issueHolderToken(cluster: string, kind: HolderKind, name: string): Promise<Answer<string>> {
+    return tokenOf(this.#read(await this.#ask('PUT', `${pathOf(cluster)}/${kind}s/${name}`), HOLDER_TOKENS[kind]));
   }
 
-  async revokeViewer(cluster: string, viewer: string): Promise<Answer<null>> {
-    return this.#done(await this.#ask('DELETE', `${pathOf(cluster)}/viewers/${viewer}`));
+  async revokeHolder(cluster: string, kind: HolderKind, name: string): Promise<Answer<null>> {
+    return this.#done(await this.#ask('DELETE', `${pathOf(cluster)}/${kind}s/${name}`));
   }
 
   async backup(cluster: string): Promise<Answer<ClusterBackup>> {

@@ -1,5 +1,5 @@
 export { type Access, ADMIN_TOKEN_VARIABLE, findAccess } from './access.ts';
-export { AdminApi, type Answer, type Failure } from './admin-api.ts';
+export { AdminApi, type Answer, type Failure, type HolderKind } from './admin-api.ts';
 export { defaultCredentialsFile } from './credentials-file.ts';
 export { type Deployed, deployWitness } from './deploy.ts';
 export { holdSignals } from './hold-signals.ts';

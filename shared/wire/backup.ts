@@ -3,6 +3,8 @@ import { BallotMessage, Name } from './identifiers.ts';
 import { PutWebhook } from './webhooks.ts';
 
 const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** One that does not sign would throw where the alarm of the votes rings too. */
+const WebhookSecret = z.string().regex(/^whsec_(?:[A-Za-z0-9+/]{4}){6,16}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
 const Key = z.string().regex(/^[0-9a-f]{64}$/);
 
 /**
@@ -30,7 +32,7 @@ export const ClusterBackup = z.strictObject({
     .max(32),
   viewers: z.array(z.strictObject({ viewer: Name, verifier: Key })).max(32),
   monitors: z.array(z.strictObject({ monitor: Name, verifier: Key })).max(32),
-  webhooks: z.array(PutWebhook.required().extend({ webhook: Name, secret: z.string() })).max(8),
+  webhooks: z.array(PutWebhook.required().extend({ webhook: Name, secret: WebhookSecret })).max(8),
   groups: z
     .array(
       z.strictObject({

@@ -166,6 +166,21 @@ test('revoke and viewer remove void a token, viewer add prints one', async () =>
   expect(await enroll('a')).toMatchObject({ code: 0, stderr: '' });
 });
 
+test('monitor add prints a token that is good for reports, and for nothing else', async () => {
+  const { cluster, enroll, witness } = inNewCluster();
+  await enroll('a');
+  const { code, stdout } = await witness('monitor', 'add', 'outside');
+  const report = () =>
+    fetch(`${url}/v1/clusters/${cluster}/alerts`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${stdout.trim()}` },
+      body: JSON.stringify({ version: '4', status: 'firing', alerts: [] }),
+    }).then(({ status }) => status);
+  expect([code, await report(), await statusWith(cluster, stdout.trim())]).toEqual([0, 200, 401]);
+  expect(await witness('monitor', 'remove', 'outside')).toMatchObject({ code: 0 });
+  expect(await report()).toBe(401);
+});
+
 test('backup, retire, restore: tokens are good again, and each step that may lose a vote is vouched for', async () => {
   const { cluster, enroll, folder, tokenOf, witness } = inNewCluster();
   await enroll('a');

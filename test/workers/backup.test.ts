@@ -231,11 +231,30 @@ describe('what is refused', () => {
     ['a field that it does not know', { votes: [] }],
     ['a key that is none', { viewers: [{ viewer: 'wall', verifier: 'aa' }] }],
     ['an identity that is none', { witness_id: 'x' }],
+    [
+      'a secret that signs nothing',
+      { webhooks: [{ webhook: 'pager', url: 'https://hooks.example.com', kinds: ['owner'], secret: 'whsec_?' }] },
+    ],
   ])('a backup with %s', async (_, change) => {
     const name = `c-${crypto.randomUUID()}`;
     const backup = { ...(await backUp(await pair())), cluster: name, ...change };
     expect(await codeOf(put(`/v1/clusters/${name}/backup`, ADMIN, backup))).toBe('bad_request');
     expect(await codeOf(call(`/v1/clusters/${name}`, ADMIN))).toBe('unknown_cluster');
+  });
+
+  it('a backup whose webhook leads where no webhook may lead', async () => {
+    const cluster = await pair();
+    const backup = await backUp(cluster);
+    await retire(cluster);
+    const webhook = {
+      webhook: 'pager',
+      url: 'https://169.254.169.254/',
+      kinds: ['owner'],
+      secret: `whsec_${'A'.repeat(32)}`,
+    };
+    const spoilt = { ...backup, webhooks: [webhook] };
+    expect(await codeOf(put(`/v1/clusters/${cluster.name}/backup`, ADMIN, spoilt))).toBe('webhook_not_public');
+    expect(await codeOf(call(`/v1/clusters/${cluster.name}`, ADMIN))).toBe('unknown_cluster');
   });
 
   it('everything, to whoever is not the admin', async () => {

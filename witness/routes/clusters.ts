@@ -4,6 +4,7 @@ import { adminOnly } from '../admin-only.ts';
 import { type App, cluster, directory } from '../context.ts';
 import { parseJson } from '../json.ts';
 import { problem } from '../problem.ts';
+import { targetRefusal } from '../webhooks/index.ts';
 
 /** What the admin does to clusters and to who may do what in them, below `/v1/clusters`. */
 export const clusterRoutes = new Hono<App>();
@@ -39,6 +40,10 @@ clusterRoutes.put('/:cluster/backup', adminOnly, async (c) => {
   if (!backup.success) return problem('bad_request');
   const name = c.req.param('cluster');
   if (backup.data.cluster !== name) return problem('other_cluster');
+  for (const { url } of backup.data.webhooks) {
+    const refusal = targetRefusal(url, c.env.TIEBREAK_WEBHOOKS_TO_PRIVATE_NETWORKS === 'true');
+    if (refusal !== null) return problem(`webhook_${refusal}`);
+  }
   const { location_hint } = query.data;
   const restored = await cluster(c, name, location_hint).restore(backup.data);
   await directory(c).add(name, location_hint ?? null);

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import { registerBackup } from './backup.ts';
 import { registerDeploy } from './deploy.ts';
 import { registerEnroll } from './enroll.ts';
+import { registerHolders } from './holder.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerRotate } from './rotate.ts';
 import { registerServe } from './serve.ts';
-import { registerViewer } from './viewer.ts';
 
 /** What an operator does with a witness. */
 export function registerWitness(program: Command): void {
@@ -14,7 +14,7 @@ export function registerWitness(program: Command): void {
   registerEnroll(witness);
   registerRotate(witness);
   registerRevoke(witness);
-  registerViewer(witness);
+  registerHolders(witness);
   registerBackup(witness);
   registerServe(witness);
 }

@@ -97,7 +97,10 @@ describe('wrong usage ends with 2', () => {
       stderr: expect.stringContaining('is not the backup of a cluster'),
     });
     const backup = { format: 1, cluster: 'branch-8', witness_id: WITNESS_ID, taken_at: '2026-11-26T12:00:00.000Z' };
-    writeFileSync(file, JSON.stringify({ ...backup, serial: 0, nodes: [], viewers: [], groups: [] }));
+    writeFileSync(
+      file,
+      JSON.stringify({ ...backup, serial: 0, nodes: [], viewers: [], monitors: [], webhooks: [], groups: [] }),
+    );
     expect(await restore()).toMatchObject({ code: 2, stderr: expect.stringContaining('is the backup of branch-8') });
   });
 });

@@ -128,6 +128,21 @@ describe('a webhook', () => {
     expect(await deliveries()).toMatchObject([{ state: 'delivered', attempts: 3 }]);
   });
 
+  it('that cannot be reached, or must not be, is told of in words', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    await hook('pager', { kinds: ['owner'] });
+    await ownerChanges();
+    for (const [failure, words] of [
+      [new Error('internal error; reference = abc'), 'no connection, or not allowed to that address'],
+      [new DOMException('', 'TimeoutError'), 'no answer within 10 s'],
+    ] as const) {
+      answer = () => Promise.reject(failure);
+      await alarm();
+      expect((await deliveries())[0]?.answer).toBe(words);
+      vi.setSystemTime(Date.now() + 3_600_000);
+    }
+  });
+
   it('that hangs holds neither votes nor the other webhooks up', async () => {
     await hook('slow', { kinds: ['owner'] });
     await hook('quick', { kinds: ['owner'], url: 'https://quick.example.com/' });

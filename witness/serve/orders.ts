@@ -3,7 +3,8 @@ import type { ServeOrders } from './serve.ts';
 /** SIGTERM and SIGINT end the witness, SIGHUP has it read its files anew. */
 export function ordersBySignal(): ServeOrders {
   const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
+  // Told twice, by a terminal and by npm say, it must not die of the second and leave the runtime behind.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
   let asked = false;
   let wake = (): void => {};
   process.on('SIGHUP', () => {

@@ -37,8 +37,14 @@ export async function postMessage(
     await response.body?.cancel();
     return { kind: 'answered', status: response.status };
   } catch (error) {
-    if (error instanceof Error && error.name === 'TimeoutError')
-      return { kind: 'failed', reason: 'no answer within 10 s' };
-    return { kind: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    return { kind: 'failed', reason: failureText(error) };
   }
+}
+
+function failureText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer within 10 s';
+  // So the runtime calls it, besides failures of its own, if a name leads to an address that it may not connect to.
+  if (error.message.startsWith('internal error')) return 'no connection, or not allowed to that address';
+  return error.message;
 }

@@ -25,7 +25,8 @@ export function directory({ env: { DIRECTORY } }: Context<App>): DirectoryApi {
 export function addressOf(c: Context<App>): string | null {
   // Behind Cloudflare's edge nobody else can set this header; workerd by itself tells the peer's address instead.
   const peer = Peer.safeParse(c.req.raw);
-  return peer.success ? peer.data.cf.clientIp : (c.req.header('cf-connecting-ip') ?? null);
+  // With the peer's port behind it.
+  return peer.success ? peer.data.cf.clientIp.replace(/:\d+$/, '') : (c.req.header('cf-connecting-ip') ?? null);
 }
 
 export function wantsSocket(c: Context<App>): boolean {

@@ -11,3 +11,9 @@ declare module 'cloudflare:workers' {
 
 declare const WebSocketPair: typeof import('@cloudflare/workers-types').WebSocketPair;
 declare const WebSocketRequestResponsePair: typeof import('@cloudflare/workers-types').WebSocketRequestResponsePair;
+
+// The package brings no types of its own: the path of the binary for this platform.
+declare module 'workerd' {
+  const workerd: { readonly default: string };
+  export default workerd;
+}

@@ -9,7 +9,7 @@ import { NETWORK, type Topology } from './topology.ts';
 const PORT = 8787;
 /** The first start makes the bundle and starts the Workers runtime. */
 const START_TIMEOUT_MS = 60_000;
-const WITNESS_SCRIPT = fileURLToPath(new URL('../../witness/local.ts', import.meta.url));
+const WITNESS_SCRIPT = fileURLToPath(new URL('../../witness/serve/local.ts', import.meta.url));
 
 /** Reads one request from stdin, so that no credential stands in a process list, and prints the reply's body. */
 const REQUEST_SCRIPT = `

@@ -5,6 +5,7 @@ import { registerEnroll } from './enroll.ts';
 import { registerHolders } from './holder.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerRotate } from './rotate.ts';
+import { registerServe } from './serve.ts';
 
 /** What an operator does with a witness. */
 export function registerWitness(program: Command): void {
@@ -15,4 +16,5 @@ export function registerWitness(program: Command): void {
   registerRevoke(witness);
   registerHolders(witness);
   registerBackup(witness);
+  registerServe(witness);
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type DataLock, type LockedData, lockData } from '../../../witness/data-lock.ts';
+import { type DataLock, type LockedData, lockData } from '../../../witness/serve/data-lock.ts';
 
 function folder(): string {
   const made = mkdtempSync(join(tmpdir(), 'tiebreak-lock-'));

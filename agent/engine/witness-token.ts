@@ -1,7 +1,7 @@
 import { readWitnessToken } from '../config/index.ts';
 
 /**
- * Reads the node's token again while the witness refuses the one in use, so that a replaced token needs no restart. One of
+ * Reads the node's token again while the witness is not connected, so that a replaced token needs no restart. One of
  * another witness is not taken: whose votes count is part of what the nodes have agreed on (L14, L16).
  *
  * @param warn told of each problem once, until there is another

@@ -12,7 +12,10 @@ export type WitnessLinkOptions = {
   node: string;
   /** This node's credential, `tbn1.<witness id>.<secret>`; see `parseNodeToken`. */
   token: string;
-  /** Asked each second while the witness refuses this node: the token by now, of the same witness. A new one is tried at once. */
+  /**
+   * Asked each second while the witness is not connected: the token by now, of the same witness. A new one is tried at once.
+   * Not only after a refusal: what stands between may let a void token's 401 pass on no way, or on the other one.
+   */
   rereadToken?: () => string | undefined;
   /** Grows with each start of the agent. */
   incarnation: number;

@@ -144,7 +144,7 @@ class Link implements WitnessLink {
   #stateChanged(state: WitnessLinkState): void {
     if (this.#closed) return;
     clearInterval(this.#tokenTimer);
-    if (state.kind === 'refused') this.#tokenTimer = setInterval(() => this.#lookForToken(), TOKEN_INTERVAL_MS);
+    if (state.kind !== 'connected') this.#tokenTimer = setInterval(() => this.#lookForToken(), TOKEN_INTERVAL_MS);
     this.#options.onState(state);
   }
 

@@ -9,13 +9,15 @@ import { expectNeverTwo, expectUntouched, type HardeningLab, hardeningLab, takeo
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { signalAll, waitFor } from './process.ts';
 import { DEFAULT_SCENARIO, other, type WitnessControl, witnessOf } from './system.ts';
-import { TiebreakAgent, type TiebreakSystem, VIRTUAL_ROUTER_DEFAULTS } from './tiebreak.ts';
+import { TiebreakAgent, type TiebreakSystem, tiebreakAgentOf, VIRTUAL_ROUTER_DEFAULTS } from './tiebreak.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
 // What can happen to the witness and to the way to it.
 
 const STALL_MS = 30_000;
+const MINUTE_MS = 60_000;
+const HOSTS = ['a', 'b'] as const;
 /** What a vote of the witness is worth to its holder at most: 0.75 of 5 s. */
 const WITNESS_LEASE_MS = 3_750;
 /** Longer than the 5 s after which policy bias gives the owner a long promise. For a long run: LAB_WITNESS_LOST_S=90. */
@@ -67,6 +69,31 @@ describe('one witness', () => {
       500,
     );
     expectUntouched(seen, 3_000, said);
+  });
+
+  test('stopped for a minute: the client loses nothing, and both agents say what is missing', async () => {
+    const { lab, system } = bench;
+    await lab.steady();
+    const witnessSeenBy = async (): Promise<(string | undefined)[]> =>
+      Promise.all(HOSTS.map(async (host) => (await tiebreakAgentOf(system, host).group())?.witness.state));
+    let meanwhile: (string | undefined)[] = [];
+    const seen = await watched(
+      lab,
+      async () => {
+        await witness().stop();
+        await sleep(MINUTE_MS);
+        meanwhile = await witnessSeenBy();
+        await witness().start();
+        await waitFor('both agents are linked again', 20_000, async () =>
+          (await witnessSeenBy()).every((state) => state === 'connected') ? true : undefined,
+        );
+        await lab.steady();
+      },
+      500,
+    );
+    expectUntouched(seen, MINUTE_MS, said);
+    expect(meanwhile).toEqual(['unreachable', 'unreachable']);
+    for (const host of HOSTS) expect(system.agents[host].log()).toContain('witness link unreachable');
   });
 
   test(`silent for ${STALL_MS / 1_000} s, the link cut meanwhile: what it grants late counts for nothing`, async () => {

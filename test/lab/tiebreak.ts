@@ -10,8 +10,8 @@ import { type Agent, type Order, other, type Scenario, type System } from './sys
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
-const CLUSTER = 'lab';
-const GROUP = 'edge';
+export const CLUSTER = 'lab';
+export const GROUP = 'edge';
 const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
 const API_TIMEOUT_MS = 1_000;
 /** HTTP 409: the order is understood, and not possible now. */

@@ -30,6 +30,7 @@ export class LocalWitness implements WitnessControl {
   readonly #folder: string;
   readonly #adminToken = randomBytes(32).toString('hex');
   #process: LabProcess | undefined;
+  #monitor: string | undefined;
 
   private constructor(topology: Topology, address: string, folder: string) {
     this.#topology = topology;
@@ -87,12 +88,27 @@ export class LocalWitness implements WitnessControl {
     return Enrolment.parse(JSON.parse(await this.#put(`/v1/clusters/${cluster}/nodes/${node}`))).token;
   }
 
+  /** As an outside monitor, with a token of its own. */
+  async reportHealth(
+    { cluster, group, node }: { cluster: string; group: string; node: string },
+    check: string,
+    healthy: boolean,
+  ): Promise<void> {
+    this.#monitor ??= Enrolment.parse(JSON.parse(await this.#put(`/v1/clusters/${cluster}/monitors/outside`))).token;
+    const body = JSON.stringify({ check, healthy });
+    await this.#ask('POST', `/v1/clusters/${cluster}/groups/${group}/nodes/${node}/health`, body, this.#monitor);
+  }
+
   #put(path: string): Promise<string> {
+    return this.#ask('PUT', path, '{}', this.#adminToken);
+  }
+
+  #ask(method: 'PUT' | 'POST', path: string, body: string, token: string): Promise<string> {
     const request = {
       url: `${this.url}${path}`,
-      method: 'PUT',
-      headers: { authorization: `Bearer ${this.#adminToken}`, 'content-type': 'application/json' },
-      body: '{}',
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body,
     };
     const args = ['--input-type=module', '--eval', REQUEST_SCRIPT];
     return this.#topology.inside('witness', process.execPath, args, JSON.stringify(request));

@@ -38,13 +38,17 @@ export class Site {
     return new ReportingNode({ url: this.#base.href, cluster, node, token }, peer);
   }
 
+  async webhook(cluster: string, url: string): Promise<void> {
+    await this.#put(`/v1/clusters/${cluster}/webhooks/pager`, JSON.stringify({ url, kinds: ['owner'] }));
+  }
+
   async close(): Promise<void> {
     await this.#harness.close();
   }
 
-  async #put(path: string): Promise<unknown> {
+  async #put(path: string, body = ''): Promise<unknown> {
     const headers = { authorization: `Bearer ${ADMIN}` };
-    const answer = await fetch(this.url(path), { method: 'PUT', headers });
+    const answer = await fetch(this.url(path), { method: 'PUT', headers, body });
     if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status}`);
     return await answer.json();
   }

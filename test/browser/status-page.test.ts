@@ -131,6 +131,17 @@ test('a wrong token is told so, and the right one of another cluster is a wrong 
   expect(await page.context().cookies()).toEqual([]);
 });
 
+test('a webhook that nobody takes is shown, with when it is tried again', async () => {
+  const { cluster, b } = await pair();
+  await site.webhook(cluster, 'https://hooks.example.com/ha');
+  const page = await signedIn(cluster);
+  await ownerIs(page, 'a');
+  b.takesOver(2);
+  await ownerIs(page, 'b');
+  const told = page.getByText(/pager: waiting \(.+\), tried once, again at .+; edge: b owns it/);
+  await told.waitFor({ timeout: 40_000 });
+});
+
 test('signing out ends it', async () => {
   const { cluster } = await pair();
   const page = await signedIn(cluster);

@@ -106,7 +106,7 @@ async function start({ adminToken, folder, listen, privateWebhooks, scratch, tls
   folder.lock.runs(workerd.pid);
   const port = await workerd.listening;
   if (port === undefined) return { ok: false, reason: 'the runtime (workerd) did not start; what it said is above' };
-  const where = 'inherited' in listen ? `socket ${listen.inherited}` : formatListenAddress({ ...listen, port });
+  const where = 'inherited' in listen ? `*:${port}` : formatListenAddress({ ...listen, port });
   return { ok: true, workerd, url: `${tls === null ? 'http' : 'https'}://${where}` };
 }
 

@@ -67,6 +67,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   readonly #reportRate = new CallerRate(REPORT_RATE);
   readonly #requestRate = new CallerRate(REQUEST_RATE);
   #awake: Awake | null = null;
+  /** The alarm's work is going on, and it rings for no other meanwhile. */
+  #ringing = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -99,7 +101,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   #happened(webhooks: Webhooks, event: ClusterEvent): void {
     this.#links.tellViewers(event);
     webhooks.note(event, Date.now());
-    this.#alarm.wantAt(webhooks.dueAtMs);
+    if (this.#ringing) webhooks.startDue();
+    else this.#alarm.wantAt(webhooks.dueAtMs);
   }
 
   async create(name: string): Promise<{ created: boolean; witness_id: string }> {
@@ -348,7 +351,11 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#alarm.rang();
     const awake = this.#awake;
     if (awake === null) return;
-    await Promise.all([awake.voting.settled(), awake.webhooks.deliver(Date.now())]);
+    this.#ringing = true;
+    await Promise.all([awake.voting.settled(), awake.webhooks.deliver()]);
+    // What has happened while votes were waited for.
+    await awake.webhooks.deliver();
+    this.#ringing = false;
     // It may have been retired meanwhile.
     if (this.#awake !== awake) return;
     awake.voting.keepAlarm();

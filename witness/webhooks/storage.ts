@@ -115,9 +115,10 @@ export class WebhookStorage {
     return Earliest.parse(this.#sql.exec(query).one()).at_ms ?? Number.POSITIVE_INFINITY;
   }
 
-  due(nowMs: number, limit: number): StoredDelivery[] {
-    const query = `SELECT * FROM delivery WHERE state = 'waiting' AND next_at_ms <= ? ORDER BY id LIMIT ?`;
-    return z.array(DeliveryRow).parse(this.#sql.exec(query, nowMs, limit).toArray());
+  /** Oldest first. */
+  due(webhook: string, nowMs: number, limit: number): StoredDelivery[] {
+    const query = `SELECT * FROM delivery WHERE webhook = ? AND state = 'waiting' AND next_at_ms <= ? ORDER BY id LIMIT ?`;
+    return z.array(DeliveryRow).parse(this.#sql.exec(query, webhook, nowMs, limit).toArray());
   }
 
   /** Undefined: it is there no longer. */

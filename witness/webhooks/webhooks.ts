@@ -19,7 +19,7 @@ const WEBHOOKS_MAX = 8;
 /** For one webhook: two days of a cluster that flaps each minute. */
 const WAITING_MAX = 1_000;
 const KEPT_MAX = 2_000;
-const AT_ONCE_MAX = 8;
+const AT_ONCE_MAX = 2;
 const FORMER_SECRET_MS = 24 * 3_600_000;
 const SECRET_BYTES = 32;
 
@@ -32,6 +32,7 @@ export class Webhooks {
   readonly #cluster: string;
   readonly #witnessId: string;
   readonly #webhooks: Map<string, StoredWebhook>;
+  readonly #underWay = new Map<StoredDelivery, Promise<void>>();
   #dueAtMs: number;
 
   constructor(sql: SqlStorage, { cluster, witnessId }: { cluster: string; witnessId: string }) {
@@ -108,12 +109,29 @@ export class Webhooks {
     }
   }
 
-  /** One attempt for each that is due. Several at once, so that a receiver that hangs does not hold the others up. */
-  async deliver(nowMs: number): Promise<void> {
-    const due = this.#storage.due(nowMs, AT_ONCE_MAX);
-    await Promise.all(due.map((delivery) => this.#attempt(delivery)));
+  /** Tells whoever is to be told by now, and returns when nothing is under way any more. */
+  async deliver(): Promise<void> {
+    this.startDue();
+    while (this.#underWay.size > 0) {
+      await Promise.race(this.#underWay.values());
+      this.startDue();
+    }
     this.#storage.prune(KEPT_MAX);
     this.#dueAtMs = this.#storage.nextDueAtMs();
+  }
+
+  /** An attempt for each that is due; of one webhook few at once, so that none which hangs holds the others up. */
+  startDue(): void {
+    for (const webhook of this.#webhooks.keys()) {
+      const ofTheSame = [...this.#underWay.keys()].filter((delivery) => delivery.webhook === webhook);
+      for (const delivery of this.#storage.due(webhook, Date.now(), AT_ONCE_MAX + ofTheSame.length)) {
+        if (ofTheSame.length >= AT_ONCE_MAX) break;
+        if (ofTheSame.some(({ id }) => id === delivery.id)) continue;
+        ofTheSame.push(delivery);
+        const attempt = this.#attempt(delivery).finally(() => this.#underWay.delete(delivery));
+        this.#underWay.set(delivery, attempt);
+      }
+    }
   }
 
   async #attempt(delivery: StoredDelivery): Promise<void> {

@@ -118,8 +118,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (stored === null || this.#awake === null) return null;
     const { credentials, webhooks } = this.#awake;
     const elsewhere = {
-      viewers: Array.from(credentials.holders('viewer').verifiers, ([viewer, verifier]) => ({ viewer, verifier })),
-      monitors: Array.from(credentials.holders('monitor').verifiers, ([monitor, verifier]) => ({ monitor, verifier })),
+      viewers: Array.from(credentials.holders.viewer.verifiers, ([viewer, verifier]) => ({ viewer, verifier })),
+      monitors: Array.from(credentials.holders.monitor.verifiers, ([monitor, verifier]) => ({ monitor, verifier })),
       webhooks: Array.from(webhooks.stored, ([webhook, { url, kinds, secret }]) => ({ webhook, url, kinds, secret })),
     };
     return backupOf(stored, elsewhere, Date.now());
@@ -131,11 +131,15 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const stored = restoredFrom(backup);
     this.ctx.storage.transactionSync(() => {
       this.#storage.restore(stored);
-      const { credentials, webhooks } = this.#wake(stored);
-      for (const { viewer, verifier } of backup.viewers) credentials.holders('viewer').restore(viewer, verifier);
-      for (const { monitor, verifier } of backup.monitors) credentials.holders('monitor').restore(monitor, verifier);
+      const { sql } = this.ctx.storage;
+      const { name: cluster, witnessId } = stored.identity;
+      const { holders } = new Credentials(this.#storage, witnessId, { sql, nodes: stored.nodes });
+      for (const { viewer, verifier } of backup.viewers) holders.viewer.restore(viewer, verifier);
+      for (const { monitor, verifier } of backup.monitors) holders.monitor.restore(monitor, verifier);
+      const webhooks = new Webhooks(sql, { cluster, witnessId });
       for (const { webhook, ...kept } of backup.webhooks) webhooks.restore(webhook, kept);
     });
+    this.#wake(stored);
     return true;
   }
 
@@ -146,6 +150,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     this.#awake = null;
     awake.monitor.stop();
     awake.voting.stop();
+    awake.webhooks.stop();
     for (const node of awake.credentials.nodes) this.#links.closeNode(node, CLOSE.policy, 'this cluster was retired');
     this.#links.closeViewers('this cluster was retired');
     await this.ctx.blockConcurrencyWhile(async () => {
@@ -180,13 +185,13 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
 
   async issueHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['issueHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
-    const issued = this.#awake.credentials.holders(kind).issue(name);
+    const issued = this.#awake.credentials.holders[kind].issue(name);
     return issued === null ? { ok: false, reason: 'too_many_holders' } : { ok: true, ...issued };
   }
 
   async revokeHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['revokeHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
-    if (!this.#awake.credentials.holders(kind).revoke(name)) return { ok: false, reason: 'unknown_holder' };
+    if (!this.#awake.credentials.holders[kind].revoke(name)) return { ok: false, reason: 'unknown_holder' };
     // Whose stream is whose is not kept; the others open theirs again.
     if (kind === 'viewer') this.#links.closeViewers('the token of a viewer was revoked');
     return { ok: true };
@@ -352,10 +357,13 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const awake = this.#awake;
     if (awake === null) return;
     this.#ringing = true;
-    await Promise.all([awake.voting.settled(), awake.webhooks.deliver()]);
-    // What has happened while votes were waited for.
-    await awake.webhooks.deliver();
-    this.#ringing = false;
+    try {
+      await Promise.all([awake.voting.settled(), awake.webhooks.deliver()]);
+      // What has happened while votes were waited for.
+      await awake.webhooks.deliver();
+    } finally {
+      this.#ringing = false;
+    }
     // It may have been retired meanwhile.
     if (this.#awake !== awake) return;
     awake.voting.keepAlarm();

@@ -11,7 +11,7 @@ export class Credentials {
   readonly #storage: ClusterStorage;
   readonly #witnessId: string;
   readonly #nodes: Map<string, Credential>;
-  readonly #holders: Readonly<Record<TokenKind, TokenHolders>>;
+  readonly holders: Readonly<Record<TokenKind, TokenHolders>>;
 
   constructor(
     storage: ClusterStorage,
@@ -21,7 +21,7 @@ export class Credentials {
     this.#storage = storage;
     this.#witnessId = witnessId;
     this.#nodes = new Map(nodes);
-    this.#holders = {
+    this.holders = {
       viewer: new TokenHolders(sql, 'viewer', witnessId),
       monitor: new TokenHolders(sql, 'monitor', witnessId),
     };
@@ -51,7 +51,7 @@ export class Credentials {
       case 'node':
         return this.nodeOf(caller.token) !== null;
       case 'viewer':
-        return this.#holders.viewer.holderOf(caller.token) !== null;
+        return this.holders.viewer.holderOf(caller.token) !== null;
       case 'monitor':
         return false;
     }
@@ -71,10 +71,5 @@ export class Credentials {
     if (!this.#nodes.delete(node)) return false;
     this.#storage.removeCredential(node);
     return true;
-  }
-
-  /** Of those who hold a token of that kind. */
-  holders(kind: TokenKind): TokenHolders {
-    return this.#holders[kind];
   }
 }

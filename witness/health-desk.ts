@@ -92,7 +92,7 @@ export class HealthDesk {
     token: string,
     nowMs: number,
   ): { readonly ok: true; readonly monitor: string } | Refused<'unauthorized' | 'too_many_requests'> {
-    const monitor = this.#around.credentials.holders('monitor').holderOf(token);
+    const monitor = this.#around.credentials.holders.monitor.holderOf(token);
     if (monitor === null) return { ok: false, reason: 'unauthorized' };
     return this.#rate.take(monitor, nowMs) ? { ok: true, monitor } : { ok: false, reason: 'too_many_requests' };
   }

@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm } from 'cloudflare:test';
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { DeliveriesPage, IssuedWebhook, Problem, WebhookMessage, WebhooksView } from '@tiebreak/shared/wire';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -158,6 +158,20 @@ describe('a webhook', () => {
     expect((await deliveries('?webhook=slow'))[0]?.state).toBe('waiting');
     await ringing;
     expect((await deliveries('?webhook=slow'))[0]?.state).toBe('delivered');
+  });
+
+  it('of a cluster that is retired while it is told leaves nothing behind', async () => {
+    await hook('pager', { kinds: ['owner'] });
+    answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response(null)), 300));
+    await ownerChanges();
+    const ringing = alarm();
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+    expect((await call(`/v1/clusters/${cluster.name}`, ADMIN, { method: 'DELETE' })).status).toBe(204);
+    await ringing;
+    const left = await runInDurableObject(cluster.stub, (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'").toArray(),
+    );
+    expect(left).toEqual([]);
   });
 
   it('that answers 410 is told nothing more until it is put again', async () => {

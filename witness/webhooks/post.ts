@@ -17,9 +17,9 @@ export async function postMessage(
   secrets: readonly string[],
   nowMs: number,
 ): Promise<Outcome> {
-  const now = new Date(nowMs);
-  const signatures = secrets.map((secret) => new Webhook(secret).sign(id, now, text));
   try {
+    const now = new Date(nowMs);
+    const signatures = secrets.map((secret) => new Webhook(secret).sign(id, now, text));
     const response = await fetch(url, {
       method: 'POST',
       redirect: 'manual',

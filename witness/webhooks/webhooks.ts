@@ -34,6 +34,7 @@ export class Webhooks {
   readonly #webhooks: Map<string, StoredWebhook>;
   readonly #underWay = new Map<StoredDelivery, Promise<void>>();
   #dueAtMs: number;
+  #stopped = false;
 
   constructor(sql: SqlStorage, { cluster, witnessId }: { cluster: string; witnessId: string }) {
     this.#storage = new WebhookStorage(sql);
@@ -109,6 +110,11 @@ export class Webhooks {
     }
   }
 
+  /** Of a cluster that is no more: nobody is told anything, and nothing is written down. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   /** Tells whoever is to be told by now, and returns when nothing is under way any more. */
   async deliver(): Promise<void> {
     this.startDue();
@@ -116,12 +122,14 @@ export class Webhooks {
       await Promise.race(this.#underWay.values());
       this.startDue();
     }
+    if (this.#stopped) return;
     this.#storage.prune(KEPT_MAX);
     this.#dueAtMs = this.#storage.nextDueAtMs();
   }
 
   /** An attempt for each that is due; of one webhook few at once, so that none which hangs holds the others up. */
   startDue(): void {
+    if (this.#stopped) return;
     for (const webhook of this.#webhooks.keys()) {
       const ofTheSame = [...this.#underWay.keys()].filter((delivery) => delivery.webhook === webhook);
       for (const delivery of this.#storage.due(webhook, Date.now(), AT_ONCE_MAX + ofTheSame.length)) {
@@ -146,6 +154,7 @@ export class Webhooks {
 
   /** Meanwhile the webhook may have been removed, and what waited for it given up. */
   #attempted(id: number, outcome: Outcome, startedMs: number): void {
+    if (this.#stopped) return;
     const delivery = this.#storage.delivery(id);
     if (delivery === undefined) return;
     const attempts = delivery.attempts + 1;

@@ -2,12 +2,16 @@ import {
   ClusterBackup,
   ClusterView,
   CreatedCluster,
+  DeliveriesPage,
   Healthy,
   IssuedMonitorToken,
   IssuedToken,
   IssuedViewerToken,
+  IssuedWebhook,
   type LocationHint,
   Problem,
+  type PutWebhook,
+  WebhooksView,
 } from '@tiebreak/shared/wire';
 import { Agent, request } from 'undici';
 import type { z } from 'zod';
@@ -74,6 +78,26 @@ export class AdminApi {
 
   async revokeHolder(cluster: string, kind: HolderKind, name: string): Promise<Answer<null>> {
     return this.#done(await this.#ask('DELETE', `${pathOf(cluster)}/${kind}s/${name}`));
+  }
+
+  async putWebhook(
+    cluster: string,
+    name: string,
+    body: z.input<typeof PutWebhook>,
+  ): Promise<Answer<{ secret: string }>> {
+    return this.#read(await this.#ask('PUT', `${pathOf(cluster)}/webhooks/${name}`, body), IssuedWebhook);
+  }
+
+  async removeWebhook(cluster: string, name: string): Promise<Answer<null>> {
+    return this.#done(await this.#ask('DELETE', `${pathOf(cluster)}/webhooks/${name}`));
+  }
+
+  async webhooks(cluster: string): Promise<Answer<z.infer<typeof WebhooksView>>> {
+    return this.#read(await this.#ask('GET', `${pathOf(cluster)}/webhooks`), WebhooksView);
+  }
+
+  async deliveries(cluster: string): Promise<Answer<DeliveriesPage>> {
+    return this.#read(await this.#ask('GET', `${pathOf(cluster)}/deliveries`), DeliveriesPage);
   }
 
   async backup(cluster: string): Promise<Answer<ClusterBackup>> {

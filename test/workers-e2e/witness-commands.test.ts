@@ -181,6 +181,24 @@ test('monitor add prints a token that is good for reports, and for nothing else'
   expect(await report()).toBe(401);
 });
 
+test('webhook add prints the secret, list and log tell what was told, and remove ends it', async () => {
+  const { enroll, witness } = inNewCluster();
+  await enroll('a');
+  const to = 'https://hooks.example.com/ha';
+  const added = await witness('webhook', 'add', 'pager', '--to', to, '--kinds', 'node,owner');
+  expect(added).toMatchObject({ code: 0, stdout: expect.stringMatching(/^whsec_[A-Za-z0-9+/=]{44}\n$/) });
+  const local = await witness('webhook', 'add', 'inside', '--to', 'https://169.254.169.254/');
+  expect(local).toMatchObject({ code: 1, stderr: expect.stringContaining('link-local') });
+  expect(await witness('webhook', 'add', 'x', '--to', to, '--kinds', 'vote')).toMatchObject({ code: 2 });
+  const listed = await witness('webhook', 'list');
+  expect(listed.stdout).toMatch(
+    /^pager +active +(nothing waits|\d waiting) +https:\/\/hooks.example.com\/ha +node, owner\n$/,
+  );
+  expect(await witness('webhook', 'log')).toMatchObject({ code: 0, stdout: 'nothing was told yet\n' });
+  expect(await witness('webhook', 'remove', 'pager')).toMatchObject({ code: 0 });
+  expect(await witness('webhook', 'list')).toMatchObject({ code: 0, stdout: 'there is none\n' });
+});
+
 test('backup, retire, restore: tokens are good again, and each step that may lose a vote is vouched for', async () => {
   const { cluster, enroll, folder, tokenOf, witness } = inNewCluster();
   await enroll('a');

@@ -6,6 +6,7 @@ import { registerHolders } from './holder.ts';
 import { registerRevoke } from './revoke.ts';
 import { registerRotate } from './rotate.ts';
 import { registerServe } from './serve.ts';
+import { registerWebhooks } from './webhook.ts';
 
 /** What an operator does with a witness. */
 export function registerWitness(program: Command): void {
@@ -15,6 +16,7 @@ export function registerWitness(program: Command): void {
   registerRotate(witness);
   registerRevoke(witness);
   registerHolders(witness);
+  registerWebhooks(witness);
   registerBackup(witness);
   registerServe(witness);
 }

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ADMIN, newFolder, serve, serveOnInheritedSocket } from './served-witness.ts';
+import { ADMIN, newFolder, serve, serveOnInheritedSocket } from './serve-command.ts';
 
 const LOOPBACK = '127.0.0.1:0';
 

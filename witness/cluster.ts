@@ -90,8 +90,9 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const credentials = new Credentials(this.#storage, witnessId, { sql, nodes });
     const webhooks = new Webhooks(sql, { cluster, witnessId });
     const monitor = new ClusterMonitor(sql, this.#links, (event) => this.#happened(webhooks, event), nowMs);
-    const around = { identity, credentials, monitor, storage: this.#storage, links: this.#links, alarm: this.#alarm };
-    const voting = new Voting(around, memory, nowMs);
+    const kept = { storage: this.#storage, links: this.#links, alarm: this.#alarm };
+    const abandon = (why: string) => this.ctx.abort(why);
+    const voting = new Voting({ identity, credentials, monitor, ...kept, abandon }, memory, nowMs);
     const health = new HealthDesk({ sql, witnessId, credentials, links: this.#links, monitor, voting });
     this.#alarm.wantAt(webhooks.dueAtMs);
     this.#awake = { identity, credentials, monitor, voting, webhooks, health };

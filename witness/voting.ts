@@ -29,6 +29,8 @@ export type VotingSurroundings = {
   readonly links: Links;
   readonly monitor: ClusterMonitor;
   readonly alarm: Alarm;
+  /** Ends this instance at once; the next one knows what is stored and nothing else. */
+  readonly abandon: (why: string) => void;
 };
 
 /** Performs what the pure core decides about the votes of one cluster. It never awaits: see `ClusterWitness`. */
@@ -90,7 +92,13 @@ export class Voting {
 
   #perform({ voter, effects }: WitnessStep): void {
     this.#voter = voter;
-    for (const effect of effects) this.#performOne(effect);
+    try {
+      for (const effect of effects) this.#performOne(effect);
+    } catch (error) {
+      // L11: a repeated request would be answered from memory, as if this had been stored.
+      this.#around.abandon('a decision about a vote could not be stored');
+      throw error;
+    }
     this.keepAlarm();
     if (witnessOwesWaiting(voter)) return;
     for (const resolve of this.#whenSettled.splice(0)) resolve();

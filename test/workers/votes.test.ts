@@ -42,6 +42,17 @@ function pendingAlarm(cluster: Cluster): Promise<number | null> {
   return runInDurableObject(cluster.stub, (_, state) => state.storage.getAlarm());
 }
 
+/** As when the disk is full. A new instance has another `sql`. */
+function failingWrites(cluster: Cluster): Promise<void> {
+  return runInDurableObject(cluster.stub, (_, { storage: { sql } }) => {
+    const exec = sql.exec.bind(sql);
+    vi.spyOn(sql, 'exec').mockImplementation((query, ...bindings) => {
+      if (query.startsWith('INSERT INTO vote')) throw new Error('database or disk is full: SQLITE_FULL');
+      return exec(query, ...bindings);
+    });
+  });
+}
+
 describe('a vote', () => {
   it('runs out when its time has passed, in storage too, and the other node is told (L1, L12)', async () => {
     const cluster = await pair();
@@ -250,6 +261,23 @@ describe('a new instance (L12)', () => {
     await cluster.pass(10_001);
     await linkA.ask(a.hello());
     expect(await linkA.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
+  });
+});
+
+describe('an instance whose write fails (L11)', () => {
+  it('answers nothing, remembers nothing of it, and is followed by one that waits', async () => {
+    const cluster = await pair();
+    const [a, b] = [cluster.agent('a'), cluster.agent('b')];
+    await a.ask(a.vote(1));
+    await a.ask(a.release(1));
+    await failingWrites(cluster);
+    const vote = a.vote(2);
+    expect((await a.post('request', vote)).status).toBe(500);
+    // From memory it could be answered as if it had been stored.
+    const again = await a.post('request', vote);
+    expect(again.status).toBe(200);
+    expect(await stored(cluster)).toContain('"kind":"held"');
+    expect(await b.ask(b.vote(3))).toMatchObject({ reason: 'bound', holder: 'a' });
   });
 });
 

@@ -11,8 +11,9 @@ import {
 } from '@tiebreak/shared/lease';
 import type { WitnessResult } from '@tiebreak/shared/wire';
 
-/** What survives an instance. */
+/** What survives an instance. Only the one that was started last can write it. */
 export class Disk {
+  newest: Instance | null = null;
   serial = 0;
   recovering = false;
   readonly registers = new Map<string, WitnessRegister>();
@@ -28,6 +29,8 @@ export class Disk {
   }
 }
 
+class Superseded extends Error {}
+
 /** One instance of the witness: performs effects on a disk, and runs timers on a clock that no jump can reach. */
 export class Instance {
   readonly disk: Disk;
@@ -39,6 +42,7 @@ export class Instance {
 
   constructor(disk: Disk, wallMs: number) {
     this.disk = disk;
+    disk.newest = this;
     this.wallMs = wallMs;
     const woken = wakeWitness(disk, wallMs);
     this.voter = woken.voter;
@@ -53,6 +57,16 @@ export class Instance {
     const { result, ...step } = decideWitness(this.voter, { node, request, rivalHashes }, this.wallMs);
     this.#perform(step);
     return result;
+  }
+
+  /** As `ask`, of one that may have been superseded; null: it cannot write, which ends it, and nothing is answered (L11). */
+  askWhileItLasts(node: string, request: VotingRequest): WitnessResult | null {
+    return this.#whileItLasts(() => this.ask(node, request));
+  }
+
+  /** As `pass`, of one that may have been superseded. False: it had to write, and has ended. */
+  passWhileItLasts(ms: number): boolean {
+    return this.#whileItLasts(() => this.pass(ms)) !== null;
   }
 
   /** Lets time pass on both clocks, timers included. */
@@ -71,12 +85,22 @@ export class Instance {
     this.elapsedMs = endMs;
   }
 
+  #whileItLasts<Result>(act: () => Result): Result | null {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof Superseded) return null;
+      throw error;
+    }
+  }
+
   #perform({ voter, effects }: WitnessStep): void {
     this.voter = voter;
     for (const effect of effects) this.#performOne(effect);
   }
 
   #performOne(effect: WitnessEffect): void {
+    if (effect.kind.startsWith('store') && this.disk.newest !== this) throw new Superseded();
     switch (effect.kind) {
       case 'store_vote':
         this.disk.registers.set(effect.group, effect.register);

@@ -1,6 +1,10 @@
-import type { Caller } from './cluster-api.ts';
 import { sameText } from './credential.ts';
 import type { Env } from './env.ts';
+
+/** Who asks, as far as the Worker knows: it has verified the admin's token, the others are for the cluster to verify. */
+export type Caller =
+  | { readonly kind: 'admin' }
+  | { readonly kind: 'node' | 'viewer' | 'monitor'; readonly token: string };
 
 const NODE_TOKEN_PREFIX = 'tbn1.';
 const VIEWER_TOKEN_PREFIX = 'tbv1.';

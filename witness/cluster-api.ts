@@ -15,13 +15,9 @@ import type {
   WitnessFrame,
   WitnessRequest,
 } from '@tiebreak/shared/wire';
+import type { Caller } from './caller.ts';
 import type { TokenKind } from './credential.ts';
 import type { HealthRefusal, HealthSubject } from './health-desk.ts';
-
-/** Who asks, as far as the Worker knows: it has verified the admin's token, the others are for the cluster to verify. */
-export type Caller =
-  | { readonly kind: 'admin' }
-  | { readonly kind: 'node' | 'viewer' | 'monitor'; readonly token: string };
 
 /** `unknown_cluster` is for the admin alone: to the others both look the same. */
 export type Denial = { readonly ok: false; readonly reason: 'unknown_cluster' | 'unauthorized' };

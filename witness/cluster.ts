@@ -21,9 +21,9 @@ import {
 import { Alarm } from './alarm.ts';
 import { backupOf, restoredFrom } from './backup.ts';
 import { bearerToken } from './bearer.ts';
-import { callerOf } from './caller.ts';
+import { type Caller, callerOf } from './caller.ts';
 import { CallerRate, RELAY_RATE, REPORT_RATE, REQUEST_RATE } from './caller-rate.ts';
-import type { Caller, ClusterApi, Denial } from './cluster-api.ts';
+import type { ClusterApi, Denial } from './cluster-api.ts';
 import { ClusterMonitor } from './cluster-monitor.ts';
 import { clusterView } from './cluster-view.ts';
 import { newWitnessId, sign, type TokenKind } from './credential.ts';

@@ -2,8 +2,9 @@ import type { LocationHint } from '@tiebreak/shared/wire';
 import type { Context } from 'hono';
 import type { SecureHeadersVariables } from 'hono/secure-headers';
 import { z } from 'zod';
-import type { Caller, ClusterApi } from './cluster-api.ts';
-import type { DirectoryApi } from './directory.ts';
+import type { Caller } from './caller.ts';
+import type { ClusterApi } from './cluster-api.ts';
+import type { DirectoryApi } from './directory-api.ts';
 import type { Env } from './env.ts';
 
 export type App = { Bindings: Env; Variables: { caller: Caller } & SecureHeadersVariables };

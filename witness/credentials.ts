@@ -1,5 +1,5 @@
 import type { SqlStorage } from '@cloudflare/workers-types';
-import type { Caller } from './cluster-api.ts';
+import type { Caller } from './caller.ts';
 import { type Credential, newToken, readToken, sameText, type TokenKind } from './credential.ts';
 import type { ClusterStorage } from './storage.ts';
 import { type Issued, TokenHolders } from './token-holders.ts';

@@ -2,18 +2,12 @@ import { DurableObject } from 'cloudflare:workers';
 import type { DurableObjectState } from '@cloudflare/workers-types';
 import { type ClustersPage, type ClustersQuery, LocationHint } from '@tiebreak/shared/wire';
 import { z } from 'zod';
+import type { DirectoryApi } from './directory-api.ts';
 import type { Env } from './env.ts';
 
 const SCHEMA =
   'CREATE TABLE IF NOT EXISTS cluster (name TEXT PRIMARY KEY, created_at_ms INTEGER NOT NULL, location_hint TEXT) WITHOUT ROWID';
 const Row = z.strictObject({ name: z.string(), created_at_ms: z.int(), location_hint: LocationHint.nullable() });
-
-/** What the Worker calls on the one directory. */
-export interface DirectoryApi {
-  add(cluster: string, locationHint: LocationHint | null): Promise<void>;
-  remove(cluster: string): Promise<void>;
-  page(query: ClustersQuery): Promise<ClustersPage>;
-}
 
 /** Which clusters there are: asked by the admin alone, and without waking any of them. */
 export class ClusterDirectory extends DurableObject<Env> implements DirectoryApi {

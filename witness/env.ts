@@ -1,7 +1,7 @@
 import type { DurableObjectId } from '@cloudflare/workers-types';
 import type { LocationHint } from '@tiebreak/shared/wire';
 import type { ClusterApi } from './cluster-api.ts';
-import type { DirectoryApi } from './directory.ts';
+import type { DirectoryApi } from './directory-api.ts';
 
 /** What `wrangler.toml` and the secrets give to the Worker. */
 export type Env = {

@@ -1,6 +1,6 @@
 import { AlertmanagerMessage, HealthReport } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
-import type { Caller } from '../cluster-api.ts';
+import type { Caller } from '../caller.ts';
 import { type App, cluster } from '../context.ts';
 import { parseJson } from '../json.ts';
 import { problem } from '../problem.ts';

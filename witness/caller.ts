@@ -1,5 +1,4 @@
 import { sameText } from './credential.ts';
-import type { Env } from './env.ts';
 
 /** Who asks, as far as the Worker knows: it has verified the admin's token, the others are for the cluster to verify. */
 export type Caller =
@@ -11,7 +10,7 @@ const VIEWER_TOKEN_PREFIX = 'tbv1.';
 const MONITOR_TOKEN_PREFIX = 'tbm1.';
 
 /** Tells the admin from the others; whether their tokens are good is for their cluster to say. Null: nobody who could be. */
-export function callerOf(token: string, env: Env): Caller | null {
+export function callerOf(token: string, env: { readonly TIEBREAK_ADMIN_TOKEN?: string }): Caller | null {
   if (sameText(token, env.TIEBREAK_ADMIN_TOKEN ?? '')) return { kind: 'admin' };
   if (token.startsWith(NODE_TOKEN_PREFIX)) return { kind: 'node', token };
   if (token.startsWith(VIEWER_TOKEN_PREFIX)) return { kind: 'viewer', token };

@@ -15,10 +15,14 @@ export class RequestPath implements WitnessPath {
   readonly #path: string;
   readonly #addresses: Addresses;
 
-  constructor({ origin, cluster, token }: { origin: string; cluster: string; token: string }) {
+  constructor({ origin, path, token }: { origin: string; path: string; token: string }) {
     this.#addresses = new Addresses(new URL(origin).hostname);
     this.#https = new HttpsPath(new URL(origin), token, connector(this.#addresses));
-    this.#path = `/v1/clusters/${cluster}/request`;
+    this.#path = path;
+  }
+
+  static toCluster({ origin, cluster, token }: { origin: string; cluster: string; token: string }): RequestPath {
+    return new RequestPath({ origin, path: `/v1/clusters/${cluster}/request`, token });
   }
 
   async ask(text: string): Promise<string | null> {

@@ -13,6 +13,9 @@ const Issued = z.object({ token: z.string() });
 
 type Running = { readonly workerd: WorkerdProcess; readonly origin: string };
 
+/** What a benchmark puts beside the witness into the same Worker. */
+export type MoreThanWitness = { readonly entry?: string; readonly configured?: (config: string) => string };
+
 /** The Worker by workerd on this host, as `tiebreak witness serve` runs it, to be killed and started again at will. */
 export class ServedWitness {
   readonly #folder: string;
@@ -24,13 +27,14 @@ export class ServedWitness {
   }
 
   /** It listens on a port of its own at each start, and has a folder that outlives them. */
-  static async started(): Promise<ServedWitness> {
+  static async started(more: MoreThanWitness = {}): Promise<ServedWitness> {
     const folder = mkdtempSync(join(tmpdir(), 'tb-served-'));
     const witness = new ServedWitness(folder);
     mkdirSync(witness.objects);
-    await bundleWorker(folder);
+    await bundleWorker(folder, more.entry);
     const listening = { address: '127.0.0.1:0', objects: witness.objects };
-    writeFileSync(witness.#config, workerdConfig({ ...listening, tls: false, privateWebhooks: false }));
+    const config = workerdConfig({ ...listening, tls: false, privateWebhooks: false });
+    writeFileSync(witness.#config, more.configured?.(config) ?? config);
     await witness.start();
     return witness;
   }

@@ -13,6 +13,8 @@ export const CONFIG_HASH = '0123456789abcdef';
 export type Answer = {
   readonly sentMs: number;
   readonly answeredMs: number;
+  /** Of the text alone, from its sending to its answer. */
+  readonly roundTripMs: number;
   readonly serial: number;
   readonly result: WitnessResult;
 };
@@ -83,14 +85,16 @@ export class VotingNode {
     const nowMs = performance.now();
     const envelope = { incarnation: 1, sequence, serial: this.serial, ...this.#stamp.echo(nowMs * 1_000) };
     const groups = [{ group: GROUP, configHash: CONFIG_HASH }];
-    const text = await path.ask(JSON.stringify(buildRequest(asked, envelope, groups)));
+    const request = JSON.stringify(buildRequest(asked, envelope, groups));
+    const askedMs = performance.now();
+    const text = await path.ask(request);
     if (text === null) return null;
     const answeredMs = performance.now();
     const reply = this.#open(text);
     if (reply.sequence !== sequence) throw new Error(`request ${sequence} was answered as ${reply.sequence}`);
     this.#stamp.learn(reply.stamp_ms, nowMs * 1_000, answeredMs * 1_000, true);
     this.serial = Math.max(this.serial, reply.serial);
-    return { sentMs, answeredMs, serial: reply.serial, result: reply.result };
+    return { sentMs, answeredMs, roundTripMs: answeredMs - askedMs, serial: reply.serial, result: reply.result };
   }
 
   /** To the witness as it runs now; null: it does not. */
@@ -100,7 +104,7 @@ export class VotingNode {
     if (this.#path?.origin === origin) return this.#path.opened;
     this.close();
     const where = { origin, ...this.#enrolled };
-    const opened = this.#way === 'link' ? SocketPath.ofLink(where) : new RequestPath(where);
+    const opened = this.#way === 'link' ? SocketPath.ofLink(where) : RequestPath.toCluster(where);
     this.#path = { origin, opened };
     return opened;
   }

@@ -5,9 +5,9 @@ import { build } from 'esbuild';
 const ENTRY = fileURLToPath(new URL('../index.ts', import.meta.url));
 
 /** What `wrangler deploy` uploads, for a runtime of one's own: one ES module at `folder/witness.js`. */
-export async function bundleWorker(folder: string): Promise<void> {
+export async function bundleWorker(folder: string, entry = ENTRY): Promise<void> {
   await build({
-    entryPoints: [ENTRY],
+    entryPoints: [entry],
     bundle: true,
     format: 'esm',
     target: 'esnext',

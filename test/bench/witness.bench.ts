@@ -1,0 +1,24 @@
+/**
+ * What a vote costs: `npm run bench:witness -- [--runs N] [--clusters N]`. Renewals over a warm link, and by HTTPS, in turn
+ * with an object that does nothing but write one row and answer. With --clusters: what so many idle clusters with two links
+ * each take of one runtime's memory, and how many votes a second it gives over all of them.
+ */
+import { parseArgs } from 'node:util';
+import { besideHello } from './witness/beside-hello.ts';
+import { machine } from './witness/figures.ts';
+import { manyClusters } from './witness/many-clusters.ts';
+
+const USAGE = 'npm run bench:witness -- [--runs N] [--clusters N]';
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '9' }, clusters: { type: 'string' } },
+});
+const runs = Number(values.runs);
+const clusters = values.clusters === undefined ? null : Number(values.clusters);
+if (![runs, clusters ?? 1].every((number) => Number.isSafeInteger(number) && number > 0)) {
+  process.stderr.write(`${USAGE}\n`);
+  process.exit(2);
+}
+process.stdout.write(`${machine()}\n`);
+if (clusters === null) await besideHello(runs);
+else await manyClusters(clusters);

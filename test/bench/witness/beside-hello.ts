@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { TTL_MAX_MS } from '@tiebreak/shared/lease';
+import { RequestPath, SocketPath, type WitnessPath } from '../../served-witness/paths.ts';
+import { ServedWitness } from '../../served-witness/served-witness.ts';
+import { VotingNode } from '../../served-witness/voting-node.ts';
+import { ofRuns, quantile } from './figures.ts';
+
+const BATCHES = 10;
+const PER_BATCH = 200;
+const WARM_UP = 1_000;
+const ENTRY = fileURLToPath(new URL('hello-worker.ts', import.meta.url));
+
+type Ask = () => Promise<number>;
+type Measured = { readonly p50: number; readonly p99: number };
+
+/** A renewal of a real vote beside an object that only writes a row and answers, in turn, in one runtime. */
+export async function besideHello(runs: number): Promise<void> {
+  const witness = await ServedWitness.started({ entry: ENTRY, configured: withHello });
+  try {
+    await witness.createCluster('bench');
+    const voters = {
+      link: await voter(witness, 'a', 'link'),
+      https: await voter(witness, 'b', 'https'),
+    };
+    await sleep(TTL_MAX_MS);
+    for (const way of ['link', 'https'] as const) {
+      const path =
+        way === 'link'
+          ? new SocketPath({ url: `${witness.origin.replace('http', 'ws')}/hello`, token: '' })
+          : new RequestPath({ origin: witness.origin, path: '/hello', token: '' });
+      const renewal = await renewing(voters[way]);
+      await compare(way, runs, helloOver(path), renewal);
+      await voters[way].release(1);
+      path.close();
+      voters[way].close();
+    }
+  } finally {
+    await witness.dispose();
+  }
+}
+
+async function compare(way: string, runs: number, hello: Ask, renewal: Ask): Promise<void> {
+  await batch(hello, WARM_UP);
+  await batch(renewal, WARM_UP);
+  const measured: { hello: Measured; renewal: Measured }[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const samples = { hello: [] as number[], renewal: [] as number[] };
+    for (let turn = 0; turn < BATCHES; turn += 1) {
+      samples.hello.push(...(await batch(hello, PER_BATCH)));
+      samples.renewal.push(...(await batch(renewal, PER_BATCH)));
+    }
+    measured.push({ hello: figures(samples.hello), renewal: figures(samples.renewal) });
+  }
+  for (const part of ['p50', 'p99'] as const) {
+    const [hellos, renewals] = [measured.map((run) => run.hello[part]), measured.map((run) => run.renewal[part])];
+    const ratios = measured.map((run) => run.renewal[part] / run.hello[part]);
+    const columns = `hello ${ofRuns(hellos, 3)} ms, renewal ${ofRuns(renewals, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
+    process.stdout.write(`${way.padEnd(6)} ${part}  ${columns}\n`);
+  }
+}
+
+async function voter(witness: ServedWitness, node: string, way: 'https' | 'link'): Promise<VotingNode> {
+  const enrolled = { cluster: 'bench', node, token: await witness.enroll('bench', node) };
+  return new VotingNode(witness, enrolled, way);
+}
+
+async function renewing(voter: VotingNode): Promise<Ask> {
+  await voter.hello();
+  // The other one's is released at most.
+  let counter = 1;
+  return async () => {
+    const answer = await voter.vote(counter, 5_000);
+    if (answer?.result.kind === 'refused') counter = answer.result.highest.counter + 1;
+    else if (answer?.result.kind !== 'granted') throw new Error('the vote was not answered');
+    return answer.roundTripMs;
+  };
+}
+
+function helloOver(path: WitnessPath): Ask {
+  return async () => {
+    const startedMs = performance.now();
+    const text = await path.ask('hello');
+    const roundTripMs = performance.now() - startedMs;
+    if (text !== 'hello') throw new Error(`no hello: ${text}`);
+    return roundTripMs;
+  };
+}
+
+async function batch(ask: Ask, times: number): Promise<number[]> {
+  const samples: number[] = [];
+  for (let count = 0; count < times; count += 1) samples.push(await ask());
+  return samples;
+}
+
+function figures(samples: readonly number[]): Measured {
+  return { p50: quantile(samples, 0.5), p99: quantile(samples, 0.99) };
+}
+
+function withHello(config: string): string {
+  const [namespaces, bindings] = ['durableObjectNamespaces = [', 'bindings = ['];
+  return config
+    .replace(namespaces, `${namespaces}(className = "HelloObject", uniqueKey = "bench-hello", enableSql = true), `)
+    .replace(`\n  ${bindings}`, `\n  ${bindings}(name = "HELLO", durableObjectNamespace = "HelloObject"), `);
+}

@@ -46,8 +46,10 @@ const authenticated = createMiddleware<App>(async (c, next): Promise<Response | 
     c.res = problem('unauthorized');
   }
   if (address === null) return undefined;
-  if (c.res.status === 401) failedAttempts.failed(address, token, Date.now());
-  else failedAttempts.succeeded(token);
+  const { status } = c.res;
+  // The admin's is good whatever it was shown for. Of the others, only what a cluster has answered was looked at there.
+  if (caller?.kind === 'admin' || status < 400 || status === 409) failedAttempts.succeeded(token);
+  else if (status === 401) failedAttempts.failed(address, token, Date.now());
   return undefined;
 });
 

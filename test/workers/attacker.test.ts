@@ -211,3 +211,28 @@ describe('whoever has a node and wants more', () => {
     expect([response.status, await refused(response)]).toEqual([408, 'too_slow']);
   });
 });
+
+describe('an address from which bad tokens come', () => {
+  const address = { headers: { 'cf-connecting-ip': '192.0.2.77' } };
+  const guess = (cluster: Cluster) => `tbn1.${cluster.witnessId}.${crypto.randomUUID().replaceAll('-', '').repeat(2)}`;
+  const exhaust = async (cluster: Cluster) => {
+    for (let count = 0; count < 61; count += 1) await call(`/v1/clusters/${cluster.name}`, guess(cluster), address);
+  };
+
+  it('cannot have a token taken for good by showing it where no cluster looks at it', async () => {
+    const cluster = await newCluster('a');
+    const token = guess(cluster);
+    expect((await call('/v1/clusters/UPPER', token, address)).status).toBe(400);
+    await exhaust(cluster);
+    expect((await call(`/v1/clusters/${cluster.name}`, token, address)).status).toBe(429);
+  });
+
+  it('does not shut the admin out, whose token has met a route that is for nodes alone', async () => {
+    const cluster = await newCluster('a');
+    await exhaust(cluster);
+    const other = { headers: { 'cf-connecting-ip': '192.0.2.78' } };
+    const link = { headers: { ...other.headers, upgrade: 'websocket' } };
+    expect((await call(`/v1/clusters/${cluster.name}/link`, ADMIN, link)).status).toBe(401);
+    expect((await call(`/v1/clusters/${cluster.name}`, ADMIN, address)).status).toBe(200);
+  });
+});

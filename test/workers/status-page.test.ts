@@ -39,6 +39,13 @@ async function shown(query = ''): Promise<string> {
   return response.text();
 }
 
+it('refuses a form that is none, as what it is', async () => {
+  const headers = { 'content-type': 'multipart/form-data' };
+  const response = await visit(`${page}/sign-in`, { method: 'POST', body: '{}', headers });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ code: 'bad_request' });
+});
+
 function report(agent: Agent, more: Draft): Draft {
   return { type: 'report', peers: [], groups: [], decisions: [], ...more, ...agent.envelope() };
 }

@@ -53,7 +53,8 @@ pages.get('/clusters/:cluster', plainName, async (c) => {
 pages.post('/clusters/:cluster/sign-in', plainName, async (c) => {
   c.header('cache-control', 'no-store');
   const name = c.req.param('cluster');
-  const body = await c.req.parseBody();
+  const body = await formOf(c);
+  if (body === null) return problem('bad_request');
   const token = typeof body.token === 'string' ? body.token.trim() : '';
   const address = addressOf(c);
   if (address !== null && !failedAttempts.mayTry(address, token, Date.now())) return problem('too_many_failures');
@@ -85,6 +86,17 @@ pages.post('/clusters/:cluster/sign-out', plainName, (c) => {
 function isOwnOrigin(c: Context<App>): boolean {
   const origin = c.req.header('origin');
   return origin !== undefined && URL.canParse(origin) && new URL(origin).host === c.req.header('host');
+}
+
+/** Null: what it says it is, it is not. */
+async function formOf(c: Context<App>): Promise<Readonly<Record<string, unknown>> | null> {
+  try {
+    return await c.req.parseBody();
+  } catch (error) {
+    // The runtime's word for a malformed form; what was cut off or too slow is another matter.
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
 }
 
 function nonceOf(c: Context<App>): string {

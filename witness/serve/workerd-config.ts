@@ -1,5 +1,6 @@
 /** The settings of `wrangler.toml`, for workerd itself: a test holds the two against each other. */
 export const COMPATIBILITY_DATE = '2026-11-02';
+export const COMPATIBILITY_FLAGS = ['no_web_socket_compression'];
 export const OBJECTS = [
   { binding: 'CLUSTERS', className: 'ClusterWitness' },
   { binding: 'DIRECTORY', className: 'ClusterDirectory' },
@@ -50,6 +51,7 @@ const config :Workerd.Config = (
 const witness :Workerd.Worker = (
   modules = [(name = "witness.js", esModule = embed "witness.js")],
   compatibilityDate = "${COMPATIBILITY_DATE}",
+  compatibilityFlags = [${COMPATIBILITY_FLAGS.map(quoted).join(', ')}],
   durableObjectNamespaces = [${namespaces.join(', ')}],
   durableObjectStorage = (localDisk = "objects"),
   bindings = [

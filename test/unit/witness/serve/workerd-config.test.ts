@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { getStaticTOMLValue, parseTOML } from 'toml-eslint-parser';
 import { expect, it } from 'vitest';
-import { COMPATIBILITY_DATE, OBJECTS, workerdConfig } from '../../../../witness/serve/workerd-config.ts';
+import {
+  COMPATIBILITY_DATE,
+  COMPATIBILITY_FLAGS,
+  OBJECTS,
+  workerdConfig,
+} from '../../../../witness/serve/workerd-config.ts';
 
 const OPTIONS = { address: '192.0.2.10:8787', objects: '/data/objects', tls: false, privateWebhooks: false };
 
@@ -11,6 +16,7 @@ it('runs the same Worker as wrangler.toml', () => {
   );
   expect(settings).toMatchObject({
     compatibility_date: COMPATIBILITY_DATE,
+    compatibility_flags: COMPATIBILITY_FLAGS,
     durable_objects: { bindings: OBJECTS.map(({ binding, className }) => ({ name: binding, class_name: className })) },
   });
 });

@@ -1,4 +1,4 @@
-import { EventsQuery, Name, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import { EventsQuery, Name, parseJson, ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { createMiddleware } from 'hono/factory';
@@ -12,7 +12,7 @@ import { bearerToken } from './bearer.ts';
 import { callerOf } from './caller.ts';
 import { type App, addressOf, cluster, wantsSocket } from './context.ts';
 import { failedAttempts } from './failed-attempts.ts';
-import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
+import { ALERTS_LENGTH_MAX, MESSAGE_LENGTH_MAX } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
 import { pages, streams } from './pages/routes.tsx';
 import { problem } from './problem.ts';
@@ -23,8 +23,6 @@ import { webhookRoutes } from './routes/webhooks.ts';
 const ADMIN_TOKEN_LENGTH_MIN = 16;
 /** Five times as long as any request is fresh (L13); a body that trickles in holds no connection for longer. */
 const REQUEST_WITHIN_MS = 10_000;
-/** Alertmanager sends a group of alerts with all their labels in one message. */
-const ALERTS_LENGTH_MAX = 262_144;
 
 /** Never 'no auth': without a good admin token nothing is answered at all. */
 const configured = createMiddleware<App>(async (c, next) => {

@@ -12,6 +12,7 @@ import {
   type EventsQuery,
   type HealthReport,
   type PutWebhook,
+  parseJson,
   type RelayRequest,
   type ReportRequest,
   type WitnessFrame,
@@ -31,7 +32,7 @@ import { Credentials } from './credentials.ts';
 import type { Env } from './env.ts';
 import { eventsPage } from './event-log.ts';
 import { HealthDesk, type HealthSubject } from './health-desk.ts';
-import { MESSAGE_LENGTH_MAX, parseJson } from './json.ts';
+import { MESSAGE_LENGTH_MAX } from './limits.ts';
 import { CLOSE, Links } from './links.ts';
 import { GROUPS_MAX } from './monitor.ts';
 import { problem } from './problem.ts';

@@ -1,4 +1,4 @@
-import { HealthReport } from '@tiebreak/shared/wire';
+import { HealthReport, parseJson } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
@@ -66,19 +66,11 @@ async function withBody<Body>(
   schema: z.ZodType<Body>,
   act: (body: Body) => Outcome,
 ): Promise<Response> {
-  const body = schema.safeParse(parseJson(await context.req.text()));
+  const text = await context.req.text();
+  const body = schema.safeParse(text.trim() === '' ? {} : parseJson(text));
   if (!body.success) return problem(context, 400, 'Wrong body', z.prettifyError(body.error).replaceAll('\n', ' '));
   const outcome = act(body.data);
   if (outcome.ok) return context.json({ detail: outcome.detail });
   const status = outcome.reason === 'not_found' ? 404 : 409;
   return problem(context, status, status === 404 ? 'Not found' : 'Refused', outcome.detail);
-}
-
-function parseJson(text: string): unknown {
-  if (text.trim() === '') return {};
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

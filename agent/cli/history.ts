@@ -1,12 +1,12 @@
 import { styleText } from 'node:util';
 import type { HistoryEntry } from '@tiebreak/shared/wire';
+import { parseJson } from '@tiebreak/shared/wire';
 import type { Command } from 'commander';
 import { History } from '../api/index.ts';
 import { chooseTarget, type TargetOptions, withReadTarget } from './agent-target.ts';
 import { EXIT } from './exit-code.ts';
 import { fail } from './fail.ts';
 import { readApi } from './local-api.ts';
-import { parseJson } from './parse-json.ts';
 import { alignColumns } from './table.ts';
 
 type HistoryOptions = TargetOptions & { readonly json?: true; readonly group?: string };

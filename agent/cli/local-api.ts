@@ -1,5 +1,5 @@
+import { parseJson } from '@tiebreak/shared/wire';
 import { Agent, request } from 'undici';
-import { parseJson } from './parse-json.ts';
 
 export type ApiTarget =
   | { readonly kind: 'socket'; readonly path: string }

@@ -1,10 +1,10 @@
+import { parseJson } from '@tiebreak/shared/wire';
 import type { Command } from 'commander';
 import { Status } from '../api/index.ts';
 import { chooseTarget, type TargetOptions, withReadTarget } from './agent-target.ts';
 import { EXIT } from './exit-code.ts';
 import { fail } from './fail.ts';
 import { type ApiTarget, readApi } from './local-api.ts';
-import { parseJson } from './parse-json.ts';
 import { renderStatus } from './status-text.ts';
 
 type StatusOptions = TargetOptions & { readonly json?: true };

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { WitnessFrame, WitnessMessage } from '@tiebreak/shared/wire';
+import { parseJson, WitnessFrame, WitnessMessage } from '@tiebreak/shared/wire';
 
 /** Longer than any frame can be: its body has at most 16 384 characters, and JSON doubles some of them. */
 export const FRAME_LENGTH_MAX = 40_000;
@@ -39,14 +39,6 @@ export function noDrops(): DropCounts {
 }
 
 export type OpenedFrame = { ok: true; message: WitnessMessage } | { ok: false; reason: DropReason };
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Verifies what came from the witness before it looks into it: the mac first, then the shape, then the identity (L14). */
 export function openFrame(text: string, replyKey: Buffer, witnessId: string): OpenedFrame {

@@ -11,13 +11,13 @@ import {
   type LocationHint,
   Problem,
   type PutWebhook,
+  parseJson,
   WebhooksView,
 } from '@tiebreak/shared/wire';
 import { Agent, request } from 'undici';
 import type { z } from 'zod';
 import { failureText } from '../witness-link/index.ts';
 import type { Access } from './access.ts';
-import { parseJson } from './json.ts';
 
 /** The witness itself gives up after 10 s. */
 const TIMEOUT_MS = 15_000;

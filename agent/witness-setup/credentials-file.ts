@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parseJson } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { describeFileError } from '../config/index.ts';
-import { parseJson } from './json.ts';
 
 const READABLE_BY_OTHERS = 0o077;
 const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { parseJson } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { holdSignals } from './hold-signals.ts';
-import { parseJson } from './json.ts';
 
 export type Environment = { readonly [name: string]: string | undefined };
 

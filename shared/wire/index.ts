@@ -2,6 +2,7 @@ export * from './backup.ts';
 export * from './events.ts';
 export * from './health.ts';
 export * from './identifiers.ts';
+export { parseJson } from './json.ts';
 export * from './report.ts';
 export {
   DATAGRAM_BYTES_MAX,

@@ -1,8 +1,7 @@
-import { ClusterBackup, ClustersQuery, CreateCluster, RestoreQuery } from '@tiebreak/shared/wire';
+import { ClusterBackup, ClustersQuery, CreateCluster, parseJson, RestoreQuery } from '@tiebreak/shared/wire';
 import { Hono } from 'hono';
 import { adminOnly } from '../admin-only.ts';
 import { type App, cluster, directory } from '../context.ts';
-import { parseJson } from '../json.ts';
 import { problem } from '../problem.ts';
 import { targetRefusal } from '../webhooks/index.ts';
 

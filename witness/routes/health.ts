@@ -1,8 +1,7 @@
-import { AlertmanagerMessage, HealthReport } from '@tiebreak/shared/wire';
+import { AlertmanagerMessage, HealthReport, parseJson } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import type { Caller } from '../caller.ts';
 import { type App, cluster } from '../context.ts';
-import { parseJson } from '../json.ts';
 import { problem } from '../problem.ts';
 
 /** What outside monitors report, below `/v1/clusters/:cluster`. */

@@ -1,7 +1,6 @@
-import { DeliveriesQuery, PutWebhook } from '@tiebreak/shared/wire';
+import { DeliveriesQuery, PutWebhook, parseJson } from '@tiebreak/shared/wire';
 import { type Context, Hono } from 'hono';
 import { type App, cluster } from '../context.ts';
-import { parseJson } from '../json.ts';
 import { problem } from '../problem.ts';
 import { targetRefusal } from '../webhooks/index.ts';
 

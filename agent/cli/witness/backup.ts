@@ -1,13 +1,12 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { ClusterBackup, LocationHint } from '@tiebreak/shared/wire';
+import { ClusterBackup, LocationHint, parseJson } from '@tiebreak/shared/wire';
 import { type Command, Option } from 'commander';
 import { describeFileError } from '../../config/index.ts';
 import { type Access, AdminApi, prepareSecretFile } from '../../witness-setup/index.ts';
 import { askFor } from '../ask-for.ts';
 import { EXIT } from '../exit-code.ts';
 import { fail } from '../fail.ts';
-import { parseJson } from '../parse-json.ts';
 import { type ClusterOptions, chooseAccess, withCluster } from './access-options.ts';
 
 const READABLE_BY_OTHERS = 0o077;

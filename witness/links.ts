@@ -16,6 +16,8 @@ const BAD_MESSAGES_MAX = 3;
 /** Agents ping each second. A link that was silent for longer may be half-open: what it reported counts no more. */
 const HEARD_WITHIN_MS = 10_000;
 const OPEN = 1;
+/** Of a link's own pings the runtime keeps the time; that of other messages needs to be no more exact than this. */
+const HEARD_RESOLUTION_MS = 1_000;
 /** No name of a node has a colon. */
 const VIEWERS = 'viewers:';
 
@@ -32,10 +34,17 @@ export type Attachment = z.infer<typeof Attachment>;
 /** The hibernating WebSockets of one cluster, one per node. */
 export class Links {
   readonly #ctx: DurableObjectState;
+  /** As the sockets carry them: to ask the runtime for them with each vote would take longer than to decide it. */
+  readonly #attachments = new WeakMap<WebSocket, Attachment>();
+  readonly #ofNode = new Map<string, WebSocket>();
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(LINK_PING, LINK_PONG));
+    for (const socket of ctx.getWebSockets()) {
+      const attachment = socket.readyState === OPEN && !this.isViewer(socket) ? this.#read(socket) : null;
+      if (attachment !== null) this.#ofNode.set(attachment.node, socket);
+    }
   }
 
   /** The newest link wins: after a broken path the former one may look open for minutes. */
@@ -43,6 +52,7 @@ export class Links {
     this.closeNode(node, CLOSE.superseded, 'a newer link of this node took its place');
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server, [node]);
+    this.#ofNode.set(node, server);
     this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: {}, peers: [] });
     return client;
   }
@@ -63,7 +73,7 @@ export class Links {
   }
 
   has(node: string): boolean {
-    return this.#open().some(({ attachment }) => attachment.node === node);
+    return this.#ofNode.get(node)?.readyState === OPEN;
   }
 
   /** Whose link has just ended, if that node has no other; null: nobody's. */
@@ -71,12 +81,12 @@ export class Links {
     const attachment = this.isViewer(socket) ? null : this.#read(socket);
     if (attachment === null) return null;
     const { node } = attachment;
-    const other = this.#open().some((link) => link.socket !== socket && link.attachment.node === node);
-    return other ? null : node;
+    if (this.#ofNode.get(node) === socket) this.#ofNode.delete(node);
+    return this.has(node) ? null : node;
   }
 
   isViewer(socket: WebSocket): boolean {
-    return this.#ctx.getTags(socket).includes(VIEWERS);
+    return !this.#attachments.has(socket) && this.#ctx.getTags(socket).includes(VIEWERS);
   }
 
   tellViewers(event: ClusterEvent): void {
@@ -100,7 +110,9 @@ export class Links {
   }
 
   heard(socket: WebSocket, attachment: Attachment, nowMs: number): void {
-    this.#write(socket, { ...attachment, heardAtMs: nowMs });
+    if (Math.abs(nowMs - attachment.heardAtMs) >= HEARD_RESOLUTION_MS) {
+      this.#write(socket, { ...attachment, heardAtMs: nowMs });
+    }
   }
 
   reported(
@@ -151,9 +163,9 @@ export class Links {
 
   /** Whether the frame went into an open link of that node. */
   sendTo(node: string, frame: WitnessFrame): boolean {
-    const [link] = this.#open().filter(({ attachment }) => attachment.node === node);
-    link?.socket.send(JSON.stringify(frame));
-    return link !== undefined;
+    const socket = this.has(node) ? this.#ofNode.get(node) : undefined;
+    socket?.send(JSON.stringify(frame));
+    return socket !== undefined;
   }
 
   /** When each linked node was last heard, in ms on the wall clock; pings count. */
@@ -169,18 +181,23 @@ export class Links {
   }
 
   #open(): { socket: WebSocket; attachment: Attachment }[] {
-    return this.#ctx.getWebSockets().flatMap((socket) => {
-      const attachment = socket.readyState === OPEN && !this.isViewer(socket) ? this.#read(socket) : null;
+    return [...this.#ofNode.values()].flatMap((socket) => {
+      const attachment = socket.readyState === OPEN ? this.#read(socket) : null;
       return attachment === null ? [] : [{ socket, attachment }];
     });
   }
 
   #read(socket: WebSocket): Attachment | null {
+    const known = this.#attachments.get(socket);
+    if (known !== undefined) return known;
     const read = Attachment.safeParse(socket.deserializeAttachment());
-    return read.success ? read.data : null;
+    if (!read.success) return null;
+    this.#attachments.set(socket, read.data);
+    return read.data;
   }
 
   #write(socket: WebSocket, attachment: Attachment): void {
     socket.serializeAttachment(attachment);
+    this.#attachments.set(socket, attachment);
   }
 }

@@ -90,6 +90,7 @@ describe('the link', () => {
     await runInDurableObject(cluster.stub, (_, state) => {
       for (const socket of state.getWebSockets()) socket.serializeAttachment({ name: 'a' });
     });
+    await evictDurableObject(cluster.stub);
     link.send(a.hello());
     expect((await link.closed).code).toBe(1012);
   });

@@ -1,4 +1,4 @@
-import type { HealthSaid } from '../checks/push.ts';
+import type { HealthSaid } from '../checks/index.ts';
 
 /** What came of something that an operator or a monitor asked for; `detail` is for a person. */
 export type Outcome =

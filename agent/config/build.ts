@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
-import type { Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
+import type { CheckConfig, Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
 import { virtualMacInterface } from './virtual-mac.ts';
 
 type File = z.infer<typeof ConfigFile>;
@@ -42,8 +42,24 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
     sidebandPort: table.sideband_port,
     intervalUs: first.advertisementIntervalUs,
     priority: first.priority,
-    checks: table.check.map(({ name, rise, fall, weight }) => ({ name, kind: 'push', rise, fall, weight })),
+    checks: table.check.map(buildCheck),
   };
+}
+
+function buildCheck(table: GroupTable['check'][number]): CheckConfig {
+  const { name, rise, fall, weight, command, http, tcp, file } = table;
+  const base = { name, rise, fall, weight };
+  if (table.push) return { ...base, kind: 'push' };
+  const intervalMs = table.interval / 1_000;
+  const probed = { ...base, intervalMs, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
+  if (command !== undefined) {
+    const [program, ...rest] = command;
+    if (program !== undefined) return { ...probed, kind: 'command', program, arguments: rest };
+  }
+  if (http !== undefined) return { ...probed, kind: 'http', url: http };
+  if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
+  if (file !== undefined) return { ...probed, kind: 'file', path: file };
+  throw new Error(`check ${name} was not checked`);
 }
 
 function buildRouter(table: RouterTable): VirtualRouterConfig {

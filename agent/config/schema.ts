@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
-import { parseAddress, parseListenAddress, parsePrefix } from './address.ts';
+import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
 import type { Path } from './problem.ts';
 
@@ -42,7 +42,17 @@ const AbsolutePath = z
 const HttpUrl = textOf(parseHttpUrl, 'must be a URL that starts with https:// or http://');
 const BaseUrl = textOf(parseBaseUrl, 'must be a URL such as "https://witness.example.com", without user, query and #');
 const Word = z.string().min(1, 'must not be empty').max(255);
-const Command = z.array(z.string()).min(1, 'must name a program').max(64);
+const Command = z
+  .array(z.string().refine((word) => !word.includes('\0'), 'must not contain a NUL'))
+  .min(1, 'must name a program')
+  .max(64)
+  .refine(
+    ([program]) => program === undefined || isAbsolute(program),
+    'must begin with the absolute path of a program',
+  );
+const TcpTarget = textOf(parseTcpTarget, 'must be HOST:PORT, such as "127.0.0.1:25" or "[::1]:25"');
+/** Whoever looks more often measures the look, not the service. */
+const CHECK_INTERVAL_MIN_US = 100_000;
 
 const Api = z.strictObject({
   listen: textOf(parseListenAddress, 'must be IP:PORT, such as "127.0.0.1:9112" or "[::1]:9112"').prefault(
@@ -97,14 +107,14 @@ const Check = z
     name: Name,
     command: Command.optional(),
     http: HttpUrl.optional(),
-    tcp: Word.optional(),
+    tcp: TcpTarget.optional(),
     process: Word.optional(),
     file: AbsolutePath.optional(),
     interface: InterfaceName.optional(),
     arp: IpAddress.optional(),
     push: z.literal(true).optional(),
-    interval: Duration.prefault('1s'),
-    timeout: Duration.optional(),
+    interval: Duration.refine((us) => us >= CHECK_INTERVAL_MIN_US, 'must be at least 100ms').prefault('1s'),
+    timeout: Duration.refine((us) => us >= 1_000, 'must be at least 1ms').optional(),
     rise: integer(1, 100).default(1),
     fall: integer(1, 100).default(1),
     weight: integer(-254, 254).default(0),

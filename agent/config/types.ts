@@ -69,16 +69,32 @@ export type VrrpGroupConfig = GroupBase & {
   readonly preemptDelayUs: number;
 };
 
-/** A service whose health others report to the local API. */
-export type CheckConfig = {
+type CheckBase = {
   readonly name: string;
-  readonly kind: 'push';
   /** Reports in a row that make it pass, and fail: at least 1. */
   readonly rise: number;
   readonly fall: number;
   /** -254 to 254; 0: failing gives the group up. */
   readonly weight: number;
 };
+
+/** A service whose health others report to the local API. */
+export type PushCheckConfig = CheckBase & { readonly kind: 'push' };
+
+/** A service that this agent looks at itself. */
+export type ProbedCheckConfig = CheckBase & {
+  /** From the start of one look to the start of the next, unless that one takes longer. */
+  readonly intervalMs: number;
+  /** After that long without an answer it has failed. */
+  readonly timeoutMs: number;
+} & (
+    | { readonly kind: 'command'; readonly program: string; readonly arguments: readonly string[] }
+    | { readonly kind: 'http'; readonly url: string }
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+    | { readonly kind: 'file'; readonly path: string }
+  );
+
+export type CheckConfig = PushCheckConfig | ProbedCheckConfig;
 
 export type PeerConfig = {
   readonly node: string;

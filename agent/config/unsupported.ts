@@ -27,14 +27,12 @@ const IN_GROUP: readonly Unsupported[] = [
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
 
-const IN_CHECK: readonly Unsupported[] = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp'].map(
-  (key) => ({
-    key,
-    when: present,
-    what: () => `a check by ${key}`,
-    hint: 'use push = true, and report to the local API: POST /v1/groups/GROUP/health',
-  }),
-);
+const IN_CHECK: readonly Unsupported[] = ['process', 'interface', 'arp'].map((key) => ({
+  key,
+  when: present,
+  what: () => `a check by ${key}`,
+  hint: 'use command, http, tcp or file; or push = true, and report to the local API: POST /v1/groups/GROUP/health',
+}));
 
 const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
   { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },

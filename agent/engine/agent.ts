@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
 import { type GroupStatus, type Health, type Operations, type Status, startApi } from '../api/index.ts';
+import type { Checker } from '../checks/index.ts';
 import {
   type Config,
   configHash,
@@ -25,6 +26,7 @@ import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
+import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
@@ -106,6 +108,7 @@ export class Agent {
   #history: HistoryLog | undefined;
   #flushHistory: () => Promise<void> = async () => {};
   #maintenance: MaintenanceFile | undefined;
+  #checker: Checker | undefined;
   readonly #signsOfLife: SignsOfLife;
   /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
   readonly standNotBeforeUs: number;
@@ -133,6 +136,7 @@ export class Agent {
     this.#rtnetlink = valueOrFail(openRtnetlink(), 'reading the interfaces');
     const found = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     requireInterfaces(groups, found);
+    refuseUnsafePrograms(groups);
     const state = this.#openState(leases);
     this.#openHistory(state.incarnation);
     this.#maintenance = openMaintenanceFile(this.#config.stateDir);
@@ -174,6 +178,8 @@ export class Agent {
       group.start(this.#sideband.linksOf(group), own);
     }
     for (const group of this.#vrrpGroups) group.start();
+    this.#checker = openChecker(this.#leaseGroups, this.#log);
+    this.#checker.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
     this.#signsOfLife.start();
     this.#log.info(
@@ -217,6 +223,7 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     for (const kept of this.#kept) await kept.close();
+    await this.#checker?.close();
     await this.#closeApi();
     this.#signsOfLife.end();
     await this.#flushHistory();

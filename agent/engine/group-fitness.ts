@@ -1,5 +1,5 @@
 import type { Fitness, Unfitness } from '@tiebreak/shared/lease';
-import { type CheckView, type HealthSaid, reported, unreported } from '../checks/push.ts';
+import { type CheckView, type HealthSaid, reported, unreported } from '../checks/index.ts';
 import type { CheckConfig } from '../config/index.ts';
 
 /** 255 is for the addresses' own host (RFC 9568 section 5.2.4), and with 0 a router leaves: weights lead to neither. */
@@ -68,7 +68,7 @@ export class GroupFitness {
     });
   }
 
-  /** A report of a push check; false: the group has no check of that name. */
+  /** What was found of a check; false: the group has none of that name. */
   report(name: string, said: HealthSaid): boolean {
     const known = this.#checks.get(name);
     if (known === undefined) return false;

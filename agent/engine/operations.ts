@@ -21,10 +21,14 @@ export function operationsOn(groups: readonly LeaseGroup[], maintenance: Mainten
       }),
     reportHealth: (name, check, said) =>
       withGroup(name, (group) => {
-        if (!group.fitness.report(check, said)) {
-          const known = group.fitness.checks.map(({ config }) => config.name).join(', ');
-          return notFound(`group ${name} has no check ${check}; it has ${known || 'none'}`);
+        // What the agent looks at itself is nobody else's to say.
+        const push = group.fitness.checks
+          .filter(({ config }) => config.kind === 'push')
+          .map(({ config }) => config.name);
+        if (!push.includes(check)) {
+          return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
         }
+        group.fitness.report(check, said);
         return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
       }),
     setMaintenance(on) {

@@ -34,6 +34,8 @@ export type Scenario = {
   readonly biasPromiseMs: number;
   /** A service check of this name whose outcome the lab reports itself; a failing one gives the address up. */
   readonly pushCheck?: string;
+  /** More checks of tiebreak's agents: the tables of each host. */
+  readonly checks?: (host: HostName) => string;
 };
 
 export const DEFAULT_SCENARIO: Scenario = {

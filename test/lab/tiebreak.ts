@@ -288,6 +288,7 @@ export function tiebreakConfiguration(
           `peers = [{ node = "${peer}", addresses = [${peerAddresses.map((address) => `"${address}"`).join(', ')}] }]`,
         ]),
     ...(scenario.pushCheck === undefined ? [] : ['[[group.check]]', `name = "${scenario.pushCheck}"`, 'push = true']),
+    ...(scenario.checks === undefined ? [] : [scenario.checks(host)]),
     '[[group.virtual_router]]',
     `interface = "${lanInterface}"`,
     `virtual_router_id = ${scenario.virtualRouterId}`,

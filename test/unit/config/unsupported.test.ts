@@ -105,15 +105,15 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 
-  it('of the checks only those that others report to the agent are there, and only in mode "lease"', () => {
+  it('checks are there in mode "lease" alone, and not those by process, interface and arp', () => {
     const push = '\n[[group.check]]\nname = "nginx"\npush = true\n';
     expect(problemsOf(`${PAIR}${push}`)).toEqual([]);
     expect(problemsOf(`${PLAIN}${push}`)).toEqual([
       expect.stringContaining('[[group.check]] in mode "vrrp" is not supported yet; leave it out'),
     ]);
-    expect(problemsOf(`${PAIR}${push.replace('push = true', 'http = "http://127.0.0.1/"')}`)).toEqual([
+    expect(problemsOf(`${PAIR}${push.replace('push = true', 'arp = "192.0.2.254"')}`)).toEqual([
       expect.stringContaining(
-        'a check by http is not supported yet; use push = true, and report to the local API: POST /v1/groups/GROUP/health',
+        'a check by arp is not supported yet; use command, http, tcp or file; or push = true, and report to the local API: POST /v1/groups/GROUP/health',
       ),
     ]);
     expect(problemsOf(`${PAIR}${push}${push}`)).toEqual([expect.stringContaining('two checks have the same name')]);
@@ -132,7 +132,6 @@ describe('what is not built yet is refused, never ignored', () => {
   it('and nothing else in a file with every key of the contract', () => {
     expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
       'group[0].virtual_router[0].routes',
-      'group[0].check[0].http',
       'group[0].notify',
       'group[0].floating_ip',
     ]);

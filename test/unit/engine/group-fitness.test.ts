@@ -1,9 +1,9 @@
 import type { Fitness } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import type { CheckConfig } from '../../../agent/config/index.ts';
+import type { CheckConfig, PushCheckConfig } from '../../../agent/config/index.ts';
 import { GroupFitness } from '../../../agent/engine/group-fitness.ts';
 
-const check = (name: string, changes: Partial<CheckConfig> = {}): CheckConfig => ({
+const check = (name: string, changes: Partial<PushCheckConfig> = {}): CheckConfig => ({
   name,
   kind: 'push',
   rise: 1,

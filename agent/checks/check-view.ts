@@ -12,9 +12,15 @@ export type CheckView = {
   readonly against: number;
 };
 
-/** Until someone has reported, a check speaks for nothing. */
+/** Until the first report a check speaks for nothing. */
 export function unreported(config: CheckConfig, nowMs: number): CheckView {
-  return { config, state: 'unknown', sinceMs: nowMs, detail: 'nothing was reported yet', against: 0 };
+  return {
+    config,
+    state: 'unknown',
+    sinceMs: nowMs,
+    detail: config.kind === 'push' ? 'nothing was reported yet' : 'not looked at yet',
+    against: 0,
+  };
 }
 
 /** `inARow`: how many reports have said the same by now, if not all of them came here. */

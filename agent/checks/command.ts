@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import type { ProbedCheckConfig } from '../config/index.ts';
+import type { HealthSaid } from './check-view.ts';
+import { failed, timedOut } from './outcome.ts';
+import type { Probe } from './probe.ts';
+
+type CommandCheck = Extract<ProbedCheckConfig, { kind: 'command' }>;
+
+/** What a command may say for people; the rest is read and dropped. */
+const OUTPUT_LENGTH_MAX = 200;
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Healthy if the program ends with 0 in time; what it says last is the detail. It has a process group of its own, which is
+ * killed with all its children when time is up.
+ */
+export function probeCommand(check: CommandCheck, running: AbortSignal): Probe {
+  const { program, timeoutMs } = check;
+  const over = Promise.withResolvers<void>();
+  const said = Promise.withResolvers<HealthSaid>();
+  const child = spawn(program, check.arguments, {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH, TIEBREAK_CHECK: check.name },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output = (output + text).slice(-2 * OUTPUT_LENGTH_MAX);
+    });
+  }
+  const end = (result: HealthSaid): void => {
+    clearTimeout(timer);
+    running.removeEventListener('abort', stop);
+    said.resolve(result);
+  };
+  const kill = (): void => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // It ended this moment.
+    }
+  };
+  const stop = (): void => {
+    kill();
+    end(failed('the agent stops'));
+  };
+  const timer = setTimeout(() => {
+    kill();
+    end(timedOut(timeoutMs));
+  }, timeoutMs);
+  running.addEventListener('abort', stop);
+  child.once('error', (error: NodeJS.ErrnoException) => {
+    end(failed(`${program} could not be run: ${error.code ?? error.message}`));
+    over.resolve();
+  });
+  // Not 'close': a child of it in the background may hold its output open.
+  child.once('exit', (status, signal) => {
+    const how = signal === null ? `exit status ${status}` : `ended by ${signal}`;
+    const words = lastLine(output);
+    end({ healthy: status === 0, detail: words === '' ? how : `${how}: ${words}` });
+    over.resolve();
+  });
+  return { said: said.promise, over: over.promise };
+}
+
+function lastLine(output: string): string {
+  const line = output.trim().split('\n').at(-1) ?? '';
+  return line.replace(/\p{Cc}+/gu, ' ').slice(0, OUTPUT_LENGTH_MAX);
+}

@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProbedCheckConfig } from '../config/index.ts';
+import type { HealthSaid } from './check-view.ts';
+import { failed } from './outcome.ts';
+import { probe } from './probe.ts';
+
+/** Looks at a service again and again, never twice at once, until `running` is aborted. */
+export async function repeat(
+  check: ProbedCheckConfig,
+  say: (said: HealthSaid) => void,
+  running: AbortSignal,
+): Promise<void> {
+  while (!running.aborted) {
+    const startedMs = performance.now();
+    const { said, over } = probe(check, running);
+    let left = true;
+    void over.then(() => {
+      left = false;
+    });
+    const first = await said;
+    if (running.aborted) return;
+    say(first);
+    await pause(startedMs + check.intervalMs - performance.now(), running);
+    // A command that even SIGKILL does not end (it waits for a dead disk): another one would only join it.
+    while (left && !running.aborted) {
+      say(failed('the last command is still there, though it was killed'));
+      await pause(check.intervalMs, running);
+    }
+  }
+}
+
+async function pause(delayMs: number, running: AbortSignal): Promise<void> {
+  // Also without delay the event loop gets its turn.
+  await sleep(Math.max(1, delayMs), undefined, { signal: running }).catch(() => {});
+}

@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, expect, test } from 'vitest';
+import { Checker, type TaskReport } from '../../../agent/checks/checker.ts';
+import { recordedLog } from '../engine/recorded-log.ts';
+import { commandCheck } from './checked.ts';
+
+let checker: Checker | undefined;
+afterEach(() => checker?.close());
+
+async function reportsOf(tasks: ConstructorParameters<typeof Checker>[0]['tasks'], count: number) {
+  const reports: TaskReport[] = [];
+  const { log } = recordedLog();
+  await new Promise<void>((resolve) => {
+    const onReport = (report: TaskReport): void => {
+      reports.push(report);
+      if (reports.length === count) resolve();
+    };
+    checker = new Checker({ tasks, onReport, log });
+    checker.start();
+  });
+  return reports;
+}
+
+test('each check reports again and again for its group, whatever another one does', async () => {
+  const hanging = { ...commandCheck('sleep 60', { timeoutMs: 60_000 }), name: 'hanging' };
+  const reports = await reportsOf(
+    [
+      { group: 'edge', check: hanging },
+      { group: 'edge', check: commandCheck('exit 0') },
+      { group: 'core', check: commandCheck('exit 1') },
+    ],
+    6,
+  );
+  expect(reports.filter(({ group }) => group === 'edge').every(({ said }) => said.healthy)).toBe(true);
+  expect(reports.filter(({ group }) => group === 'core').every(({ said }) => !said.healthy)).toBe(true);
+  expect(new Set(reports.map(({ group }) => group))).toEqual(new Set(['edge', 'core']));
+  const startedMs = performance.now();
+  await checker?.close();
+  // Commands under way do not hold up the agent's end.
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
+
+test('nothing is reported after the end', async () => {
+  const reports = await reportsOf([{ group: 'edge', check: commandCheck('exit 0') }], 1);
+  await checker?.close();
+  const before = reports.length;
+  await sleep(300);
+  expect(reports).toHaveLength(before);
+});

@@ -25,7 +25,7 @@ export function build(file: File): Config {
 
 function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
-  const base = { id, name: table.name, virtualRouters, gateway: table.gateway };
+  const base = { id, name: table.name, virtualRouters, gateway: table.gateway, checks: table.check.map(buildCheck) };
   if (table.mode === 'vrrp') {
     return { ...base, mode: 'vrrp', preempt: table.preempt, preemptDelayUs: table.preempt_delay };
   }
@@ -42,7 +42,6 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
     sidebandPort: table.sideband_port,
     intervalUs: first.advertisementIntervalUs,
     priority: first.priority,
-    checks: table.check.map(buildCheck),
   };
 }
 

@@ -40,6 +40,7 @@ type GroupBase = {
   readonly virtualRouters: readonly VirtualRouterConfig[];
   /** The addresses are other hosts' router. */
   readonly gateway: boolean;
+  readonly checks: readonly CheckConfig[];
 };
 
 /** One owner, decided by votes. */
@@ -59,7 +60,6 @@ export type LeaseGroupConfig = GroupBase & {
   readonly intervalUs: number;
   /** The priority of all its virtual routers, 1 to 255. */
   readonly priority: number;
-  readonly checks: readonly CheckConfig[];
 };
 
 /** Plain RFC 9568 with a peer that is no agent: unprotected. */

@@ -17,12 +17,6 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 // Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
 
 const IN_GROUP: readonly Unsupported[] = [
-  {
-    key: 'check',
-    when: (value, mode) => notEmpty(value) && mode === 'vrrp',
-    what: () => '[[group.check]] in mode "vrrp"',
-    hint: 'leave it out',
-  },
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];

@@ -178,7 +178,7 @@ export class Agent {
       group.start(this.#sideband.linksOf(group), own);
     }
     for (const group of this.#vrrpGroups) group.start();
-    this.#checker = openChecker(this.#leaseGroups, this.#log);
+    this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
     this.#checker.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
     this.#signsOfLife.start();
@@ -435,7 +435,7 @@ export class Agent {
   }
 
   #operations(): Operations {
-    return operationsOn(this.#leaseGroups, this.#maintenance);
+    return operationsOn(this.#leaseGroups, this.#vrrpGroups, this.#maintenance);
   }
 
   #witnessReport(): Report {

@@ -1,21 +1,28 @@
 import { Checker, programProblem } from '../checks/index.ts';
-import type { GroupConfig } from '../config/index.ts';
+import type { CheckConfig, GroupConfig } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
-import type { LeaseGroup } from './lease-group.ts';
+import type { GroupFitness } from './group-fitness.ts';
 import { StartFailure } from './start-failure.ts';
 
 /** Throws StartFailure: it says which path, and what to do. */
 export function refuseUnsafePrograms(groups: readonly GroupConfig[]): void {
   for (const group of groups) {
-    for (const check of group.mode === 'lease' ? group.checks : []) {
+    for (const check of group.checks) {
       const problem = check.kind === 'command' ? programProblem(check.program) : undefined;
       if (problem !== undefined) throw new StartFailure(`group ${group.name}, check ${check.name}: ${problem}`);
     }
   }
 }
 
+/** A group as those see it who know how its services fare. */
+export interface CheckedGroup {
+  readonly name: string;
+  readonly config: { readonly checks: readonly CheckConfig[] };
+  readonly fitness: Pick<GroupFitness, 'checks' | 'report'>;
+}
+
 /** What it finds goes to the group whose check it is. */
-export function openChecker(groups: readonly LeaseGroup[], log: Logger): Checker {
+export function openChecker(groups: readonly CheckedGroup[], log: Logger): Checker {
   return new Checker({
     tasks: groups.flatMap(({ name, config }) =>
       config.checks.flatMap((check) => (check.kind === 'push' ? [] : [{ group: name, check }])),

@@ -1,11 +1,17 @@
 import type { Successor } from '@tiebreak/shared/lease';
 import type { Operations, Outcome } from '../api/index.ts';
+import type { HealthSaid } from '../checks/index.ts';
 import type { MaintenanceFile } from '../state/maintenance-file.ts';
+import type { CheckedGroup } from './checks.ts';
 import type { Forced } from './forced.ts';
 import type { LeaseGroup } from './lease-group.ts';
 
 /** What an operator or a monitor asks of this agent, done to its groups in mode `lease`. */
-export function operationsOn(groups: readonly LeaseGroup[], maintenance: MaintenanceFile | undefined): Operations {
+export function operationsOn(
+  groups: readonly LeaseGroup[],
+  plain: readonly CheckedGroup[],
+  maintenance: MaintenanceFile | undefined,
+): Operations {
   const withGroup = (name: string, act: (group: LeaseGroup) => Outcome): Outcome => {
     const group = groups.find((candidate) => candidate.name === name);
     if (group !== undefined) return act(group);
@@ -19,18 +25,11 @@ export function operationsOn(groups: readonly LeaseGroup[], maintenance: Mainten
         if (!successor.ok) return refused(explain(successor, group));
         return { ok: true, detail: `${name}: handing over to ${successor.node}` };
       }),
-    reportHealth: (name, check, said) =>
-      withGroup(name, (group) => {
-        // What the agent looks at itself is nobody else's to say.
-        const push = group.fitness.checks
-          .filter(({ config }) => config.kind === 'push')
-          .map(({ config }) => config.name);
-        if (!push.includes(check)) {
-          return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
-        }
-        group.fitness.report(check, said);
-        return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
-      }),
+    reportHealth: (name, check, said) => {
+      const report = reported(check, said);
+      const unvoted = plain.find((candidate) => candidate.name === name);
+      return unvoted === undefined ? withGroup(name, report) : report(unvoted);
+    },
     setMaintenance(on) {
       const failure = maintenance?.set(on);
       if (failure !== undefined) return refused(`maintenance could not be recorded: ${failure}`);
@@ -42,6 +41,18 @@ export function operationsOn(groups: readonly LeaseGroup[], maintenance: Mainten
     },
     forceTakeover: (name) => withGroup(name, (group) => told(group.forceTakeover())),
     forceJoin: (name) => withGroup(name, (group) => told(group.forceJoin())),
+  };
+}
+
+function reported(check: string, said: HealthSaid): (group: CheckedGroup) => Outcome {
+  return ({ name, config, fitness }) => {
+    // What the agent looks at itself is nobody else's to say.
+    const push = config.checks.flatMap((known) => (known.kind === 'push' ? [known.name] : []));
+    if (!push.includes(check)) {
+      return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
+    }
+    fitness.report(check, said);
+    return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
   };
 }
 

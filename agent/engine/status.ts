@@ -1,5 +1,6 @@
 import { type MemberState, ownsUnprotected, PROMISE_INTERVALS, votesNeeded } from '@tiebreak/shared/lease';
 import type { GroupStatus } from '../api/index.ts';
+import type { CheckView } from '../checks/index.ts';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { countHeld, hasWitnessVote, isHeard, votesOf } from './explain.ts';
@@ -40,14 +41,12 @@ export function leaseGroupStatus(
     },
     fence: { level: group.fenceLevel, open: openForUs > 0, expires_in_ms: openForUs > 0 ? openForUs / 1000 : null },
     witness: witnessStatus(witness),
-    virtual_routers: virtualRouters(config, () => routerState(state), state.fitness.priority),
-    checks: group.fitness.checks.map(({ config: { name, kind }, state: result, sinceMs, detail }) => ({
-      name,
-      kind,
-      state: result,
-      since: new Date(sinceMs).toISOString(),
-      detail,
-    })),
+    virtual_routers: virtualRouters(
+      config,
+      () => routerState(state),
+      () => state.fitness.priority,
+    ),
+    checks: group.fitness.checks.map(checkStatus),
     peers: links.map((link) => ({
       node: link.peer,
       state: isHeard(state, link.peer, nowUs) ? 'heard' : 'silent',
@@ -65,28 +64,39 @@ export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): 
   const { config } = group;
   const { states } = group;
   const fence = plainFence(group, nowUs);
+  const unfit = group.fitness.reason();
+  const outside = unfit === undefined ? 'initialize' : 'fault';
   return {
     name: config.name,
     mode: 'vrrp',
     policy: null,
     protected: false,
     reason: [
+      ...(unfit === undefined ? [] : [unfit]),
       ...group.faults,
       fence.level === 'none'
         ? 'plain VRRP has no votes: a cut link or a frozen process makes two owners'
         : 'plain VRRP has no votes: a cut link makes two owners',
     ].join('; '),
-    role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : 'initialize',
+    role: states.includes('active') ? 'active' : states.includes('backup') ? 'backup' : outside,
     ballot: { counter: 0, node: '' },
     owner: states.every((state) => state === 'active') ? node : null,
     since: new Date(group.sinceMs).toISOString(),
     quorum: { needed: 0, held: 0, votes: [] },
     fence,
     witness: witnessStatus(undefined),
-    virtual_routers: virtualRouters(config, (index) => states[index] ?? 'initialize'),
-    checks: [],
+    virtual_routers: virtualRouters(
+      config,
+      (index) => states[index] ?? 'initialize',
+      (index) => group.effectivePriorities[index],
+    ),
+    checks: group.fitness.checks.map(checkStatus),
     peers: [],
   };
+}
+
+function checkStatus({ config: { name, kind }, state, sinceMs, detail }: CheckView): GroupStatus['checks'][number] {
+  return { name, kind, state, since: new Date(sinceMs).toISOString(), detail };
 }
 
 /** `none` if one virtual router has no guard: the claim is the group's. */
@@ -157,7 +167,7 @@ function witnessStatus(witness: WitnessLink | undefined): GroupStatus['witness']
 function virtualRouters(
   config: GroupConfig,
   stateOf: (index: number) => 'initialize' | 'backup' | 'active',
-  effectivePriority?: number,
+  effectivePriorityOf: (index: number) => number | undefined,
 ): GroupStatus['virtual_routers'] {
   return config.virtualRouters.map((router: VirtualRouterConfig, index) => ({
     interface: router.interface,
@@ -166,7 +176,7 @@ function virtualRouters(
     family: router.family,
     state: stateOf(index),
     priority: router.priority,
-    effective_priority: effectivePriority ?? router.priority,
+    effective_priority: effectivePriorityOf(index) ?? router.priority,
     advertisement_interval_ms: router.advertisementIntervalUs / 1000,
     addresses: router.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
   }));

@@ -1,3 +1,4 @@
+import type { Fitness } from '@tiebreak/shared/lease';
 import {
   advertisedIntervalUs,
   INITIALIZE,
@@ -8,12 +9,14 @@ import {
   type RouterParameters,
   type RouterState,
   routerParameters,
+  skewTimeUs,
   step,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Deadline } from './deadline.ts';
+import { GroupFitness } from './group-fitness.ts';
 import type { PlainGuard } from './plain-guard.ts';
 import type { Loop } from './progress.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -28,7 +31,9 @@ class PlainRouter {
   readonly guard: PlainGuard | undefined;
   readonly #log: Logger;
   readonly #complaints: RateLimitedLog;
-  readonly #parameters: RouterParameters;
+  readonly fitness: GroupFitness;
+  #parameters: RouterParameters;
+  #running = false;
   readonly #alarm = new Deadline(() => this.#dispatch({ kind: 'timer' }));
   #state: RouterState = INITIALIZE;
   #sinceMs = Date.now();
@@ -39,14 +44,26 @@ class PlainRouter {
     this.guard = guard;
     this.#log = log;
     this.#complaints = new RateLimitedLog(log);
+    const { advertisementIntervalUs: intervalUs, priority, version } = io.config;
     this.#parameters = routerParameters({
-      version: io.config.version,
-      priority: io.config.priority,
-      intervalUs: io.config.advertisementIntervalUs,
+      version,
+      priority,
+      intervalUs,
       preempt: group.preempt,
       preemptDelayUs: group.preemptDelayUs,
       primaryAddress: io.primaryAddress,
     });
+    this.fitness = new GroupFitness({
+      priority,
+      skewUsOf: (weighted) => skewTimeUs(version, weighted, intervalUs),
+      checks: group.checks,
+      onChange: (fitness) => this.#fitnessChanged(fitness),
+    });
+    this.#parameters = { ...this.#parameters, priority: this.fitness.current.priority };
+  }
+
+  get effectivePriority(): number {
+    return this.#parameters.priority;
   }
 
   get state(): RouterState {
@@ -70,10 +87,12 @@ class PlainRouter {
   }
 
   start(): void {
-    this.#dispatch({ kind: 'startup' });
+    this.#running = true;
+    if (this.fitness.current.unfit === undefined) this.#dispatch({ kind: 'startup' });
   }
 
   stop(): void {
+    this.#running = false;
     this.#dispatch({ kind: 'shutdown' });
     this.#alarm.clear();
   }
@@ -81,6 +100,18 @@ class PlainRouter {
   hear({ advertisement, source }: HeardAdvertisement): void {
     const { priority } = advertisement;
     this.#dispatch({ kind: 'advertisement', priority, source, intervalUs: advertisedIntervalUs(advertisement) });
+  }
+
+  /** An unfit router is one that is not there: it says so as at its end, and comes back as at its start. */
+  #fitnessChanged({ priority, unfit }: Fitness): void {
+    this.#parameters = { ...this.#parameters, priority };
+    if (!this.#running) return;
+    const where = { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
+    if (unfit !== undefined && this.#state.kind !== 'initialize') {
+      this.#log.warn(where, `gives up: ${this.fitness.reason()}`);
+      this.#dispatch({ kind: 'shutdown' });
+    }
+    if (unfit === undefined && this.#state.kind === 'initialize') this.#dispatch({ kind: 'startup' });
   }
 
   #dispatch(event: RouterEvent): void {
@@ -181,6 +212,24 @@ export class VrrpGroup {
   /** Of each virtual router. */
   get loops(): Loop[] {
     return this.#routers.map(({ lastProgressUs, dueUs }) => ({ name: this.config.name, lastProgressUs, dueUs }));
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Each of its virtual routers has a priority of its own, which the same checks change. */
+  get fitness(): Pick<GroupFitness, 'checks' | 'reason' | 'report'> {
+    return {
+      checks: this.#routers[0]?.fitness.checks ?? [],
+      reason: () => this.#routers[0]?.fitness.reason(),
+      report: (name, said) => this.#routers.map(({ fitness }) => fitness.report(name, said)).includes(true),
+    };
+  }
+
+  /** Of each virtual router, with the weights of its checks. */
+  get effectivePriorities(): number[] {
+    return this.#routers.map((router) => router.effectivePriority);
   }
 
   start(): void {

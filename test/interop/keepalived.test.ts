@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { everythingKilled } from '../lab/faults.ts';
@@ -124,4 +127,40 @@ describe('tshark finds nothing wrong with any advertisement that we sent', () =>
       });
     }
   });
+});
+
+test('a weight lowers our priority on the wire, and a check without one gives the router up', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tb-interop-checks-'));
+  const [weighed, vital] = [join(folder, 'weighed'), join(folder, 'vital')];
+  const serve = (): void => {
+    for (const path of [weighed, vital]) writeFileSync(path, '');
+  };
+  try {
+    serve();
+    const checks = (): string => `
+[[group.check]]
+name = "weighed"
+file = "${weighed}"
+weight = -150
+interval = "200ms"
+[[group.check]]
+name = "vital"
+file = "${vital}"
+interval = "200ms"
+`;
+    const preempting = { tiebreakPreempts: true, keepalivedPreempts: true };
+    await runningInOrder({ ...OURS_HIGHER, ...preempting, checks }, 'tiebreak');
+    rmSync(weighed);
+    await pair.ownedBy('b', START_MS);
+    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(50);
+    serve();
+    await pair.ownedBy('a', START_MS);
+    rmSync(vital);
+    await pair.ownedBy('b', START_MS);
+    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(0);
+    serve();
+    await pair.ownedBy('a', START_MS);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

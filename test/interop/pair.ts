@@ -17,6 +17,7 @@ export type PairOptions = {
   readonly keepalivedPreempts?: boolean;
   /** Version 2 counts whole seconds. */
   readonly advertisementIntervalMs?: number;
+  readonly checks?: Scenario['checks'];
 };
 
 /** A tiebreak agent in `mode = "vrrp"` on host a and keepalived on host b, one virtual router, and what they send. */
@@ -52,6 +53,7 @@ export class Pair {
         ...DEFAULT_SCENARIO,
         advertisementIntervalMs: options.advertisementIntervalMs ?? (version === 2 ? 1_000 : 250),
         priority: { a: options.tiebreakPriority, b: options.keepalivedPriority },
+        ...(options.checks === undefined ? {} : { checks: options.checks }),
       };
       const own: VirtualRouterOptions = {
         ...{ version, family, transport, checksum },

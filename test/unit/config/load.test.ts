@@ -147,6 +147,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
           mode: 'vrrp',
           preempt: true,
           preemptDelayUs: 60_000_000,
+          checks: [],
           virtualRouters: [
             {
               interface: 'eth0',

@@ -105,12 +105,10 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 
-  it('checks are there in mode "lease" alone, and not those by process, interface and arp', () => {
+  it('checks are there, but not those by process, interface and arp', () => {
     const push = '\n[[group.check]]\nname = "nginx"\npush = true\n';
     expect(problemsOf(`${PAIR}${push}`)).toEqual([]);
-    expect(problemsOf(`${PLAIN}${push}`)).toEqual([
-      expect.stringContaining('[[group.check]] in mode "vrrp" is not supported yet; leave it out'),
-    ]);
+    expect(problemsOf(`${PLAIN}${push}`)).toEqual([]);
     expect(problemsOf(`${PAIR}${push.replace('push = true', 'arp = "192.0.2.254"')}`)).toEqual([
       expect.stringContaining(
         'a check by arp is not supported yet; use command, http, tcp or file; or push = true, and report to the local API: POST /v1/groups/GROUP/health',

@@ -30,7 +30,7 @@ describe('what an operator asks of the groups', () => {
 
   test('a handover that cannot be says why', () => {
     const b = new ScriptedMember(new VirtualTime());
-    const operations = operationsOn([b.group], NO_FILE);
+    const operations = operationsOn([b.group], [], NO_FILE);
     expect(operations.handOver('edge', undefined)).toMatchObject({ ok: false, reason: 'refused' });
     const missing = operations.handOver('core', undefined);
     expect(missing).toMatchObject({ ok: false, reason: 'not_found' });
@@ -39,7 +39,7 @@ describe('what an operator asks of the groups', () => {
 
   test('maintenance hands over what is owned, and says so in the claims', () => {
     const b = owning();
-    const operations = operationsOn([b.group], NO_FILE);
+    const operations = operationsOn([b.group], [], NO_FILE);
     expect(operations.setMaintenance(true).ok).toBe(true);
     b.time.pass(INVITATION_US);
     expect(b.role).toBe('backup');
@@ -50,7 +50,7 @@ describe('what an operator asks of the groups', () => {
 
   test('maintenance that cannot be recorded is not entered: after a restart nobody would know', () => {
     const b = owning();
-    const operations = operationsOn([b.group], { on: false, set: () => 'no space left' });
+    const operations = operationsOn([b.group], [], { on: false, set: () => 'no space left' });
     expect(operations.setMaintenance(true)).toMatchObject({ ok: false, reason: 'refused' });
     expect(b.role).toBe('active');
   });
@@ -60,14 +60,14 @@ describe('what an operator asks of the groups', () => {
     b.time.pass(10_000_000);
     b.hear('owns', 5);
     expect(b.group.state.register.bound?.holder).toBe('a');
-    expect(operationsOn([b.group], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: true });
+    expect(operationsOn([b.group], [], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: true });
     expect(b.role).toBe('candidate');
-    expect(operationsOn([b.group], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: false });
+    expect(operationsOn([b.group], [], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: false });
   });
 
   test('a forced join of a node that has not departed is refused', () => {
     const b = owning();
-    expect(operationsOn([b.group], NO_FILE).forceJoin('edge')).toMatchObject({ ok: false, reason: 'refused' });
+    expect(operationsOn([b.group], [], NO_FILE).forceJoin('edge')).toMatchObject({ ok: false, reason: 'refused' });
   });
 });
 

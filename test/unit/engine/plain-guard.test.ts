@@ -27,6 +27,7 @@ const group: VrrpGroupConfig = {
   name: 'edge',
   mode: 'vrrp',
   gateway: false,
+  checks: [],
   virtualRouters: [router],
   preempt: true,
   preemptDelayUs: 0,

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { configOf, PAIR, PLAIN, problemsOf } from './example.ts';
+
+const checked = (lines: string, pair = PAIR): string => `${pair}\n[[group.check]]\nname = "service"\n${lines}\n`;
+const BASE = { name: 'service', rise: 1, fall: 1, weight: 0, intervalMs: 1_000, timeoutMs: 1_000 };
+
+describe('what the agent looks at itself', () => {
+  it.each([
+    ['file = "/run/serve"', { kind: 'file', path: '/run/serve' }],
+    ['http = "http://[::1]/health"', { kind: 'http', url: 'http://[::1]/health' }],
+    ['tcp = "127.0.0.1:25"', { kind: 'tcp', host: '127.0.0.1', port: 25 }],
+    ['tcp = "[2001:db8::1]:65535"', { kind: 'tcp', host: '2001:db8::1', port: 65_535 }],
+    ['tcp = "db.example.com:5432"', { kind: 'tcp', host: 'db.example.com', port: 5_432 }],
+    [
+      'command = ["/usr/bin/pgrep", "-x", "nginx"]',
+      { kind: 'command', program: '/usr/bin/pgrep', arguments: ['-x', 'nginx'] },
+    ],
+  ])('%s', (line, expected) => {
+    expect(configOf(checked(line)).groups[0]?.checks).toEqual([{ ...BASE, ...expected }]);
+    expect(configOf(checked(line, PLAIN)).groups[0]?.checks).toEqual([{ ...BASE, ...expected }]);
+  });
+
+  it('in its own time: the interval is the timeout unless the file says otherwise', () => {
+    const slower = configOf(checked('file = "/run/serve"\ninterval = "5s"\nrise = 2\nfall = 3\nweight = -20'));
+    expect(slower.groups[0]?.checks).toMatchObject([
+      { intervalMs: 5_000, timeoutMs: 5_000, rise: 2, fall: 3, weight: -20 },
+    ]);
+    expect(configOf(checked('tcp = "[::1]:1"\ntimeout = "250ms"')).groups[0]?.checks).toMatchObject([
+      { intervalMs: 1_000, timeoutMs: 250 },
+    ]);
+  });
+});
+
+it.each([
+  ['tcp = "127.0.0.1"', 'must be HOST:PORT'],
+  ['tcp = "127.0.0.1:0"', 'must be HOST:PORT'],
+  ['tcp = "::1:25"', 'must be HOST:PORT'],
+  ['tcp = "[127.0.0.1]:25"', 'must be HOST:PORT'],
+  ['command = ["pgrep", "nginx"]', 'must begin with the absolute path of a program'],
+  ['command = []', 'must name a program'],
+  ['file = "run/serve"', 'must be an absolute path'],
+  ['file = "/run/serve"\ninterval = "99ms"', 'must be at least 100ms'],
+  ['file = "/run/serve"\ntimeout = "0s"', 'must be at least 1ms'],
+  ['file = "/run/serve"\nhttp = "http://127.0.0.1/"', 'exactly one of'],
+  ['', 'exactly one of'],
+])('%s: %s', (lines, problem) => {
+  expect(problemsOf(checked(lines))).toEqual([expect.stringContaining(problem)]);
+});

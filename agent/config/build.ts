@@ -77,6 +77,7 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     sourceAddress: table.source_address ?? null,
     unicast: table.unicast ?? null,
     checksum: table.checksum,
+    authPass: table.auth_pass ?? null,
     virtualMac,
   };
 }

@@ -92,6 +92,13 @@ function addressFindings(router: VirtualRouterAlone, path: Path, source: Source)
   if (router.version === 2 && family === 'ipv6') {
     found.push(at(source.valueAt([...path, 'version']), [...path, 'version'], 'version 2 is for IPv4 only'));
   }
+  if (router.version === 3 && router.auth_pass !== undefined) {
+    const here = [...path, 'auth_pass'];
+    const message = 'version 3 has no passwords';
+    found.push(
+      at(source.keyAt(here), here, message, 'add version = 2, or leave auth_pass out: it protects from mistakes only'),
+    );
+  }
   if (!router.addresses.some((entry) => entry.advertised)) {
     found.push(at(source.keyAt([...path, 'addresses']), [...path, 'addresses'], 'at least one must be advertised'));
   }

@@ -99,6 +99,10 @@ export const VirtualRouter = z.strictObject({
   virtual_mac: z.boolean().default(false),
   accept: z.boolean().default(true),
   checksum: z.enum(['pseudo-header', 'message']).default('pseudo-header'),
+  auth_pass: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,8}$/, 'must be 1 to 8 letters, digits and signs, without spaces')
+    .optional(),
 });
 
 const CHECK_KINDS = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp', 'push'] as const;

@@ -119,6 +119,8 @@ export type VirtualRouterConfig = {
   readonly unicast: readonly string[] | null;
   /** The checksum form that is sent (version 3 over IPv4); both are accepted. */
   readonly checksum: 'pseudo-header' | 'message';
+  /** Version 2: the simple password of RFC 2338, up to 8 characters, sent in clear; null: no authentication. */
+  readonly authPass: string | null;
   /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
   readonly virtualMac: boolean;
 };

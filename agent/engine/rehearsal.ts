@@ -32,6 +32,7 @@ const ROUTER: VirtualRouterConfig = {
   unicast: null,
   checksum: 'pseudo-header',
   virtualMac: false,
+  authPass: null,
 };
 
 const GROUP: Omit<LeaseGroupConfig, 'peers'> = {

@@ -6,6 +6,7 @@ import {
   announcedIntervalS,
   decodeAdvertisement,
   encodeAdvertisement,
+  formatAddress,
   RELEASE_PRIORITY,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig } from '../config/index.ts';
@@ -26,6 +27,7 @@ import { SYSTEM_CLOCK } from './clock.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { linkNamed, openRouterPorts } from './router-ports.ts';
+import { authenticationProblem, passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
 
 export type HeardAdvertisement = { readonly advertisement: Advertisement; readonly source: Uint8Array };
 
@@ -165,6 +167,12 @@ export function openVirtualRouter(options: {
       complaints.warn('version', { interface: config.interface }, text);
       return;
     }
+    const problem = authenticationProblem(decoded.advertisement, config.authPass);
+    if (problem !== undefined) {
+      const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
+      complaints.warn('authentication', { interface: config.interface }, text);
+      return;
+    }
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
@@ -231,7 +239,7 @@ function announce(announcer: Announcer, config: VirtualRouterConfig, address: Ui
 type SendAdvertisement = (packet: { destination: Uint8Array; message: Uint8Array }) => void;
 
 /**
- * The two messages that a router ever sends, its priority and the release, are encoded once for each destination. With a
+ * What a router says with one priority, the release included, is encoded once for each destination. With a
  * virtual MAC the first is multicast from there (RFC 9568 section 7.3); the release never is, or the switch would learn the MAC
  * at the port that it has just left. Unicast goes from the parent: the kernel would ask for a peer from the virtual MAC, in the
  * name of this host's own address.
@@ -264,7 +272,7 @@ function advertiser(
 }
 
 function advertisementOf(config: VirtualRouterConfig, priority: number): Advertisement {
-  const { virtualRouterId, advertisementIntervalUs, family } = config;
+  const { virtualRouterId, advertisementIntervalUs, authPass, family } = config;
   const addresses = config.addresses.filter(({ advertised }) => advertised).map(({ address }) => bytesOf(address));
   if (config.version === 2) {
     return advertisementV2({
@@ -272,6 +280,7 @@ function advertisementOf(config: VirtualRouterConfig, priority: number): Adverti
       priority,
       intervalS: announcedIntervalS(advertisementIntervalUs),
       addresses,
+      ...(authPass === null ? {} : { authType: SIMPLE_TEXT_PASSWORD, authData: passwordBytes(authPass) }),
     });
   }
   const intervalCs = announcedIntervalCs(advertisementIntervalUs);

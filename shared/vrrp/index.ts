@@ -3,6 +3,7 @@ export {
   type Advertisement,
   type AdvertisementV2,
   type AdvertisementV3,
+  AUTH_DATA_BYTES,
   type AuthType,
   addressAt,
   addressCount,

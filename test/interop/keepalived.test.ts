@@ -129,6 +129,31 @@ describe('tshark finds nothing wrong with any advertisement that we sent', () =>
   });
 });
 
+describe('version 2 with a password', () => {
+  const FLAGS = { version: 2 } as const;
+
+  test.each([
+    ['we', OURS_HIGHER, 'tiebreak', ['a']],
+    ['keepalived', THEIRS_HIGHER, 'keepalived', ['b']],
+  ] as const)('the same on both sides: %s own, and the other stays backup', async (_, priorities, first, owners) => {
+    const authPass = { tiebreak: 'swordfis', keepalived: 'swordfis' };
+    await runningInOrder({ ...priorities, ...FLAGS, authPass }, first);
+    expect(await pair.ownersDuring(2 * pair.masterDownMs('a'))).toEqual(owners);
+    expect(pair.keepalived.log()).not.toMatch(/auth|invalid|mismatch/i);
+  });
+
+  test.each([
+    ['another one', 'other'],
+    ['none', undefined],
+  ])('%s at keepalived: neither hears the other, and both say why', async (_, theirs) => {
+    const authPass = { tiebreak: 'swordfis', keepalived: theirs };
+    await runningInOrder({ ...OURS_HIGHER, ...FLAGS, authPass }, 'tiebreak');
+    await sleep(2 * pair.masterDownMs('b'));
+    expect(pair.tiebreak.log()).toMatch(/refused an advertisement of .*(another auth_pass|authentication type 0)/);
+    expect(pair.logs()).not.toContain('swordfis');
+  });
+});
+
 test('a weight lowers our priority on the wire, and a check without one gives the router up', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'tb-interop-checks-'));
   const [weighed, vital] = [join(folder, 'weighed'), join(folder, 'vital')];

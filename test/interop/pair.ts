@@ -18,6 +18,7 @@ export type PairOptions = {
   /** Version 2 counts whole seconds. */
   readonly advertisementIntervalMs?: number;
   readonly checks?: Scenario['checks'];
+  readonly authPass?: { readonly tiebreak: string | undefined; readonly keepalived: string | undefined };
 };
 
 /** A tiebreak agent in `mode = "vrrp"` on host a and keepalived on host b, one virtual router, and what they send. */
@@ -58,10 +59,12 @@ export class Pair {
       const own: VirtualRouterOptions = {
         ...{ version, family, transport, checksum },
         preempt: options.tiebreakPreempts ?? false,
+        authPass: options.authPass?.tiebreak,
       };
       const theirs: KeepalivedOptions = {
         ...{ version, family, transport },
         preempt: options.keepalivedPreempts ?? false,
+        authPass: options.authPass?.keepalived,
       };
       const agents = {
         tiebreak: new TiebreakAgent(topology, 'a', scenario, own, undefined),

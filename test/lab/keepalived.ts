@@ -5,6 +5,7 @@ import { type Agent, other, type Scenario, type System } from './system.ts';
 import { type HostName, NETWORK, type Topology } from './topology.ts';
 
 export type KeepalivedOptions = {
+  readonly authPass?: string | undefined;
   readonly version: 2 | 3;
   readonly family: 4 | 6;
   readonly transport: 'unicast' | 'multicast';
@@ -143,6 +144,7 @@ vrrp_instance edge {
   priority ${scenario.priority[host]}
   advert_int ${scenario.advertisementIntervalMs / 1_000}
   ${options.preempt ? '' : 'nopreempt'}
+  ${options.authPass === undefined ? '' : `authentication {\n    auth_type PASS\n    auth_pass ${options.authPass}\n  }`}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
   ${checks.length === 0 ? '' : `track_file {\n    ${checks.map(({ name }) => name).join('\n    ')}\n  }`}
   virtual_ipaddress {

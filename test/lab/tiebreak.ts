@@ -25,6 +25,7 @@ export type VirtualRouterOptions = {
   readonly preempt: boolean;
   readonly checksum: 'pseudo-header' | 'message';
   readonly virtualMac?: boolean;
+  readonly authPass?: string | undefined;
   /** The virtual address is the client's router. */
   readonly gateway?: boolean;
 };
@@ -297,6 +298,7 @@ export function tiebreakConfiguration(
     `advertisement_interval = "${scenario.advertisementIntervalMs}ms"`,
     `addresses = [${addresses.map((address) => `"${address}"`).join(', ')}]`,
     `checksum = "${options.checksum}"`,
+    ...(options.authPass === undefined ? [] : [`auth_pass = "${options.authPass}"`]),
     ...(options.virtualMac === true ? ['virtual_mac = true'] : []),
     ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
   ];

@@ -363,6 +363,19 @@ describe('one mistake gives one problem at its place', () => {
     ]);
   });
 
+  it('a password is for version 2, and short', () => {
+    const version2 = '= 33\nversion = 2\nadvertisement_interval = "1s"\nauth_pass = ';
+    expect(problemsOf(edit(PLAIN, '= 33', `${version2}"1111"`))).toEqual([]);
+    expect(problemsOf(edit(PLAIN, '= 33', '= 33\nauth_pass = "1111"'))).toEqual([
+      expect.stringContaining(`${ROUTER}.auth_pass: version 3 has no passwords`),
+    ]);
+    for (const password of ['', '123456789', 'with space', 'ü']) {
+      expect(problemsOf(edit(PLAIN, '= 33', `${version2}"${password}"`))).toEqual([
+        expect.stringContaining('must be 1 to 8 letters, digits and signs'),
+      ]);
+    }
+  });
+
   it('a virtual router has one address family', () => {
     expect(problemsOf(edit(PLAIN, '"192.0.2.100/24"', '"192.0.2.100/24", "fe80::1/64"'))).toEqual([
       problem(

@@ -20,6 +20,7 @@ const router: VirtualRouterConfig = {
   unicast: null,
   checksum: 'pseudo-header',
   virtualMac: false,
+  authPass: null,
 };
 
 const group: VrrpGroupConfig = {

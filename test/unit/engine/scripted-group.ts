@@ -28,6 +28,7 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   unicast: null,
   checksum: 'pseudo-header',
   virtualMac: false,
+  authPass: null,
 };
 
 export const GROUP: LeaseGroupConfig = {

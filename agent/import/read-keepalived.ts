@@ -155,7 +155,7 @@ class Reader {
       this.#findings.push(broken(place, 'a value that is known only when keepalived starts', 'write the value'));
       return;
     }
-    if (line.endsWith('\\')) {
+    if (/(?<!\\)(?:\\\\)*\\$/.test(line)) {
       this.#findings.push(broken(place, 'only a definition goes on after a backslash', 'write it in one line'));
       return;
     }

@@ -72,28 +72,36 @@ export function translateInstance(instance: Statement, defaults: Defaults, repor
   const priority = priorityLine(settings, report);
   const version = versionOf(settings.one('version') ?? defaults.version, addresses?.family, report);
   const interval = version === undefined ? undefined : intervalLine(settings, report);
-  if (deviceName === undefined || id === undefined || idValue === undefined || addresses === undefined)
+  const values = { device: deviceName, id: idValue, addresses, priority, version, interval };
+  if (!isComplete(values)) {
+    report(refused(instance, `${quoted(instance)} cannot be taken over as it is`));
     return undefined;
-  if (priority === undefined || version === undefined || interval === undefined) return undefined;
+  }
   return {
     place: instance,
     name,
     ...preemption(settings, report),
     lines: [
       { text: '[[group.virtual_router]]', from: instance, note: `vrrp_instance ${name}` },
-      { text: `interface = ${tomlString(deviceName)}`, ...(device === undefined ? {} : { from: device }) },
-      { text: `virtual_router_id = ${idValue}`, from: id },
-      version,
-      priority,
-      interval,
+      { text: `interface = ${tomlString(values.device)}`, ...(device === undefined ? {} : { from: device }) },
+      { text: `virtual_router_id = ${values.id}`, ...(id === undefined ? {} : { from: id }) },
+      values.version,
+      values.priority,
+      values.interval,
       { text: 'addresses = [' },
-      ...addresses.lines,
+      ...values.addresses.lines,
       { text: ']' },
       ...sourceAddress(settings, report),
       ...unicastPeers(settings, report),
       ...virtualMac(settings, report),
     ],
   };
+}
+
+type Complete<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
+
+function isComplete<T extends object>(values: T): values is T & Complete<T> {
+  return Object.values(values).every((value) => value !== undefined);
 }
 
 function required(

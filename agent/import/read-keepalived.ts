@@ -24,6 +24,8 @@ const MAX_NESTED_DEFINITIONS = 64;
 const MAX_SUBSTITUTIONS_PER_LINE = 1_000;
 /** Definitions can multiply themselves; no configuration that people maintain comes near. */
 const MAX_CHARACTERS = 4_000_000;
+/** A line costs more than its characters: short ones must come to an end as well. */
+const CHARACTERS_PER_LINE = 32;
 
 /** Reads keepalived's language: keepalived.conf(5). Never throws: what is wrong is a finding with its place. */
 export function readKeepalived(source: SourceFile, options: ReadOptions): ReadConfiguration {
@@ -124,7 +126,7 @@ class Reader {
   }
 
   #mayGoOn(line: string, count: number, depth: number, place: Place): boolean {
-    this.#characters += line.length + 1;
+    this.#characters += line.length + CHARACTERS_PER_LINE;
     if (this.#characters <= MAX_CHARACTERS && count <= MAX_SUBSTITUTIONS_PER_LINE && depth <= MAX_NESTED_DEFINITIONS) {
       return true;
     }

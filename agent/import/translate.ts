@@ -24,6 +24,9 @@ const GLOBALS: ReadonlyMap<string, Shape> = new Map([
   ['default_interface', VALUE],
 ]);
 
+/** As many as the configuration may have. */
+const MAX_GROUPS = 512;
+
 /** keepalived's configuration in the words of this program (DESIGN section 7). Pure; never throws. */
 export function translate({ statements, findings }: ReadConfiguration, file: string, node: string): Translation {
   const found: ImportFinding[] = [...findings];
@@ -51,7 +54,10 @@ export function translate({ statements, findings }: ReadConfiguration, file: str
  * until the rest is sound.
  */
 function loadable(groups: readonly GroupDraft[], file: string, node: string, report: Report): string | undefined {
-  let rest = groups;
+  for (const group of groups.slice(MAX_GROUPS)) {
+    report(refused(group.place, `the group ${group.name} is one too many`, `a node has ${MAX_GROUPS} at most`));
+  }
+  let rest = groups.slice(0, MAX_GROUPS);
   while (rest.length > 0) {
     const head = headLines(file, node);
     const lines = [...head, ...rest.flatMap((group) => [{ text: '' }, ...group.lines])];

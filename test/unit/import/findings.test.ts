@@ -159,6 +159,19 @@ describe('an instance that cannot be taken over is refused as a whole', () => {
     expect(found).toMatch(/main\.conf:11: refused: .* is already a virtual address/);
   });
 
+  it('more groups than a node has', () => {
+    const one = (number: number): string =>
+      instance()
+        .replace('VI_1', `V${number}`)
+        .replace('eth0', `e${number}`)
+        .replace('192.0.2.100', `10.${number >> 8}.${number & 255}.1`);
+    const many = Array.from({ length: 514 }, (_, index) => one(index)).join('\n');
+    expect(findings(many)).toEqual([
+      'main.conf:3073: refused: the group v512 is one too many; a node has 512 at most',
+      'main.conf:3079: refused: the group v513 is one too many; a node has 512 at most',
+    ]);
+  });
+
   it('none is left', () => {
     const { toml, findings: found } = translated('global_defs { }');
     expect(toml).toBeUndefined();

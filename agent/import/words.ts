@@ -2,7 +2,8 @@
 export type Word = { readonly text: string; readonly quoted: boolean };
 
 const COMMENT = new Set(['!', '#']);
-const QUOTES = new Set(['"', "'"]);
+const BOTH_QUOTES = new Set(['"', "'"]);
+const DOUBLE_QUOTES = new Set(['"']);
 const CONTROL_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['a', '\x07'],
   ['b', '\b'],
@@ -14,21 +15,24 @@ const CONTROL_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['v', '\v'],
 ]);
 
-/** The line without its comment, which `!` or `#` starts anywhere outside quotes. */
+/** The line without its comment, which `!` or `#` starts anywhere outside double quotes; single ones do not keep it in. */
 export function withoutComment(line: string): string {
-  let quote = '';
+  let quoted = false;
   for (let at = 0; at < line.length; at++) {
     const char = line.charAt(at);
     if (char === '\\') at++;
-    else if (quote !== '') quote = char === quote ? '' : quote;
-    else if (QUOTES.has(char)) quote = char;
-    else if (COMMENT.has(char)) return line.slice(0, at);
+    else if (char === '"') quoted = !quoted;
+    else if (!quoted && COMMENT.has(char)) return line.slice(0, at);
   }
   return line;
 }
 
-/** The words of a line without comment; undefined if a quotation is not closed. */
+/** The words of a line without comment; undefined if a quotation is not closed. An apostrophe alone is text. */
 export function wordsOf(line: string): Word[] | undefined {
+  return split(line, BOTH_QUOTES) ?? split(line, DOUBLE_QUOTES);
+}
+
+function split(line: string, quotes: ReadonlySet<string>): Word[] | undefined {
   const words: Word[] = [];
   let text = '';
   let quoted = false;
@@ -50,7 +54,7 @@ export function wordsOf(line: string): Word[] | undefined {
     }
     if (char === quote) quote = '';
     else if (quote !== '') text += char;
-    else if (QUOTES.has(char)) {
+    else if (quotes.has(char)) {
       quote = char;
       quoted = true;
     } else if (/\s/.test(char)) end();

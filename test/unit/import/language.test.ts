@@ -27,6 +27,8 @@ describe('words', () => {
     ['a quotation keeps blanks and comment signs', 'a "b  c ! #"', ['a|b  c ! #']],
     ['quotes may stand inside a word', 'abcd" efg h jkl "mnop', ['abcd efg h jkl mnop']],
     ['single quotes stand in double ones', `script "sh -c 'a b'"`, [`script|sh -c 'a b'`]],
+    ['an apostrophe alone is text', "a don't b", ["a|don't|b"]],
+    ['a comment starts in single quotes, too', "'bog!us'", ["'bog"]],
     ['an empty quotation is a word', 'a "" b', ['a||b']],
     ['escapes are those of a shell', String.raw`a\ b "\"c\"" \x41\102\\`, [String.raw`a b|"c"|AB\ `.trim()]],
     ['an escaped sign starts no comment', String.raw`a \# b`, ['a|#|b']],

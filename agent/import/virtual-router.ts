@@ -55,25 +55,25 @@ export function translateInstance(instance: Statement, defaults: Defaults, repor
   for (const finding of untranslated(statements, TRANSLATED, IN_INSTANCE)) report(finding);
   refuseOtherShapes(statements, TRANSLATED, report);
   const settings = settingsOf(statements, report);
-  const device = settings.one('interface') ?? defaults.interface;
-  const id = required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report);
-  if (device === undefined) required(device, 'interface', instance, report);
-  const deviceName = device?.words[1];
+  const device = required(settings.one('interface') ?? defaults.interface, 'interface', instance, report);
   const addresses = translateAddresses(
     settings.entries('virtual_ipaddress'),
     settings.entries('virtual_ipaddress_excluded'),
-    deviceName ?? '',
+    device?.words[1] ?? '',
     report,
   );
   if (addresses === undefined) {
     report(refused(instance, `${quoted(instance)} has no virtual_ipaddress`, 'a virtual router needs at least one'));
   }
-  const idValue = id === undefined ? undefined : wholeNumber(id, 1, 255, report);
-  const priority = priorityLine(settings, report);
-  const version = versionOf(settings.one('version') ?? defaults.version, addresses?.family, report);
-  const interval = version === undefined ? undefined : intervalLine(settings, report);
-  const values = { device: deviceName, id: idValue, addresses, priority, version, interval };
-  if (!isComplete(values)) {
+  const needed = [
+    interfaceLine(device),
+    identifierLine(required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report), report),
+    versionLine(settings.one('version') ?? defaults.version, addresses?.family, report),
+    priorityLine(settings, report),
+    intervalLine(settings, report),
+  ];
+  const present = needed.filter((line) => line !== undefined);
+  if (addresses === undefined || present.length < needed.length) {
     report(refused(instance, `${quoted(instance)} cannot be taken over as it is`));
     return undefined;
   }
@@ -83,25 +83,15 @@ export function translateInstance(instance: Statement, defaults: Defaults, repor
     ...preemption(settings, report),
     lines: [
       { text: '[[group.virtual_router]]', from: instance, note: `vrrp_instance ${name}` },
-      { text: `interface = ${tomlString(values.device)}`, ...(device === undefined ? {} : { from: device }) },
-      { text: `virtual_router_id = ${values.id}`, ...(id === undefined ? {} : { from: id }) },
-      values.version,
-      values.priority,
-      values.interval,
+      ...present,
       { text: 'addresses = [' },
-      ...values.addresses.lines,
+      ...addresses.lines,
       { text: ']' },
       ...sourceAddress(settings, report),
       ...unicastPeers(settings, report),
       ...virtualMac(settings, report),
     ],
   };
-}
-
-type Complete<T> = { readonly [K in keyof T]: Exclude<T[K], undefined> };
-
-function isComplete<T extends object>(values: T): values is T & Complete<T> {
-  return Object.values(values).every((value) => value !== undefined);
 }
 
 function required(
@@ -111,8 +101,19 @@ function required(
   report: Report,
 ): Statement | undefined {
   if (statement?.words[1] !== undefined) return statement;
-  report(refused(instance, `${quoted(instance)} has no ${keyword}`, 'add it: it must be the same for every router'));
+  report(refused(instance, `${quoted(instance)} has no ${keyword}`, 'add it'));
   return undefined;
+}
+
+function interfaceLine(statement: Statement | undefined): TomlLine | undefined {
+  if (statement === undefined) return undefined;
+  return { text: `interface = ${tomlString(statement.words[1] ?? '')}`, from: statement };
+}
+
+function identifierLine(statement: Statement | undefined, report: Report): TomlLine | undefined {
+  const value = statement === undefined ? undefined : wholeNumber(statement, 1, 255, report);
+  if (statement === undefined || value === undefined) return undefined;
+  return { text: `virtual_router_id = ${value}`, from: statement };
 }
 
 function priorityLine(settings: Settings, report: Report): TomlLine | undefined {
@@ -123,7 +124,11 @@ function priorityLine(settings: Settings, report: Report): TomlLine | undefined 
 }
 
 /** IPv6 is always version 3, whatever is set. */
-function versionOf(statement: Statement | undefined, family: Family | undefined, report: Report): TomlLine | undefined {
+function versionLine(
+  statement: Statement | undefined,
+  family: Family | undefined,
+  report: Report,
+): TomlLine | undefined {
   if (family === 'ipv6') return { text: 'version = 3', note: 'the only one for IPv6' };
   if (statement === undefined) return { text: 'version = 2', note: DEFAULT };
   const value = wholeNumber(statement, 2, 3, report);

@@ -3,6 +3,7 @@ import { agentVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
 import { EXIT } from './exit-code.ts';
 import { registerHistory } from './history.ts';
+import { registerImport } from './import.ts';
 import { registerOperations } from './operate.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
@@ -24,6 +25,7 @@ export async function runProgram(): Promise<void> {
   registerStatus(program);
   registerHistory(program);
   registerOperations(program);
+  registerImport(program);
   registerWitness(program);
 
   try {

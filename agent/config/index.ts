@@ -1,7 +1,8 @@
+export { parseAddress, parsePrefix } from './address.ts';
 export { formatDuration } from './duration.ts';
 export { configHash, configIdentity, type IdentityContext } from './identity.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
-export { formatProblem } from './problem.ts';
+export { formatProblem, nearest } from './problem.ts';
 export {
   describeFileError,
   formatSecretProblem,

@@ -1,0 +1,35 @@
+import { type ImportFinding, readKeepalived, type Translation, translate } from '../../../agent/import/index.ts';
+
+export type Files = Readonly<Record<string, string>>;
+
+/** Reads `text` as `main.conf`, with the other files at hand; an include names them as they are called. */
+export function read(text: string, configId = 'here', files: Files = {}) {
+  const include = (pattern: string) =>
+    Object.entries(files).flatMap(([file, content]) =>
+      file === pattern || (pattern.endsWith('*') && file.startsWith(pattern.slice(0, -1)))
+        ? [{ file, text: content }]
+        : [],
+    );
+  return readKeepalived({ file: 'main.conf', text }, { configId, include });
+}
+
+export function translated(text: string, configId?: string, files?: Files): Translation {
+  return translate(read(text, configId, files), 'main.conf', 'a');
+}
+
+export function said({ kind, file, line, what, instead }: ImportFinding): string {
+  return `${file}:${line}: ${kind}: ${what}${instead === undefined ? '' : `; ${instead}`}`;
+}
+
+/** An instance that nothing is to be said of, with more lines from line 6 on. */
+export function instance(...more: readonly string[]): string {
+  return [
+    'vrrp_instance VI_1 {',
+    'interface eth0',
+    'virtual_router_id 51',
+    'advert_int 2',
+    'virtual_ipaddress { 192.0.2.100/24 }',
+    ...more,
+    '}',
+  ].join('\n');
+}

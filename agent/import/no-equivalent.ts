@@ -20,8 +20,8 @@ const off = (statement: Statement): boolean => !isOn(statement);
 const LATER = 'this version cannot do it';
 const CHECKS: Verdict = {
   kind: 'refused',
-  why: 'mode "vrrp" has no checks yet',
-  instead: 'in mode "lease", report to a check with push = true: POST /v1/groups/GROUP/health',
+  why: 'checks are not taken over by themselves yet',
+  instead: 'write them as [[group.check]]: docs/operations.md',
 };
 const NOTIFY: Verdict = {
   kind: 'refused',
@@ -112,15 +112,18 @@ export const IN_SYNC_GROUP: Verdicts = new Map([
   ...all(TRACK_KEYWORDS, CHECKS),
   ...all('smtp_alert', MAIL),
   ...all('notify_priority_changes', { kind: 'left_out', why: 'no program is told' }),
-  ...all('global_tracking sync_group_tracking_weight', { kind: 'left_out', why: 'mode "vrrp" has no checks yet' }),
+  ...all('global_tracking sync_group_tracking_weight', {
+    kind: 'left_out',
+    why: 'checks are not taken over by themselves yet',
+  }),
 ]);
 
 export const IN_INSTANCE: Verdicts = new Map([
   ...IN_SYNC_GROUP,
   ...all('authentication', {
     kind: 'refused',
-    why: 'VRRP is sent without authentication (removed from it by RFC 3768), and routers that ask for it would not listen',
-    instead: 'take it out of the configuration of every node first',
+    why: 'authentication is not taken over by itself yet, and routers that ask for it would not listen',
+    instead: 'write auth_type PASS as auth_pass = "..." in the virtual router, or take it out of every node',
   }),
   ...all('auth_hmac', { kind: 'refused', why: LATER, instead: 'take it out first; mode "lease" is authenticated' }),
   ...all('virtual_routes virtual_rules', {

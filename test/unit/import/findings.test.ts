@@ -11,14 +11,14 @@ function findings(text: string): readonly string[] {
 
 describe('in an instance, what would change its behaviour is refused', () => {
   it.each([
-    ['authentication {\nauth_type PASS\nauth_pass 1111\n}', 'VRRP is sent without authentication'],
-    ['authentication {\nauth_type AH\n}', 'VRRP is sent without authentication'],
+    ['authentication {\nauth_type PASS\nauth_pass 1111\n}', 'authentication is not taken over by itself yet'],
+    ['authentication {\nauth_type AH\n}', 'authentication is not taken over by itself yet'],
     ['auth_hmac { key 1 hex:00 }', 'this version cannot do it'],
-    ['track_script { chk }', 'mode "vrrp" has no checks yet'],
-    ['track_interface { eth1 weight 2 }', 'mode "vrrp" has no checks yet'],
-    ['track_file { f }', 'mode "vrrp" has no checks yet'],
-    ['track_process { p }', 'mode "vrrp" has no checks yet'],
-    ['track_bfd { b }', 'mode "vrrp" has no checks yet'],
+    ['track_script { chk }', 'checks are not taken over by themselves yet'],
+    ['track_interface { eth1 weight 2 }', 'checks are not taken over by themselves yet'],
+    ['track_file { f }', 'checks are not taken over by themselves yet'],
+    ['track_process { p }', 'checks are not taken over by themselves yet'],
+    ['track_bfd { b }', 'checks are not taken over by themselves yet'],
     ['notify "/bin/x a"', 'a change of state starts no program yet'],
     ['notify_master /bin/x', 'a change of state starts no program yet'],
     ['virtual_routes { 192.0.2.0/24 via 192.0.2.1 }', 'routes and rules do not move with the group yet'],

@@ -73,7 +73,7 @@ export class Links {
   }
 
   has(node: string): boolean {
-    return this.#ofNode.get(node)?.readyState === OPEN;
+    return this.#openOf(node) !== undefined;
   }
 
   /** Whose link has just ended, if that node has no other; null: nobody's. */
@@ -163,7 +163,7 @@ export class Links {
 
   /** Whether the frame went into an open link of that node. */
   sendTo(node: string, frame: WitnessFrame): boolean {
-    const socket = this.has(node) ? this.#ofNode.get(node) : undefined;
+    const socket = this.#openOf(node);
     socket?.send(JSON.stringify(frame));
     return socket !== undefined;
   }
@@ -178,6 +178,11 @@ export class Links {
   #heardAtMs(socket: WebSocket, attachment: Attachment): number {
     const pingedAt = this.#ctx.getWebSocketAutoResponseTimestamp(socket);
     return pingedAt === null ? attachment.heardAtMs : Math.max(attachment.heardAtMs, pingedAt.getTime());
+  }
+
+  #openOf(node: string): WebSocket | undefined {
+    const socket = this.#ofNode.get(node);
+    return socket?.readyState === OPEN ? socket : undefined;
   }
 
   #open(): { socket: WebSocket; attachment: Attachment }[] {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -52,8 +53,10 @@ export class Checker {
     if (worker === undefined) return;
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     worker.postMessage('stop');
-    const patience = setTimeout(() => void worker.terminate(), STOP_PATIENCE_MS);
-    await ended;
-    clearTimeout(patience);
+    const patience = new AbortController();
+    await Promise.race([ended, sleep(STOP_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+    // Not waited for: a thread that is in a call to a dead file system does not end.
+    void worker.terminate();
   }
 }

@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, timedOut } from './outcome.ts';
+import { failed, failureText, timedOut } from './outcome.ts';
 import type { Probe } from './probe.ts';
 
 type CommandCheck = Extract<ProbedCheckConfig, { kind: 'command' }>;
 
 /** What a command may say for people; the rest is read and dropped. */
 const OUTPUT_LENGTH_MAX = 200;
+/** After the program has ended: what it said may still be on its way, and who has inherited its output may keep that for ever. */
+const OUTPUT_GRACE_MS = 50;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
@@ -51,16 +54,21 @@ export function probeCommand(check: CommandCheck, running: AbortSignal): Probe {
     end(timedOut(timeoutMs));
   }, timeoutMs);
   running.addEventListener('abort', stop);
-  child.once('error', (error: NodeJS.ErrnoException) => {
-    end(failed(`${program} could not be run: ${error.code ?? error.message}`));
+  child.once('error', (error) => {
+    end(failed(`${program} could not be run: ${failureText(error)}`));
     over.resolve();
   });
-  // Not 'close': a child of it in the background may hold its output open.
   child.once('exit', (status, signal) => {
-    const how = signal === null ? `exit status ${status}` : `ended by ${signal}`;
-    const words = lastLine(output);
-    end({ healthy: status === 0, detail: words === '' ? how : `${how}: ${words}` });
-    over.resolve();
+    clearTimeout(timer);
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    void Promise.race([closed, sleep(OUTPUT_GRACE_MS)]).then(() => {
+      child.stdout.destroy();
+      child.stderr.destroy();
+      const how = signal === null ? `exit status ${status}` : `ended by ${signal}`;
+      const words = lastLine(output);
+      end({ healthy: status === 0, detail: words === '' ? how : `${how}: ${words}` });
+      over.resolve();
+    });
   });
   return { said: said.promise, over: over.promise };
 }

@@ -1,22 +1,23 @@
 import { stat } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, timedOut } from './outcome.ts';
+import { failed, failureText, timedOut } from './outcome.ts';
+import type { Probe } from './probe.ts';
 
 type FileCheck = Extract<ProbedCheckConfig, { kind: 'file' }>;
 
 /** Healthy while something of that name exists: a switch for people and scripts. */
-export async function probeFile({ path, timeoutMs }: FileCheck): Promise<HealthSaid> {
+export function probeFile({ path, timeoutMs }: FileCheck): Probe {
   const looked = stat(path).then(
     (): HealthSaid => ({ healthy: true, detail: `${path} exists` }),
-    (error: NodeJS.ErrnoException) =>
-      failed(error.code === 'ENOENT' ? `${path} does not exist` : `${path}: ${error.code ?? error.message}`),
+    (error: unknown) => {
+      const what = failureText(error);
+      return failed(what === 'ENOENT' ? `${path} does not exist` : `${path}: ${what}`);
+    },
   );
-  // A dead network file system answers never.
-  const waiting = new AbortController();
-  const late = sleep(timeoutMs, timedOut(timeoutMs), { signal: waiting.signal }).catch(() => timedOut(timeoutMs));
-  const said = await Promise.race([looked, late]);
-  waiting.abort();
-  return said;
+  const late = Promise.withResolvers<HealthSaid>();
+  const timer = setTimeout(() => late.resolve(timedOut(timeoutMs)), timeoutMs);
+  void looked.then(() => clearTimeout(timer));
+  // A dead network file system never answers, and holds one of the few threads that all of this process's files share.
+  return { said: Promise.race([looked, late.promise]), over: looked };
 }

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, timedOut } from './outcome.ts';
+import { failed, failureText, timedOut } from './outcome.ts';
 
 type HttpCheck = Extract<ProbedCheckConfig, { kind: 'http' }>;
 
@@ -20,11 +20,6 @@ export async function probeHttp({ url, timeoutMs }: HttpCheck, running: AbortSig
     return statusCode >= 200 && statusCode <= 299 ? { healthy: true, detail } : failed(detail);
   } catch (error) {
     if (late.aborted) return timedOut(timeoutMs);
-    return failed(reasonOf(error));
+    return failed(failureText(error));
   }
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
 }

@@ -1,4 +1,4 @@
-export type { CheckState, CheckView, HealthSaid } from './check-view.ts';
+export type { CheckView, HealthSaid } from './check-view.ts';
 export { reported, unreported } from './check-view.ts';
 export { Checker } from './checker.ts';
 export { programProblem } from './program-safety.ts';

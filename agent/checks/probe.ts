@@ -7,9 +7,9 @@ import { probeTcp } from './tcp.ts';
 
 /** One look at a service. */
 export type Probe = {
-  /** Resolves within the check's timeout, and never rejects. */
+  /** Resolves at the end of the check's timeout at the latest, and never rejects. */
   readonly said: Promise<HealthSaid>;
-  /** When nothing of it is left: a command that cannot be killed outlives its timeout. */
+  /** When nothing of it is left: a command that cannot be killed outlives its timeout, and so does a dead file system. */
   readonly over: Promise<unknown>;
 };
 
@@ -23,7 +23,7 @@ export function probe(check: ProbedCheckConfig, running: AbortSignal): Probe {
     case 'tcp':
       return overWhenSaid(probeTcp(check, running));
     case 'file':
-      return overWhenSaid(probeFile(check));
+      return probeFile(check);
   }
 }
 

@@ -1,38 +1,51 @@
-import { accessSync, constants, realpathSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { describeFileError } from '../config/index.ts';
 
 /**
- * Why the agent, who is root, should not run that program; undefined: it may. Whoever may write to the file or to a folder
- * above it could have anything run as root.
+ * Why the agent, who is root, should not run that program; undefined: it may. Whoever may write to the file, or to a folder or
+ * link on the way to it, could have anything run as root.
+ *
+ * @param program absolute
  */
 export function programProblem(program: string): string | undefined {
-  let path: string;
   try {
-    path = realpathSync(program);
-    accessSync(path, constants.X_OK);
+    if (!statSync(program).isFile()) return `${program} is no file`;
+    accessSync(program, constants.X_OK);
   } catch (error) {
-    const { code } = error instanceof Error && 'code' in error ? error : { code: undefined };
-    if (code === 'ENOENT') return `${program} does not exist`;
-    return `${program} cannot be run (${code}); make it executable: chmod +x ${program}`;
+    const executable = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    return `${program}: ${executable ? `cannot be run; make it executable: chmod +x ${program}` : describeFileError(error)}`;
   }
-  if (!statSync(path).isFile()) return `${program} is no file`;
-  for (let part = path; ; part = dirname(part)) {
-    const problem = writableByOthers(part);
-    if (problem !== undefined) return `${program}: ${problem}`;
-    if (part === '/') return undefined;
-  }
+  const problem = problemOnTheWay(resolve(program));
+  return problem === undefined ? undefined : `${program}: ${problem}`;
 }
 
-function writableByOthers(path: string): string | undefined {
-  const { mode, uid, gid } = statSync(path);
-  const shown = `mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
+function problemOnTheWay(path: string): string | undefined {
+  const names = path.split('/').slice(1);
+  let here = '/';
+  for (const [index, name] of ['', ...names].entries()) {
+    here = join(here, name);
+    const found = lstatSync(here);
+    const problem = changeableByOthers(here, found);
+    if (problem !== undefined) return problem;
+    // Where it leads may lie below other folders: what is left of the way is walked from there.
+    if (found.isSymbolicLink()) {
+      return problemOnTheWay(join(resolve(dirname(here), readlinkSync(here)), ...names.slice(index)));
+    }
+  }
+  return undefined;
+}
+
+function changeableByOthers(path: string, found: Stats): string | undefined {
+  const { mode, uid, gid } = found;
   const own = process.getuid?.() ?? 0;
-  if (uid !== 0 && uid !== own)
-    return `${path} belongs to user ${uid}, who could have it run as root: chown root ${path}`;
-  // In a folder such as /tmp everyone may write, and nobody may replace what is another's.
-  const sticky = (mode & constants.S_IFDIR) !== 0 && (mode & 0o1000) !== 0;
-  if ((mode & 0o002) !== 0 && !sticky) return `everyone may write to ${path} (${shown}): chmod o-w ${path}`;
-  if ((mode & 0o020) !== 0 && gid !== 0 && !sticky)
-    return `group ${gid} may write to ${path} (${shown}): chmod g-w ${path}`;
+  if (uid !== 0 && uid !== own) {
+    return `${path} belongs to user ${uid}, who could have anything run as root: chown -h root ${path}`;
+  }
+  // Nobody can write to a link; and in a folder such as /tmp everyone may, yet replaces nothing of another's.
+  if (found.isSymbolicLink() || (found.isDirectory() && (mode & 0o1000) !== 0)) return undefined;
+  const shown = `mode ${(mode & 0o7777).toString(8).padStart(4, '0')}`;
+  if ((mode & 0o002) !== 0) return `everyone may write to ${path} (${shown}): chmod o-w ${path}`;
+  if ((mode & 0o020) !== 0 && gid !== 0) return `group ${gid} may write to ${path} (${shown}): chmod g-w ${path}`;
   return undefined;
 }

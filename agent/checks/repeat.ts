@@ -21,9 +21,9 @@ export async function repeat(
     if (running.aborted) return;
     say(first);
     await pause(startedMs + check.intervalMs - performance.now(), running);
-    // A command that even SIGKILL does not end (it waits for a dead disk): another one would only join it.
+    // Whatever waits for a dead disk, and does not even end by SIGKILL: another one would only join it.
     while (left && !running.aborted) {
-      say(failed('the last command is still there, though it was killed'));
+      say(failed('the last look has not ended yet'));
       await pause(check.intervalMs, running);
     }
   }

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, timedOut } from './outcome.ts';
+import { failed, failureText, timedOut } from './outcome.ts';
 
 type TcpCheck = Extract<ProbedCheckConfig, { kind: 'tcp' }>;
 
@@ -19,8 +19,6 @@ export function probeTcp({ host, port, timeoutMs }: TcpCheck, running: AbortSign
     const timer = setTimeout(() => end(timedOut(timeoutMs)), timeoutMs);
     running.addEventListener('abort', stop);
     socket.once('connect', () => end({ healthy: true, detail: `connected to ${host} port ${port}` }));
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      end(failed(`${host} port ${port}: ${error.code ?? error.message}`));
-    });
+    socket.once('error', (error) => end(failed(`${host} port ${port}: ${failureText(error)}`)));
   });
 }

@@ -66,13 +66,11 @@ LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
 
 export type TcpTarget = { readonly host: string; readonly port: number };
 
-/** `HOST:PORT`, an IPv6 address in brackets; undefined for anything else. */
+/** As `parseListenAddress`, or with the name of a host. */
 export function parseTcpTarget(text: string): TcpTarget | undefined {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9][A-Za-z0-9.-]{0,252})):(\d{1,5})$/.exec(text);
-  const [, inBrackets, plain, digits] = match ?? [];
-  const host = inBrackets ?? plain;
+  const address = parseListenAddress(text);
+  if (address !== undefined) return address;
+  const [, host, digits] = /^([A-Za-z0-9][A-Za-z0-9.-]{0,252}):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (host === undefined || port < 1 || port > 65_535) return undefined;
-  if (inBrackets !== undefined && parseAddress(inBrackets)?.family !== 'ipv6') return undefined;
-  return { host, port };
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }

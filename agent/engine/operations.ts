@@ -6,7 +6,7 @@ import type { CheckedGroup } from './checks.ts';
 import type { Forced } from './forced.ts';
 import type { LeaseGroup } from './lease-group.ts';
 
-/** What an operator or a monitor asks of this agent, done to its groups in mode `lease`. */
+/** What an operator or a monitor asks of this agent. `groups` are those in mode `lease`; the `plain` ones have checks alone. */
 export function operationsOn(
   groups: readonly LeaseGroup[],
   plain: readonly CheckedGroup[],
@@ -25,10 +25,12 @@ export function operationsOn(
         if (!successor.ok) return refused(explain(successor, group));
         return { ok: true, detail: `${name}: handing over to ${successor.node}` };
       }),
-    reportHealth: (name, check, said) => {
-      const report = reported(check, said);
-      const unvoted = plain.find((candidate) => candidate.name === name);
-      return unvoted === undefined ? withGroup(name, report) : report(unvoted);
+    reportHealth(name, check, said) {
+      const checked: readonly CheckedGroup[] = [...groups, ...plain];
+      const group = checked.find((candidate) => candidate.name === name);
+      if (group !== undefined) return reportTo(group, check, said);
+      const known = checked.map((candidate) => candidate.name).join(', ');
+      return notFound(`there is no group ${name} here; there is ${known}`);
     },
     setMaintenance(on) {
       const failure = maintenance?.set(on);
@@ -44,16 +46,14 @@ export function operationsOn(
   };
 }
 
-function reported(check: string, said: HealthSaid): (group: CheckedGroup) => Outcome {
-  return ({ name, config, fitness }) => {
-    // What the agent looks at itself is nobody else's to say.
-    const push = config.checks.flatMap((known) => (known.kind === 'push' ? [known.name] : []));
-    if (!push.includes(check)) {
-      return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
-    }
-    fitness.report(check, said);
-    return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
-  };
+function reportTo({ name, config, fitness }: CheckedGroup, check: string, said: HealthSaid): Outcome {
+  // What the agent looks at itself is nobody else's to say.
+  const push = config.checks.flatMap((known) => (known.kind === 'push' ? [known.name] : []));
+  if (!push.includes(check)) {
+    return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
+  }
+  fitness.report(check, said);
+  return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
 }
 
 function explain({ reason, node }: Extract<Successor, { ok: false }>, { name, state }: LeaseGroup): string {

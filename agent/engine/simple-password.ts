@@ -12,14 +12,16 @@ export function passwordBytes(password: string): Uint8Array {
 }
 
 /**
+ * @param password as `passwordBytes` has it; null: none is configured
+ *
  * Why an advertisement does not belong to this virtual router; undefined: it does. It keeps apart routers that were
  * given one id by mistake, and nobody else: whoever hears the wire can read the password (RFC 3768 section 10).
  */
-export function authenticationProblem(advertisement: Advertisement, password: string | null): string | undefined {
+export function authenticationProblem(advertisement: Advertisement, password: Uint8Array | null): string | undefined {
   if (advertisement.version !== 2) return undefined;
   const expected = password === null ? NO_AUTHENTICATION : SIMPLE_TEXT_PASSWORD;
   const { authData, authType } = advertisement;
   if (authType !== expected) return `authentication type ${authType}; type ${expected} is configured here`;
   if (password === null) return undefined;
-  return passwordBytes(password).every((byte, index) => byte === authData[index]) ? undefined : 'another auth_pass';
+  return password.every((byte, index) => byte === authData[index]) ? undefined : 'another auth_pass';
 }

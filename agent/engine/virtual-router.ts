@@ -104,6 +104,7 @@ export function openVirtualRouter(options: {
     if (sent?.ok === false) complaints.warn('advertise', { interface: config.interface }, sent.text);
   };
   let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
+  const password = config.authPass === null ? null : passwordBytes(config.authPass);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
 
   function openPorts(there: readonly Link[]) {
@@ -167,7 +168,7 @@ export function openVirtualRouter(options: {
       complaints.warn('version', { interface: config.interface }, text);
       return;
     }
-    const problem = authenticationProblem(decoded.advertisement, config.authPass);
+    const problem = authenticationProblem(decoded.advertisement, password);
     if (problem !== undefined) {
       const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
       complaints.warn('authentication', { interface: config.interface }, text);

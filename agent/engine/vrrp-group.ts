@@ -45,21 +45,20 @@ class PlainRouter {
     this.#log = log;
     this.#complaints = new RateLimitedLog(log);
     const { advertisementIntervalUs: intervalUs, priority, version } = io.config;
-    this.#parameters = routerParameters({
-      version,
-      priority,
-      intervalUs,
-      preempt: group.preempt,
-      preemptDelayUs: group.preemptDelayUs,
-      primaryAddress: io.primaryAddress,
-    });
     this.fitness = new GroupFitness({
       priority,
       skewUsOf: (weighted) => skewTimeUs(version, weighted, intervalUs),
       checks: group.checks,
       onChange: (fitness) => this.#fitnessChanged(fitness),
     });
-    this.#parameters = { ...this.#parameters, priority: this.fitness.current.priority };
+    this.#parameters = routerParameters({
+      version,
+      priority: this.fitness.current.priority,
+      intervalUs,
+      preempt: group.preempt,
+      preemptDelayUs: group.preemptDelayUs,
+      primaryAddress: io.primaryAddress,
+    });
   }
 
   get effectivePriority(): number {
@@ -102,13 +101,16 @@ class PlainRouter {
     this.#dispatch({ kind: 'advertisement', priority, source, intervalUs: advertisedIntervalUs(advertisement) });
   }
 
+  get #where(): { readonly interface: string; readonly virtual_router_id: number } {
+    return { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
+  }
+
   /** An unfit router is one that is not there: it says so as at its end, and comes back as at its start. */
   #fitnessChanged({ priority, unfit }: Fitness): void {
     this.#parameters = { ...this.#parameters, priority };
     if (!this.#running) return;
-    const where = { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
     if (unfit !== undefined && this.#state.kind !== 'initialize') {
-      this.#log.warn(where, `gives up: ${this.fitness.reason()}`);
+      this.#log.warn(this.#where, `gives up: ${this.fitness.reason()}`);
       this.#dispatch({ kind: 'shutdown' });
     }
     if (unfit === undefined && this.#state.kind === 'initialize') this.#dispatch({ kind: 'startup' });
@@ -139,7 +141,7 @@ class PlainRouter {
   }
 
   #perform(effect: RouterEffect): void {
-    const where = { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
+    const where = this.#where;
     switch (effect.kind) {
       case 'send-advertisement':
         this.#advertise(effect.priority);

@@ -64,7 +64,7 @@ function membersOf(
 
 function draftGroup(
   name: string,
-  place: Place & { readonly words?: readonly string[] },
+  place: Place,
   members: readonly RouterDraft[],
   names: Names,
   report: Report,

@@ -26,7 +26,7 @@ const CHECKS: Verdict = {
 const NOTIFY: Verdict = {
   kind: 'refused',
   why: 'a change of state starts no program yet',
-  instead: 'follow it in the history or the metrics of the local API',
+  instead: 'follow it by a webhook of the witness, or in the history: docs/webhooks.md',
 };
 const STRICT: Verdict = {
   kind: 'refused',
@@ -35,7 +35,11 @@ const STRICT: Verdict = {
   unless: off,
 };
 const ARP: Verdict = { kind: 'left_out', why: 'gratuitous ARP has a schedule of its own' };
-const MAIL: Verdict = { kind: 'left_out', why: 'no mail is sent', instead: 'watch the metrics of the local API' };
+const MAIL: Verdict = {
+  kind: 'left_out',
+  why: 'no mail is sent',
+  instead: 'a webhook of the witness tells of changes: docs/webhooks.md',
+};
 const PROCESS: Verdict = { kind: 'left_out', why: "it is about keepalived's own process" };
 const LOAD_BALANCER: Verdict = {
   kind: 'refused',
@@ -79,7 +83,10 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
   ...all('notification_email notification_email_from smtp_server smtp_helo_name smtp_connect_timeout', MAIL),
   ...all('smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults', MAIL),
   ...all('router_id', { kind: 'left_out', why: 'the node has its name from the key node' }),
-  ...all('script_user enable_script_security', { kind: 'left_out', why: 'no scripts are started' }),
+  ...all('script_user enable_script_security', {
+    kind: 'left_out',
+    why: 'no scripts are taken over, and commands of checks are looked at before',
+  }),
   ...all('vrrp_garp_master_delay vrrp_garp_master_repeat vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat', ARP),
   ...all('vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_gna_interval', ARP),
   ...all('vrrp_min_garp vrrp_garp_extra_if', ARP),

@@ -31,7 +31,7 @@ test('says which path and mode is wrong, and what to do', () => {
   );
   written(0o644);
   expect(programProblem(program)).toContain(`chmod +x ${program}`);
-  expect(programProblem(join(folder, 'none'))).toBe(`${join(folder, 'none')} does not exist`);
+  expect(programProblem(join(folder, 'none'))).toBe(`${join(folder, 'none')}: there is no such file`);
   expect(programProblem(folder)).toBe(`${folder} is no file`);
 });
 
@@ -44,6 +44,18 @@ test('a folder above it counts as well, and where a link leads', () => {
   expect(programProblem(link)).toContain(`everyone may write to ${inner} (mode 0777)`);
   chmodSync(inner, 0o755);
   expect(programProblem(link)).toBeUndefined();
+});
+
+test('so does a folder in which a link on the way could be exchanged', () => {
+  written(0o755);
+  const open = join(folder, 'open');
+  mkdirSync(open);
+  symlinkSync(program, join(open, 'check'));
+  const way = join(folder, 'way');
+  symlinkSync(join(open, 'check'), way);
+  expect(programProblem(way)).toBeUndefined();
+  chmodSync(open, 0o777);
+  expect(programProblem(way)).toContain(`everyone may write to ${open} (mode 0777)`);
 });
 
 test.runIf(process.getuid?.() === 0)('whoever owns the file could change it', () => {

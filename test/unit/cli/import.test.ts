@@ -46,7 +46,7 @@ it('ends with 1 and writes nothing if something is refused, until told to leave 
   expect(refused.stdout).toBe('');
   expect(refused.stderr.split('\n')).toEqual([
     `${file}:5:  left out  'state MASTER': a router starts as Backup; the priority decides`,
-    `${file}:6:  refused   'notify': a change of state starts no program yet; follow it in the history or the metrics of the local API`,
+    `${file}:6:  refused   'notify': a change of state starts no program yet; follow it by a webhook of the witness, or in the history: docs/webhooks.md`,
     `tiebreak: ${file}: 1 refused; change them first, or do without them: 'tiebreak import --leave-out'`,
     '',
   ]);

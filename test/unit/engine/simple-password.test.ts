@@ -15,15 +15,17 @@ test('a password is filled up with zeros', () => {
 
 describe('an advertisement belongs here', () => {
   test('with the same password, or without one if none is configured', () => {
-    expect(authenticationProblem(withPassword('1111'), '1111')).toBeUndefined();
+    expect(authenticationProblem(withPassword('1111'), passwordBytes('1111'))).toBeUndefined();
     expect(authenticationProblem(advertisementV2({ ...FIELDS, intervalS: 1 }), null)).toBeUndefined();
   });
 
   test('and not with another, a shorter, a longer or none', () => {
     for (const other of ['1112', '111', '11111']) {
-      expect(authenticationProblem(withPassword(other), '1111')).toBe('another auth_pass');
+      expect(authenticationProblem(withPassword(other), passwordBytes('1111'))).toBe('another auth_pass');
     }
-    expect(authenticationProblem(advertisementV2({ ...FIELDS, intervalS: 1 }), '1111')).toContain('type 0');
+    expect(authenticationProblem(advertisementV2({ ...FIELDS, intervalS: 1 }), passwordBytes('1111'))).toContain(
+      'type 0',
+    );
     expect(authenticationProblem(withPassword('1111'), null)).toContain('type 1');
   });
 

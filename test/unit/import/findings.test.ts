@@ -55,7 +55,7 @@ describe('in an instance, what would change its behaviour is refused', () => {
 describe('in an instance, what does no harm is left out', () => {
   it.each([
     ['state MASTER', "'state MASTER': a router starts as Backup; the priority decides"],
-    ['smtp_alert', "'smtp_alert': no mail is sent; watch the metrics of the local API"],
+    ['smtp_alert', "'smtp_alert': no mail is sent; a webhook of the witness tells of changes: docs/webhooks.md"],
     ['garp_master_delay 10', "'garp_master_delay': gratuitous ARP has a schedule of its own"],
     ['use_vmac vrrp.51', 'the interface name vrrp.51: the interface of the virtual MAC is named by itself'],
     [

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
-import type { CheckConfig, Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
+import type { CheckConfig, Config, GroupConfig, NotifyConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
 import { virtualMacInterface } from './virtual-mac.ts';
 
 type File = z.infer<typeof ConfigFile>;
@@ -25,7 +25,14 @@ export function build(file: File): Config {
 
 function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
-  const base = { id, name: table.name, virtualRouters, gateway: table.gateway, checks: table.check.map(buildCheck) };
+  const base = {
+    id,
+    name: table.name,
+    virtualRouters,
+    gateway: table.gateway,
+    checks: table.check.map(buildCheck),
+    notify: table.notify.flatMap(buildNotify),
+  };
   if (table.mode === 'vrrp') {
     return { ...base, mode: 'vrrp', preempt: table.preempt, preemptDelayUs: table.preempt_delay };
   }
@@ -59,6 +66,20 @@ function buildCheck(table: GroupTable['check'][number]): CheckConfig {
   if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
   if (file !== undefined) return { ...probed, kind: 'file', path: file };
   throw new Error(`check ${name} was not checked`);
+}
+
+/** A table may name both: they are told independently of each other. */
+function buildNotify(table: GroupTable['notify'][number]): NotifyConfig[] {
+  const base = { states: table.states, timeoutMs: table.timeout / 1_000 };
+  const found: NotifyConfig[] = [];
+  const [program, ...rest] = table.command ?? [];
+  if (program !== undefined) {
+    found.push({ ...base, kind: 'command', program, arguments: rest, keepalivedArguments: table.keepalived_arguments });
+  }
+  if (table.webhook !== undefined) {
+    found.push({ ...base, kind: 'webhook', url: table.webhook, secretFile: table.secret_file ?? null });
+  }
+  return found;
 }
 
 function buildRouter(table: RouterTable): VirtualRouterConfig {

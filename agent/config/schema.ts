@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
 import type { Path } from './problem.ts';
+import { GROUP_STATES } from './types.ts';
 
 // DESIGN section 7, key by key: what one value alone must look like. What values must be to each other is in rules.ts,
 // what is described but not built yet in unsupported.ts.
@@ -53,6 +54,7 @@ const Command = z
 const TcpTarget = textOf(parseTcpTarget, 'must be HOST:PORT, such as "127.0.0.1:25" or "[::1]:25"');
 /** Whoever looks more often measures the look, not the service. */
 const CHECK_INTERVAL_MIN_US = 100_000;
+const NOTIFY_TIMEOUT_MIN_US = 100_000;
 
 const Api = z.strictObject({
   listen: textOf(parseListenAddress, 'must be IP:PORT, such as "127.0.0.1:9112" or "[::1]:9112"').prefault(
@@ -128,8 +130,22 @@ const Check = z
   });
 
 const Notify = z
-  .strictObject({ command: Command.optional(), webhook: HttpUrl.optional(), secret_file: AbsolutePath.optional() })
-  .refine((notify) => notify.command !== undefined || notify.webhook !== undefined, 'needs a command or a webhook');
+  .strictObject({
+    command: Command.optional(),
+    webhook: HttpUrl.optional(),
+    secret_file: AbsolutePath.optional(),
+    states: z
+      .array(z.enum(GROUP_STATES))
+      .min(1, 'name a state, or leave states out for all')
+      .default([...GROUP_STATES]),
+    keepalived_arguments: z.boolean().default(true),
+    timeout: Duration.refine((us) => us >= NOTIFY_TIMEOUT_MIN_US, 'must be at least 100ms').prefault('30s'),
+  })
+  .refine((notify) => notify.command !== undefined || notify.webhook !== undefined, 'needs a command or a webhook')
+  .refine((notify) => notify.secret_file === undefined || notify.webhook !== undefined, {
+    path: ['secret_file'],
+    message: 'signs what a webhook is sent, and there is no webhook',
+  });
 
 const FloatingIp = z.strictObject({ provider: Word, address: IpAddress, token_file: AbsolutePath });
 

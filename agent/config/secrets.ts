@@ -49,9 +49,17 @@ export function loadSecrets(config: Config): LoadedSecrets {
     if (keys !== undefined) groupKeys.set(group.name, keys);
   }
   const witness = config.witness === null ? undefined : read(config.witness.tokenFile, parseWitnessToken);
+  const webhookSecrets = new Map<string, string>();
+  for (const { notify } of config.groups) {
+    for (const told of notify) {
+      if (told.kind !== 'webhook' || told.secretFile === null || webhookSecrets.has(told.secretFile)) continue;
+      const secret = read(told.secretFile, parseWebhookSecret);
+      if (secret !== undefined) webhookSecrets.set(told.secretFile, secret);
+    }
+  }
   const apiToken = config.api.tokenFile === null ? undefined : read(config.api.tokenFile, parseApiToken);
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null } };
+  return { ok: true, secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null, webhookSecrets } };
 }
 
 /** The token as the file holds it now; the running agent reads it again when the witness refuses the former one. */
@@ -125,6 +133,16 @@ function parseApiToken(text: string): Parsed<string> {
   return token.length < MIN_API_TOKEN_LENGTH
     ? { ok: false, line: null, message: `must hold a token of at least ${MIN_API_TOKEN_LENGTH} characters` }
     : { ok: true, value: token };
+}
+
+/** As Standard Webhooks has it: `whsec_` and base64 of 24 to 64 bytes. */
+function parseWebhookSecret(text: string): Parsed<string> {
+  const secret = text.trim();
+  const bytes = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
+  const length = bytes === undefined ? 0 : Buffer.from(bytes, 'base64').length;
+  if (length >= 24 && length <= 64) return { ok: true, value: secret };
+  const message = `must hold whsec_ and base64 of 24 to 64 bytes; write one with: echo "whsec_$(openssl rand -base64 32)"`;
+  return { ok: false, line: null, message };
 }
 
 type SecretFile = { ok: true; text: string } | { ok: false; unreadable: boolean; message: string };

@@ -41,6 +41,7 @@ type GroupBase = {
   /** The addresses are other hosts' router. */
   readonly gateway: boolean;
   readonly checks: readonly CheckConfig[];
+  readonly notify: readonly NotifyConfig[];
 };
 
 /** One owner, decided by votes. */
@@ -95,6 +96,27 @@ export type ProbedCheckConfig = CheckBase & {
   );
 
 export type CheckConfig = PushCheckConfig | ProbedCheckConfig;
+
+/** What this node is for a group, as those are told who act upon it. A candidate is a backup still. */
+export const GROUP_STATES = ['active', 'backup', 'fault', 'stopped'] as const;
+export type GroupState = (typeof GROUP_STATES)[number];
+
+/** Who is told when the state of a group changes. */
+export type NotifyConfig = {
+  /** Which states it is told of. */
+  readonly states: readonly GroupState[];
+  readonly timeoutMs: number;
+} & (
+  | {
+      readonly kind: 'command';
+      readonly program: string;
+      readonly arguments: readonly string[];
+      /** Appends what keepalived gives to `notify`: INSTANCE or GROUP, name, state, priority. */
+      readonly keepalivedArguments: boolean;
+    }
+  /** `secretFile` null: what it is sent is not signed. */
+  | { readonly kind: 'webhook'; readonly url: string; readonly secretFile: string | null }
+);
 
 export type PeerConfig = {
   readonly node: string;
@@ -157,6 +179,8 @@ export type Secrets = {
   readonly groupKeys: ReadonlyMap<string, readonly [SidebandKey, ...SidebandKey[]]>;
   readonly witness: WitnessCredential | null;
   readonly apiToken: string | null;
+  /** By file: `whsec_…` */
+  readonly webhookSecrets: ReadonlyMap<string, string>;
 };
 
 /** `id` 1 to 255, unique in its file; `key` 32 bytes. */

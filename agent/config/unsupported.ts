@@ -17,7 +17,6 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 // Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
 
 const IN_GROUP: readonly Unsupported[] = [
-  { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
 

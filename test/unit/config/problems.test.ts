@@ -415,10 +415,10 @@ describe('one mistake gives one problem at its place', () => {
 describe('all problems come at once', () => {
   it('in the order of the file, whichever rule found them', () => {
     const text = edit(edit(PAIR, 'node = "b"', 'node = "a"'), '= 33', '= 0\npriorty = 1\nroutes = [{ to = "x" }]');
-    const whole = edit(edit(text, 'name = "edge"', 'name = "edge"\nnotify = [{ command = ["/n"] }]'), 'https:', 'ftp:');
+    const whole = edit(edit(text, 'name = "edge"', 'name = "edge"\nnotify = [{ command = ["n"] }]'), 'https:', 'ftp:');
     expect(problemsOf(whole).map((line) => line.split('  ')[0])).toEqual([
       'edge.toml:4:7', // url
-      'edge.toml:10:1', // notify: not supported yet
+      'edge.toml:10:23', // notify: no absolute path
       'edge.toml:12:19', // the peer is this node
       'edge.toml:16:21', // virtual_router_id
       'edge.toml:17:1', // priorty

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { edit, PAIR, PLAIN, problemsOf } from './example.ts';
 
 const IN_GROUP: readonly (readonly [string, string])[] = [
-  ['notify = [{ command = ["/etc/tiebreak/notify"] }]', '[[group.notify]] is not supported yet; leave it out'],
   [
     'floating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
     '[[group.floating_ip]] is not supported yet; leave it out',
@@ -123,14 +122,17 @@ describe('what is not built yet is refused, never ignored', () => {
   });
 
   it('even when the file has other mistakes', () => {
-    const text = edit(PAIR, 'name = "edge"', 'name = 7\nnotify = [{ command = ["/n"] }]');
+    const text = edit(
+      PAIR,
+      'name = "edge"',
+      'name = 7\nfloating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
+    );
     expect(problemsOf(text)).toHaveLength(2);
   });
 
   it('and nothing else in a file with every key of the contract', () => {
     expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
       'group[0].virtual_router[0].routes',
-      'group[0].notify',
       'group[0].floating_ip',
     ]);
   });

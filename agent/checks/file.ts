@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
+import { failureText } from '../failure-text.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, failureText, timedOut } from './outcome.ts';
+import { failed, timedOut } from './outcome.ts';
 import type { Probe } from './probe.ts';
 
 type FileCheck = Extract<ProbedCheckConfig, { kind: 'file' }>;

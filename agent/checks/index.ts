@@ -1,4 +1,3 @@
 export type { CheckView, HealthSaid } from './check-view.ts';
 export { reported, unreported } from './check-view.ts';
 export { Checker } from './checker.ts';
-export { programProblem } from './program-safety.ts';

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { buildFloatingIp } from './floating-ip.ts';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type { CheckConfig, Config, GroupConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
@@ -25,7 +26,14 @@ export function build(file: File): Config {
 
 function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
-  const base = { id, name: table.name, virtualRouters, gateway: table.gateway, checks: table.check.map(buildCheck) };
+  const base = {
+    id,
+    name: table.name,
+    virtualRouters,
+    gateway: table.gateway,
+    checks: table.check.map(buildCheck),
+    floatingIps: table.floating_ip.map(buildFloatingIp),
+  };
   if (table.mode === 'vrrp') {
     return { ...base, mode: 'vrrp', preempt: table.preempt, preemptDelayUs: table.preempt_delay };
   }

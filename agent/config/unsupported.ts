@@ -18,7 +18,12 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 
 const IN_GROUP: readonly Unsupported[] = [
   { key: 'notify', when: notEmpty, what: () => '[[group.notify]]', hint: 'leave it out' },
-  { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
+  {
+    key: 'floating_ip',
+    when: (value, mode) => mode === 'vrrp' && notEmpty(value),
+    what: () => '[[group.floating_ip]] in mode "vrrp"',
+    hint: 'use mode = "lease": only there one owner is sure',
+  },
 ];
 
 const IN_CHECK: readonly Unsupported[] = ['process', 'interface', 'arp'].map((key) => ({

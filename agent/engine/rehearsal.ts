@@ -48,6 +48,7 @@ const GROUP: Omit<LeaseGroupConfig, 'peers'> = {
   intervalUs: INTERVAL_US,
   priority: 100,
   checks: [],
+  floatingIps: [],
   virtualRouters: [ROUTER],
 };
 

@@ -23,6 +23,7 @@ describe('a sound configuration', () => {
           preempt: false,
           preemptDelayUs: 0,
           checks: [],
+          floatingIps: [],
           keyFile: '/etc/tiebreak/edge.key',
           peers: [{ node: 'b', addresses: ['192.0.2.2'] }],
           sidebandPort: 3112,
@@ -117,6 +118,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
           preempt: false,
           preemptDelayUs: 0,
           checks: [],
+          floatingIps: [],
           keyFile: '/etc/tiebreak/edge.key',
           peers: [{ node: 'b', addresses: ['192.0.2.2', '198.51.100.2'] }],
           sidebandPort: 4000,
@@ -150,6 +152,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
           preempt: true,
           preemptDelayUs: 60_000_000,
           checks: [],
+          floatingIps: [],
           virtualRouters: [
             {
               interface: 'eth0',

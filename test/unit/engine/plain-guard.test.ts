@@ -29,6 +29,7 @@ const group: VrrpGroupConfig = {
   mode: 'vrrp',
   gateway: false,
   checks: [],
+  floatingIps: [],
   virtualRouters: [router],
   preempt: true,
   preemptDelayUs: 0,

@@ -45,6 +45,7 @@ export const GROUP: LeaseGroupConfig = {
   intervalUs: INTERVAL_US,
   priority: 100,
   checks: [],
+  floatingIps: [],
   virtualRouters: [ROUTER],
 };
 

@@ -30,16 +30,19 @@ export class ApiClient {
   readonly #agent = new Agent({
     allowH2: false,
     connect: { timeout: CONNECT_TIMEOUT_MS },
-    headersTimeout: DEADLINE_MS,
-    bodyTimeout: DEADLINE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxResponseSize: ANSWER_BYTES_MAX,
   });
+  readonly #deadlineMs: number;
+
+  constructor(deadlineMs = DEADLINE_MS) {
+    this.#deadlineMs = deadlineMs;
+  }
 
   /** One request, sent only if `call` allows it at this moment; never rejects. Statuses of 400 and more are answers. */
   async send({ method, url, headers, body }: ApiRequest, call: Call): Promise<ApiAnswer | Failure> {
     if (call.signal.aborted || !call.allowed()) return passing('this node does not own the group any more');
-    const late = AbortSignal.timeout(DEADLINE_MS);
+    const late = AbortSignal.timeout(this.#deadlineMs);
     const { host } = new URL(url);
     try {
       const answer = await request(url, {
@@ -56,7 +59,7 @@ export class ApiClient {
       }
       return { kind: 'answer', status, headers: singleValues(answer.headers), text };
     } catch (error) {
-      if (late.aborted) return passing(`no answer from ${host} within ${DEADLINE_MS / 1_000} s`);
+      if (late.aborted) return passing(`no answer from ${host} within ${this.#deadlineMs / 1_000} s`);
       return passing(`no answer from ${host}: ${reasonOf(error)}`);
     }
   }

@@ -55,7 +55,7 @@ export type Step = { readonly state: KeeperState; readonly effects: readonly Eff
 
 export const START: KeeperState = { phase: 'idle', calls: 0 };
 
-/** A former owner's last request may reach the cloud after ours: the first look after an assignment comes early. */
+/** A former owner's last request may reach the cloud after our first look: the second one comes early. */
 const EARLY_VERIFY_MS = 5_000;
 /**
  * A cloud that has assigned may still answer a look from before (EC2 says so): it is not asked again at once, and later
@@ -140,8 +140,7 @@ function afterLook(state: Owning, result: Looked, now: Now, verifyIntervalMs: nu
     case 'failed':
       return failed(state, result, now);
     case 'mine': {
-      const early = state.assignedMs !== null && state.known.state !== 'mine';
-      const waitMs = early ? Math.min(EARLY_VERIFY_MS, verifyIntervalMs) : verifyIntervalMs;
+      const waitMs = state.known.state !== 'mine' ? Math.min(EARLY_VERIFY_MS, verifyIntervalMs) : verifyIntervalMs;
       const effects: Effect[] = state.known.state === 'mine' ? [] : [{ kind: 'info', text: 'the address is ours' }];
       const settled: Owning = { ...state, known: { state: 'mine' }, failures: 0, inVain: 0 };
       return { state: wait(settled, now.ms + waitMs), effects };

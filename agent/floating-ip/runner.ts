@@ -100,7 +100,6 @@ export class FloatingIpRunner {
     switch (effect.kind) {
       case 'abandon':
         this.#underWay.abort();
-        this.#underWay = new AbortController();
         return;
       case 'look': {
         const { call } = effect;
@@ -125,8 +124,10 @@ export class FloatingIpRunner {
     }
   }
 
+  /** One is under way at a time. */
   #call(counter: number): Call {
     const { ownership } = this.#options;
+    this.#underWay = new AbortController();
     return { signal: this.#underWay.signal, allowed: () => ownership()?.counter === counter };
   }
 

@@ -3,10 +3,6 @@ import { edit, PAIR, PLAIN, problemsOf } from './example.ts';
 
 const IN_GROUP: readonly (readonly [string, string])[] = [
   ['notify = [{ command = ["/etc/tiebreak/notify"] }]', '[[group.notify]] is not supported yet; leave it out'],
-  [
-    'floating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
-    '[[group.floating_ip]] is not supported yet; leave it out',
-  ],
 ];
 
 const IN_ROUTER: readonly (readonly [string, string])[] = [
@@ -131,7 +127,6 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
       'group[0].virtual_router[0].routes',
       'group[0].notify',
-      'group[0].floating_ip',
     ]);
   });
 });

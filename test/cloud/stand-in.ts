@@ -29,6 +29,8 @@ export type Server = {
   readonly url: string;
   /** What was asked, in the order of its coming, before it was answered. */
   readonly calls: readonly Asked[];
+  /** How many askers have hung up before they had their answer. */
+  readonly cut: () => number;
   /** The next requests for which `applies` holds get these, one each, instead of what they asked for. */
   readonly fail: (reply: Reply, times?: number, applies?: (asked: Asked) => boolean) => void;
   readonly close: () => Promise<void>;
@@ -45,10 +47,14 @@ export async function serve(
 ): Promise<Server> {
   const calls: Asked[] = [];
   const failures: { reply: Reply; applies: (asked: Asked) => boolean }[] = [];
+  let cut = 0;
   const closing = new AbortController();
   const server = createServer(async (incoming, response) => {
     const asked = await read(incoming);
     calls.push(asked);
+    response.once('close', () => {
+      if (!response.writableFinished) cut += 1;
+    });
     const index = failures.findIndex(({ applies }) => applies(asked));
     const reply = failures.splice(index, index < 0 ? 0 : 1)[0]?.reply ?? answer(asked);
     if (reply.delayMs !== undefined) {
@@ -65,6 +71,7 @@ export async function serve(
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
     calls,
+    cut: () => cut,
     fail: (reply, times = 1, applies = () => true) => {
       for (let time = 0; time < times; time += 1) failures.push({ reply, applies });
     },

@@ -119,6 +119,16 @@ describe('a node that does not own the group', () => {
     expect(node.log.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
+  it('hangs up on a request that is under way', async () => {
+    const cloud = await during(start());
+    cloud.fail({ status: 200, body: '', delayMs: 60_000 });
+    const node = nodeOf(cloud, 101);
+    node.own(1);
+    await until(() => cloud.calls.length === 1);
+    node.lose();
+    await until(() => cloud.cut() === 1);
+  });
+
   it('asks nothing more from the very moment on, even if nobody tells it', async () => {
     const cloud = await during(start({ actionMs: 60_000 }));
     const node = nodeOf(cloud, 101);

@@ -50,7 +50,9 @@ export async function serve(
   let cut = 0;
   const closing = new AbortController();
   const server = createServer(async (incoming, response) => {
-    const asked = await read(incoming);
+    const asked = await read(incoming).catch(() => undefined);
+    // Who hangs up before having asked has not asked.
+    if (asked === undefined) return;
     calls.push(asked);
     response.once('close', () => {
       if (!response.writableFinished) cut += 1;

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
 import type { HealthSaid } from './check-view.ts';
 import { failed } from './outcome.ts';
+import { pause } from './pause.ts';
 import { probe } from './probe.ts';
 
 /** Looks at a service again and again, never twice at once, until `running` is aborted. */
@@ -27,9 +27,4 @@ export async function repeat(
       await pause(check.intervalMs, running);
     }
   }
-}
-
-async function pause(delayMs: number, running: AbortSignal): Promise<void> {
-  // Also without delay the event loop gets its turn.
-  await sleep(Math.max(1, delayMs), undefined, { signal: running }).catch(() => {});
 }

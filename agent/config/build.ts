@@ -53,11 +53,12 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
 }
 
 function buildCheck(table: GroupTable['check'][number]): CheckConfig {
-  const { name, rise, fall, weight, command, http, tcp, file } = table;
+  const { name, rise, fall, weight, command, http, tcp, process, file } = table;
   const base = { name, rise, fall, weight };
   if (table.push) return { ...base, kind: 'push' };
   const intervalMs = table.interval / 1_000;
-  const probed = { ...base, intervalMs, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
+  const local = { ...base, intervalMs };
+  const probed = { ...local, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
   if (command !== undefined) {
     const [program, ...rest] = command;
     if (program !== undefined) return { ...probed, kind: 'command', program, arguments: rest };
@@ -65,6 +66,12 @@ function buildCheck(table: GroupTable['check'][number]): CheckConfig {
   if (http !== undefined) return { ...probed, kind: 'http', url: http };
   if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
   if (file !== undefined) return { ...probed, kind: 'file', path: file };
+  if (process !== undefined) return { ...local, kind: 'process', process, quorum: table.quorum ?? 1 };
+  if (table.interface !== undefined) {
+    const upDelayMs = (table.up_delay ?? 0) / 1_000;
+    const downDelayMs = (table.down_delay ?? 0) / 1_000;
+    return { ...local, kind: 'interface', interface: table.interface, upDelayMs, downDelayMs };
+  }
   throw new Error(`check ${name} was not checked`);
 }
 

@@ -3,6 +3,7 @@ import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
+import { foreignKeys, ofKinds } from './kind-keys.ts';
 import type { Path } from './problem.ts';
 import { GROUP_STATES } from './types.ts';
 
@@ -107,6 +108,9 @@ export const VirtualRouter = z.strictObject({
     .optional(),
 });
 
+const ProcessName = z
+  .string()
+  .regex(/^[^/\p{Cc}]{1,255}$/u, 'must be the name of a program without its folder, such as "nginx"');
 const CHECK_KINDS = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp', 'push'] as const;
 const Check = z
   .strictObject({
@@ -114,19 +118,26 @@ const Check = z
     command: Command.optional(),
     http: HttpUrl.optional(),
     tcp: TcpTarget.optional(),
-    process: Word.optional(),
+    process: ProcessName.optional(),
     file: AbsolutePath.optional(),
     interface: InterfaceName.optional(),
     arp: IpAddress.optional(),
     push: z.literal(true).optional(),
+    quorum: integer(1, 10_000).optional(),
+    up_delay: Duration.optional(),
+    down_delay: Duration.optional(),
     interval: Duration.refine((us) => us >= CHECK_INTERVAL_MIN_US, 'must be at least 100ms').prefault('1s'),
     timeout: Duration.refine((us) => us >= 1_000, 'must be at least 1ms').optional(),
     rise: integer(1, 100).default(1),
     fall: integer(1, 100).default(1),
     weight: integer(-254, 254).default(0),
   })
-  .refine((check) => CHECK_KINDS.filter((kind) => check[kind] !== undefined).length === 1, {
-    message: `exactly one of ${CHECK_KINDS.join(', ')} is needed`,
+  .superRefine((check, context) => {
+    if (CHECK_KINDS.filter((kind) => check[kind] !== undefined).length !== 1) {
+      context.addIssue({ code: 'custom', message: `exactly one of ${CHECK_KINDS.join(', ')} is needed` });
+      return;
+    }
+    for (const key of foreignKeys(check)) context.addIssue({ code: 'custom', path: [key], message: ofKinds(key) });
   });
 
 const Notify = z

@@ -82,10 +82,13 @@ type CheckBase = {
 /** A service whose health others report to the local API. */
 export type PushCheckConfig = CheckBase & { readonly kind: 'push' };
 
-/** A service that this agent looks at itself. */
-export type ProbedCheckConfig = CheckBase & {
+type LocalCheckBase = CheckBase & {
   /** From the start of one look to the start of the next, unless that one takes longer. */
   readonly intervalMs: number;
+};
+
+/** A service that this agent asks, again and again. */
+export type ProbedCheckConfig = LocalCheckBase & {
   /** After that long without an answer it has failed. */
   readonly timeoutMs: number;
 } & (
@@ -95,7 +98,27 @@ export type ProbedCheckConfig = CheckBase & {
     | { readonly kind: 'file'; readonly path: string }
   );
 
-export type CheckConfig = PushCheckConfig | ProbedCheckConfig;
+/** What the kernel tells of when it changes; looked at as well. */
+export type WatchedCheckConfig = LocalCheckBase &
+  (
+    | {
+        readonly kind: 'process';
+        readonly process: string;
+        /** So many must run: at least 1. */
+        readonly quorum: number;
+      }
+    | {
+        readonly kind: 'interface';
+        readonly interface: string;
+        /** For how long the link must have been there, or not, before it counts. */
+        readonly upDelayMs: number;
+        readonly downDelayMs: number;
+      }
+  );
+
+/** What this agent finds out by itself. */
+export type LocalCheckConfig = ProbedCheckConfig | WatchedCheckConfig;
+export type CheckConfig = PushCheckConfig | LocalCheckConfig;
 
 /** What this node is for a group, as those are told who act upon it. A candidate is a backup still. */
 export const GROUP_STATES = ['active', 'backup', 'fault', 'stopped'] as const;

@@ -20,7 +20,7 @@ const IN_GROUP: readonly Unsupported[] = [
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
 
-const IN_CHECK: readonly Unsupported[] = ['process', 'interface', 'arp'].map((key) => ({
+const IN_CHECK: readonly Unsupported[] = ['arp'].map((key) => ({
   key,
   when: present,
   what: () => `a check by ${key}`,

@@ -17,3 +17,8 @@ export function tcpCheck(host: string, port: number): Extract<ProbedCheckConfig,
 export function fileCheck(path: string): Extract<ProbedCheckConfig, { kind: 'file' }> {
   return { ...BASE, kind: 'file', path };
 }
+
+export function processCheck(name: string, changes: { quorum?: number; intervalMs?: number } = {}) {
+  const { timeoutMs: _, ...base } = BASE;
+  return { ...base, quorum: 1, ...changes, kind: 'process', process: name } as const;
+}

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { configOf, PAIR, PLAIN, problemsOf } from './example.ts';
 
 const checked = (lines: string, pair = PAIR): string => `${pair}\n[[group.check]]\nname = "service"\n${lines}\n`;
-const BASE = { name: 'service', rise: 1, fall: 1, weight: 0, intervalMs: 1_000, timeoutMs: 1_000 };
+const LOCAL = { name: 'service', rise: 1, fall: 1, weight: 0, intervalMs: 1_000 };
+const BASE = { ...LOCAL, timeoutMs: 1_000 };
 
 describe('what the agent looks at itself', () => {
   it.each([
@@ -18,6 +19,18 @@ describe('what the agent looks at itself', () => {
   ])('%s', (line, expected) => {
     expect(configOf(checked(line)).groups[0]?.checks).toEqual([{ ...BASE, ...expected }]);
     expect(configOf(checked(line, PLAIN)).groups[0]?.checks).toEqual([{ ...BASE, ...expected }]);
+  });
+
+  it.each([
+    ['process = "nginx"', { kind: 'process', process: 'nginx', quorum: 1 }],
+    ['process = "nginx"\nquorum = 3', { kind: 'process', process: 'nginx', quorum: 3 }],
+    ['interface = "eth1"', { kind: 'interface', interface: 'eth1', upDelayMs: 0, downDelayMs: 0 }],
+    [
+      'interface = "eth1"\nup_delay = "30s"\ndown_delay = "500ms"',
+      { kind: 'interface', interface: 'eth1', upDelayMs: 30_000, downDelayMs: 500 },
+    ],
+  ])('%s', (line, expected) => {
+    expect(configOf(checked(line)).groups[0]?.checks).toEqual([{ ...LOCAL, ...expected }]);
   });
 
   it('in its own time: the interval is the timeout unless the file says otherwise', () => {
@@ -43,6 +56,13 @@ it.each([
   ['file = "/run/serve"\ntimeout = "0s"', 'must be at least 1ms'],
   ['file = "/run/serve"\nhttp = "http://127.0.0.1/"', 'exactly one of'],
   ['', 'exactly one of'],
+  ['process = "/usr/sbin/nginx"', 'must be the name of a program without its folder'],
+  ['process = ""', 'must be the name of a program'],
+  ['process = "nginx"\nquorum = 0', 'must be a whole number from 1 to 10000'],
+  ['file = "/run/serve"\nquorum = 2', 'quorum: is for checks by process only'],
+  ['process = "nginx"\nup_delay = "1s"', 'up_delay: is for checks by interface only'],
+  ['interface = "eth1"\ntimeout = "1s"', 'timeout: is for checks by command, http, tcp and file only'],
+  ['interface = "eth 1"', 'must be the name of an interface'],
 ])('%s: %s', (lines, problem) => {
   expect(problemsOf(checked(lines))).toEqual([expect.stringContaining(problem)]);
 });

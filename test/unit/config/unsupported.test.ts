@@ -104,7 +104,7 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 
-  it('checks are there, but not those by process, interface and arp', () => {
+  it('checks are there, but not those by arp', () => {
     const push = '\n[[group.check]]\nname = "nginx"\npush = true\n';
     expect(problemsOf(`${PAIR}${push}`)).toEqual([]);
     expect(problemsOf(`${PLAIN}${push}`)).toEqual([]);

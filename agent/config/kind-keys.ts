@@ -1,0 +1,24 @@
+/** Keys of a check that only some kinds of checks have. */
+const KINDS_OF = {
+  quorum: ['process'],
+  up_delay: ['interface'],
+  down_delay: ['interface'],
+  timeout: ['command', 'http', 'tcp', 'file'],
+} as const;
+type KindKey = keyof typeof KINDS_OF;
+
+const KIND_KEYS: readonly KindKey[] = ['quorum', 'up_delay', 'down_delay', 'timeout'];
+
+/** The keys of a check that would have no effect there. */
+export function foreignKeys(check: { readonly [key: string]: unknown }): KindKey[] {
+  return KIND_KEYS.filter(
+    (key) => check[key] !== undefined && !KINDS_OF[key].some((kind) => check[kind] !== undefined),
+  );
+}
+
+export function ofKinds(key: KindKey): string {
+  const kinds: readonly string[] = KINDS_OF[key];
+  const last = kinds.at(-1);
+  const named = kinds.length === 1 ? last : `${kinds.slice(0, -1).join(', ')} and ${last}`;
+  return `is for checks by ${named} only`;
+}

@@ -1,4 +1,5 @@
 import type { ProbedCheckConfig } from '../config/index.ts';
+import { probeArp } from './arp.ts';
 import type { HealthSaid } from './check-view.ts';
 import { probeCommand } from './command.ts';
 import { probeFile } from './file.ts';
@@ -24,6 +25,8 @@ export function probe(check: ProbedCheckConfig, running: AbortSignal): Probe {
       return overWhenSaid(probeTcp(check, running));
     case 'file':
       return probeFile(check);
+    case 'arp':
+      return overWhenSaid(probeArp(check, running));
   }
 }
 

@@ -19,18 +19,18 @@ export function build(file: File): Config {
       file.witness === undefined
         ? null
         : { url: file.witness.url, cluster: file.witness.cluster, tokenFile: file.witness.token_file },
-    groups: file.group.map((group, index) => buildGroup(group, index + 1, file.witness !== undefined)),
+    groups: file.group.map((group, index) => buildGroup(group, index + 1, file)),
   };
 }
 
-function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
+function buildGroup(table: GroupTable, id: number, file: File): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
   const base = {
     id,
     name: table.name,
     virtualRouters,
     gateway: table.gateway,
-    checks: table.check.map(buildCheck),
+    checks: table.check.map((check) => buildCheck(check, table, file)),
     notify: table.notify.flatMap(buildNotify),
   };
   if (table.mode === 'vrrp') {
@@ -41,7 +41,7 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
   return {
     ...base,
     mode: 'lease',
-    policy: policyOf(table, witness),
+    policy: policyOf(table, file.witness !== undefined),
     preempt: table.preempt,
     preemptDelayUs: table.preempt_delay,
     keyFile: table.key_file,
@@ -52,7 +52,7 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
   };
 }
 
-function buildCheck(table: GroupTable['check'][number]): CheckConfig {
+function buildCheck(table: GroupTable['check'][number], group: GroupTable, config: File): CheckConfig {
   const { name, rise, fall, weight, command, http, tcp, process, file } = table;
   const base = { name, rise, fall, weight };
   if (table.push) return { ...base, kind: 'push' };
@@ -66,6 +66,12 @@ function buildCheck(table: GroupTable['check'][number]): CheckConfig {
   if (http !== undefined) return { ...probed, kind: 'http', url: http };
   if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
   if (file !== undefined) return { ...probed, kind: 'file', path: file };
+  if (table.arp !== undefined) {
+    const routers = config.group.flatMap((each) => each.virtual_router);
+    const notFrom = routers.flatMap(({ addresses }) => addresses.map(({ address }) => address.address));
+    const device = table.arp.interface ?? group.virtual_router[0]?.interface ?? '';
+    return { ...probed, kind: 'arp', address: table.arp.address, interface: device, notFrom };
+  }
   if (process !== undefined) return { ...local, kind: 'process', process, quorum: table.quorum ?? 1 };
   if (table.interface !== undefined) {
     const upDelayMs = (table.up_delay ?? 0) / 1_000;

@@ -3,7 +3,7 @@ const KINDS_OF = {
   quorum: ['process'],
   up_delay: ['interface'],
   down_delay: ['interface'],
-  timeout: ['command', 'http', 'tcp', 'file'],
+  timeout: ['command', 'http', 'tcp', 'file', 'arp'],
 } as const;
 type KindKey = keyof typeof KINDS_OF;
 

@@ -108,11 +108,16 @@ export const VirtualRouter = z.strictObject({
     .optional(),
 });
 
+const ArpTargetTable = z.strictObject({ address: IpAddress, interface: InterfaceName.optional() });
+const ArpTarget = z.union([
+  IpAddress.transform((address): z.infer<typeof ArpTargetTable> => ({ address })),
+  ArpTargetTable,
+]);
 const ProcessName = z
   .string()
   .regex(/^[^/\p{Cc}]{1,255}$/u, 'must be the name of a program without its folder, such as "nginx"');
 const CHECK_KINDS = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp', 'push'] as const;
-const Check = z
+export const Check = z
   .strictObject({
     name: Name,
     command: Command.optional(),
@@ -121,7 +126,7 @@ const Check = z
     process: ProcessName.optional(),
     file: AbsolutePath.optional(),
     interface: InterfaceName.optional(),
-    arp: IpAddress.optional(),
+    arp: ArpTarget.optional(),
     push: z.literal(true).optional(),
     quorum: integer(1, 10_000).optional(),
     up_delay: Duration.optional(),
@@ -228,6 +233,7 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
     'group.virtual_router.addresses': VirtualAddressTable.shape,
     'group.virtual_router.routes': Route.shape,
     'group.check': Check.shape,
+    'group.check.arp': ArpTargetTable.shape,
     'group.notify': Notify.shape,
     'group.floating_ip': FloatingIp.shape,
   }).map(([path, shape]) => [path, Object.keys(shape)]),

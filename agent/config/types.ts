@@ -96,6 +96,13 @@ export type ProbedCheckConfig = LocalCheckBase & {
     | { readonly kind: 'http'; readonly url: string }
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
     | { readonly kind: 'file'; readonly path: string }
+    | {
+        readonly kind: 'arp';
+        readonly address: string;
+        readonly interface: string;
+        /** Every virtual address of this host: what asks must not speak in its name. */
+        readonly notFrom: readonly string[];
+      }
   );
 
 /** What the kernel tells of when it changes; looked at as well. */

@@ -11,7 +11,6 @@ type Unsupported = {
   readonly hint: string;
 };
 
-const present = (): boolean => true;
 const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
 
 // Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
@@ -19,13 +18,6 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 const IN_GROUP: readonly Unsupported[] = [
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
-
-const IN_CHECK: readonly Unsupported[] = ['arp'].map((key) => ({
-  key,
-  when: present,
-  what: () => `a check by ${key}`,
-  hint: 'use command, http, tcp or file; or push = true, and report to the local API: POST /v1/groups/GROUP/health',
-}));
 
 const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
   { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },
@@ -39,9 +31,6 @@ export function unsupportedFindings(source: Source): Finding[] {
     const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
     return [
       ...tableFindings(IN_GROUP, group, path, mode, source),
-      ...entries(group.check).flatMap(([checkIndex, check]) =>
-        tableFindings(IN_CHECK, check, [...path, 'check', checkIndex], mode, source),
-      ),
       ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
         const routerPath: Path = [...path, 'virtual_router', routerIndex];
         return tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source);

@@ -100,3 +100,15 @@ export function claimOfAdvertisement(frame: Uint8Array): AddressClaim | undefine
     mac: frame.slice(from, from + MAC_BYTES),
   };
 }
+
+const ARP_OPERATION = 20;
+const ARP_REPLY = 2;
+const ADVERTISEMENT_FLAGS = 58;
+const SOLICITED = 0x40;
+
+/** Whether a frame that makes a claim answers a question: then frames pass in both directions. */
+export function isAnswer(frame: Uint8Array, family: 'ipv4' | 'ipv6'): boolean {
+  return family === 'ipv4'
+    ? frame[ARP_OPERATION] === 0 && frame[ARP_OPERATION + 1] === ARP_REPLY
+    : ((frame[ADVERTISEMENT_FLAGS] ?? 0) & SOLICITED) !== 0;
+}

@@ -11,6 +11,11 @@ describe('what the agent looks at itself', () => {
     ['http = "http://[::1]/health"', { kind: 'http', url: 'http://[::1]/health' }],
     ['tcp = "127.0.0.1:25"', { kind: 'tcp', host: '127.0.0.1', port: 25 }],
     ['tcp = "[2001:db8::1]:65535"', { kind: 'tcp', host: '2001:db8::1', port: 65_535 }],
+    ['arp = "192.0.2.254"', { kind: 'arp', address: '192.0.2.254', interface: 'eth0', notFrom: ['192.0.2.100'] }],
+    [
+      'arp = { address = "2001:db8::1", interface = "eth1" }',
+      { kind: 'arp', address: '2001:db8::1', interface: 'eth1', notFrom: ['192.0.2.100'] },
+    ],
     ['tcp = "db.example.com:5432"', { kind: 'tcp', host: 'db.example.com', port: 5_432 }],
     [
       'command = ["/usr/bin/pgrep", "-x", "nginx"]',
@@ -61,7 +66,11 @@ it.each([
   ['process = "nginx"\nquorum = 0', 'must be a whole number from 1 to 10000'],
   ['file = "/run/serve"\nquorum = 2', 'quorum: is for checks by process only'],
   ['process = "nginx"\nup_delay = "1s"', 'up_delay: is for checks by interface only'],
-  ['interface = "eth1"\ntimeout = "1s"', 'timeout: is for checks by command, http, tcp and file only'],
+  ['interface = "eth1"\ntimeout = "1s"', 'timeout: is for checks by command, http, tcp, file and arp only'],
+  ['arp = "192.0.2.100"', 'arp: 192.0.2.100 is a virtual address: its owner would ask itself'],
+  ['arp = { address = "192.0.2.100" }', 'arp: 192.0.2.100 is a virtual address'],
+  ['arp = "gateway"', 'must be an IPv4 or IPv6 address'],
+  ['arp = { address = "192.0.2.1", interfce = "eth1" }', "did you mean 'interface'?"],
   ['interface = "eth 1"', 'must be the name of an interface'],
 ])('%s: %s', (lines, problem) => {
   expect(problemsOf(checked(lines))).toEqual([expect.stringContaining(problem)]);

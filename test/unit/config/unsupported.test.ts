@@ -104,15 +104,10 @@ describe('what is not built yet is refused, never ignored', () => {
     expect(problemsOf(edit(PAIR, 'name = "edge"', 'name = "edge"\ngateway = true'))).toEqual([]);
   });
 
-  it('checks are there, but not those by arp', () => {
+  it('checks are there, each with a name of its own', () => {
     const push = '\n[[group.check]]\nname = "nginx"\npush = true\n';
     expect(problemsOf(`${PAIR}${push}`)).toEqual([]);
     expect(problemsOf(`${PLAIN}${push}`)).toEqual([]);
-    expect(problemsOf(`${PAIR}${push.replace('push = true', 'arp = "192.0.2.254"')}`)).toEqual([
-      expect.stringContaining(
-        'a check by arp is not supported yet; use command, http, tcp or file; or push = true, and report to the local API: POST /v1/groups/GROUP/health',
-      ),
-    ]);
     expect(problemsOf(`${PAIR}${push}${push}`)).toEqual([expect.stringContaining('two checks have the same name')]);
   });
 

@@ -8,8 +8,7 @@ import {
   type SystemResult,
 } from '../kernel/in-any-thread.ts';
 import { chooseSource } from './arp-source.ts';
-import type { HealthSaid } from './check-view.ts';
-import { failed } from './outcome.ts';
+import { couldNotLook, failed, type Look } from './outcome.ts';
 
 type ArpCheck = Extract<ProbedCheckConfig, { kind: 'arp' }>;
 
@@ -20,20 +19,20 @@ const ATTEMPTS = 3;
  * Healthy if the neighbour answers who has its address: by ARP, or by neighbour discovery. Asked from this host's own
  * address, past the kernel's neighbour table.
  */
-export async function probeArp(check: ArpCheck, running: AbortSignal): Promise<HealthSaid> {
+export async function probeArp(check: ArpCheck, running: AbortSignal): Promise<Look> {
   const { address, interface: name, notFrom, timeoutMs } = check;
   const target = parseAddress(address);
   if (target === undefined) return failed(`${address} is no address`);
   const found = findOwn(name);
-  if (!found.ok) return failed(`the interfaces cannot be read: ${found.text}`);
+  if (!found.ok) return couldNotLook(`the interfaces cannot be read: ${found.text}`);
   const { link, addresses } = found.value;
-  if (link === undefined) return failed(`there is no interface ${name}`);
+  if (link === undefined) return couldNotLook(`there is no interface ${name}`);
   const virtual = notFrom.map((text) => parseAddress(text)).filter((bytes) => bytes !== undefined);
   const source = chooseSource(addresses, target, virtual);
   const family = target.length === 4 ? 'ipv4' : 'ipv6';
-  if (source === undefined) return failed(`${name} has no ${family} address of this host's own to ask from`);
+  if (source === undefined) return couldNotLook(`${name} has no ${family} address of this host's own to ask from`);
 
-  const answer = Promise.withResolvers<HealthSaid>();
+  const answer = Promise.withResolvers<Look>();
   const question = openNeighbourQuestion({
     interfaceIndex: link.index,
     family,
@@ -42,12 +41,12 @@ export async function probeArp(check: ArpCheck, running: AbortSignal): Promise<H
     target,
     onAnswer: (mac) => answer.resolve({ healthy: true, detail: `${address} is at ${macText(mac)} on ${name}` }),
   });
-  if (!question.ok) return failed(question.text);
-  const stop = (): void => answer.resolve(failed('the agent stops'));
+  if (!question.ok) return couldNotLook(question.text);
+  const stop = (): void => answer.resolve(couldNotLook('the agent stops'));
   running.addEventListener('abort', stop);
   const ask = (): void => {
     const asked = question.value.ask();
-    if (!asked.ok) answer.resolve(failed(`${name}: ${asked.text}`));
+    if (!asked.ok) answer.resolve(couldNotLook(`${name}: ${asked.text}`));
   };
   ask();
   const again = setInterval(ask, timeoutMs / ATTEMPTS);

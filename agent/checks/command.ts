@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
-import type { HealthSaid } from './check-view.ts';
-import { failed, failureText, timedOut } from './outcome.ts';
+import type { Account } from '../kernel/in-any-thread.ts';
+import { couldNotLook, failureText, type Look } from './outcome.ts';
 import type { Probe } from './probe.ts';
 
 type CommandCheck = Extract<ProbedCheckConfig, { kind: 'command' }>;
@@ -17,14 +17,16 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
  * Healthy if the program ends with 0 in time; what it says last is the detail. It has a process group of its own, which is
  * killed with all its children when time is up.
  */
-export function probeCommand(check: CommandCheck, running: AbortSignal): Probe {
+export function probeCommand(check: CommandCheck, running: AbortSignal, runAs: Account | undefined): Probe {
   const { program, timeoutMs } = check;
   const over = Promise.withResolvers<void>();
-  const said = Promise.withResolvers<HealthSaid>();
+  const said = Promise.withResolvers<Look>();
   const child = spawn(program, check.arguments, {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, TIEBREAK_CHECK: check.name },
+    // Supplementary groups go too.
+    ...runAs,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -32,7 +34,7 @@ export function probeCommand(check: CommandCheck, running: AbortSignal): Probe {
       output = (output + text).slice(-2 * OUTPUT_LENGTH_MAX);
     });
   }
-  const end = (result: HealthSaid): void => {
+  const end = (result: Look): void => {
     clearTimeout(timer);
     running.removeEventListener('abort', stop);
     said.resolve(result);
@@ -47,15 +49,15 @@ export function probeCommand(check: CommandCheck, running: AbortSignal): Probe {
   };
   const stop = (): void => {
     kill();
-    end(failed('the agent stops'));
+    end(couldNotLook('the agent stops'));
   };
   const timer = setTimeout(() => {
     kill();
-    end(timedOut(timeoutMs));
+    end(couldNotLook(`no answer within ${timeoutMs} ms`));
   }, timeoutMs);
   running.addEventListener('abort', stop);
   child.once('error', (error) => {
-    end(failed(`${program} could not be run: ${failureText(error)}`));
+    end(couldNotLook(`${program} could not be run: ${failureText(error)}`));
     over.resolve();
   });
   child.once('exit', (status, signal) => {

@@ -7,13 +7,12 @@ import {
   openRtnetlink,
   type SystemResult,
 } from '../kernel/in-any-thread.ts';
-import type { HealthSaid } from './check-view.ts';
-import { failed } from './outcome.ts';
+import { couldNotLook, failed, type Look } from './outcome.ts';
 import { pause } from './pause.ts';
 import { countsAtMs, type Steadiness, steadiness } from './steadiness.ts';
 
 type InterfaceCheck = Extract<WatchedCheckConfig, { kind: 'interface' }>;
-export type WatchedInterface = { readonly check: InterfaceCheck; readonly say: (said: HealthSaid) => void };
+export type WatchedInterface = { readonly check: InterfaceCheck; readonly say: (said: Look) => void };
 
 /** Looks at interfaces: at once when the kernel tells of a change, and at every check's interval. One watch for all checks. */
 export class InterfaceWatch {
@@ -87,7 +86,7 @@ export class InterfaceWatch {
 
 class OneInterface {
   readonly #check: InterfaceCheck;
-  readonly #say: (said: HealthSaid) => void;
+  readonly #say: (said: Look) => void;
   readonly #find: (name: string) => Link | string | undefined;
   #steadiness: Steadiness | undefined;
   #due: NodeJS.Timeout | undefined;
@@ -136,7 +135,8 @@ class OneInterface {
     const found = this.#find(this.#check.interface);
     const state = stateOf(this.#check.interface, found);
     const waits = now.counted === now.seen ? '' : `, since ${Math.round(performance.now() - now.sinceMs)} ms only`;
-    this.#say(now.counted ? { healthy: true, detail: `${state}${waits}` } : failed(`${state}${waits}`));
+    if (typeof found === 'string') this.#say(couldNotLook(found));
+    else this.#say(now.counted ? { healthy: true, detail: `${state}${waits}` } : failed(`${state}${waits}`));
   }
 }
 

@@ -1,8 +1,8 @@
 /** The thread of the checks: however long a look takes, no advertisement and no vote waits for it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { HealthSaid } from './check-view.ts';
 import type { Task, TaskReport } from './checker.ts';
 import { InterfaceWatch, type WatchedInterface } from './interfaces.ts';
+import { type Look, turnedRound } from './outcome.ts';
 import { ProcessWatch, type WatchedProcess } from './processes.ts';
 import { repeat } from './repeat.ts';
 
@@ -17,9 +17,10 @@ port.once('message', () => running.abort());
 const processes: WatchedProcess[] = [];
 const interfaces: WatchedInterface[] = [];
 const repeated: Promise<void>[] = [];
-for (const { group, check } of tasks) {
+for (const { group, check, runAs } of tasks) {
   const report = (said: TaskReport): void => port.postMessage(said);
-  const say = (said: HealthSaid): void => report({ group, check: check.name, said });
+  const say = (look: Look): void =>
+    report({ group, check: check.name, said: check.reverse ? turnedRound(look) : look });
   switch (check.kind) {
     case 'process':
       processes.push({ check, say });
@@ -28,7 +29,7 @@ for (const { group, check } of tasks) {
       interfaces.push({ check, say });
       break;
     default:
-      repeated.push(repeat(check, say, running.signal));
+      repeated.push(repeat(check, say, running.signal, runAs));
   }
 }
 await Promise.all([

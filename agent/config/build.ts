@@ -57,13 +57,17 @@ function buildCheck(table: GroupTable['check'][number], group: GroupTable, confi
   const base = { name, rise, fall, weight };
   if (table.push) return { ...base, kind: 'push' };
   const intervalMs = table.interval / 1_000;
-  const local = { ...base, intervalMs };
+  const local = { ...base, intervalMs, reverse: table.reverse ?? false };
   const probed = { ...local, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
   if (command !== undefined) {
     const [program, ...rest] = command;
-    if (program !== undefined) return { ...probed, kind: 'command', program, arguments: rest };
+    if (program !== undefined)
+      return { ...probed, kind: 'command', program, arguments: rest, user: table.user ?? null };
   }
-  if (http !== undefined) return { ...probed, kind: 'http', url: http };
+  if (http !== undefined) {
+    const { status = null, body = null, server_name: serverName = null, insecure = false } = table;
+    return { ...probed, kind: 'http', url: http, status, body, serverName, insecure };
+  }
   if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
   if (file !== undefined) return { ...probed, kind: 'file', path: file };
   if (table.arp !== undefined) {

@@ -113,6 +113,9 @@ const ArpTarget = z.union([
   IpAddress.transform((address): z.infer<typeof ArpTargetTable> => ({ address })),
   ArpTargetTable,
 ]);
+const HostName = z
+  .string()
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be the name of a host, such as "www.example.com"');
 const ProcessName = z
   .string()
   .regex(/^[^/\p{Cc}]{1,255}$/u, 'must be the name of a program without its folder, such as "nginx"');
@@ -128,6 +131,12 @@ export const Check = z
     interface: InterfaceName.optional(),
     arp: ArpTarget.optional(),
     push: z.literal(true).optional(),
+    user: Word.optional(),
+    status: z.array(integer(100, 599)).min(1, 'name a status, or leave status out for 200 to 299').max(64).optional(),
+    body: z.string().min(1, 'must not be empty').max(1_000).optional(),
+    server_name: HostName.optional(),
+    insecure: z.boolean().optional(),
+    reverse: z.boolean().optional(),
     quorum: integer(1, 10_000).optional(),
     up_delay: Duration.optional(),
     down_delay: Duration.optional(),

@@ -85,6 +85,8 @@ export type PushCheckConfig = CheckBase & { readonly kind: 'push' };
 type LocalCheckBase = CheckBase & {
   /** From the start of one look to the start of the next, unless that one takes longer. */
   readonly intervalMs: number;
+  /** Passes when what is looked for is not so. */
+  readonly reverse: boolean;
 };
 
 /** A service that this agent asks, again and again. */
@@ -92,8 +94,14 @@ export type ProbedCheckConfig = LocalCheckBase & {
   /** After that long without an answer it has failed. */
   readonly timeoutMs: number;
 } & (
-    | { readonly kind: 'command'; readonly program: string; readonly arguments: readonly string[] }
-    | { readonly kind: 'http'; readonly url: string }
+    | {
+        readonly kind: 'command';
+        readonly program: string;
+        readonly arguments: readonly string[];
+        /** Whom it runs as; null: as the agent. */
+        readonly user: string | null;
+      }
+    | ({ readonly kind: 'http'; readonly url: string } & HttpExpectation)
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
     | { readonly kind: 'file'; readonly path: string }
     | {
@@ -104,6 +112,17 @@ export type ProbedCheckConfig = LocalCheckBase & {
         readonly notFrom: readonly string[];
       }
   );
+
+export type HttpExpectation = {
+  /** null: 200 to 299 */
+  readonly status: readonly number[] | null;
+  /** What the body must contain; null: anything. */
+  readonly body: string | null;
+  /** The name that is asked for, in Host and in TLS; null: the URL's. */
+  readonly serverName: string | null;
+  /** Certificates are not verified. */
+  readonly insecure: boolean;
+};
 
 /** What the kernel tells of when it changes; looked at as well. */
 export type WatchedCheckConfig = LocalCheckBase &

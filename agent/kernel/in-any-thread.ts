@@ -2,6 +2,7 @@
  * The front door for worker threads. The other one loads raw-socket, a native module that works in the first thread of a
  * process only.
  */
+export type { Account } from './account.ts';
 export type { SystemError, SystemResult } from './errno.ts';
 export type { EventLoopSocket } from './event-loop-socket.ts';
 export { type NeighbourQuestion, openNeighbourQuestion } from './neighbour-question.ts';

@@ -115,7 +115,10 @@ function describeRouter(router: VirtualRouterConfig): string {
     const elsewhere = device === router.interface ? '' : ` on ${device}`;
     return `${address}/${prefixLength}${elsewhere}${advertised ? '' : ' (not advertised)'}`;
   });
-  return `${addresses.join(', ')}; VRRP version ${router.version}, priority ${router.priority}`;
+  const routes = router.routes.map(({ to, prefixLength, via, interface: device }) => {
+    return `; route to ${to}/${prefixLength} ${via === null ? `on ${device}` : `via ${via}`}`;
+  });
+  return `${addresses.join(', ')}; VRRP version ${router.version}, priority ${router.priority}${routes.join('')}`;
 }
 
 /** A peer counts as lost after 3 intervals + skew: RFC 9568 section 6.1; in version 2 the skew does not depend on the interval. */

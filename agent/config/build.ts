@@ -1,7 +1,15 @@
 import type { z } from 'zod';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
-import type { CheckConfig, Config, GroupConfig, NotifyConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
+import type {
+  CheckConfig,
+  Config,
+  GroupConfig,
+  NotifyConfig,
+  RouteConfig,
+  VirtualAddress,
+  VirtualRouterConfig,
+} from './types.ts';
 import { virtualMacInterface } from './virtual-mac.ts';
 
 type File = z.infer<typeof ConfigFile>;
@@ -112,12 +120,20 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     priority: table.priority,
     advertisementIntervalUs: table.advertisement_interval,
     addresses: table.addresses.map((entry) => buildAddress(entry, home)),
+    routes: table.routes.map((route) => buildRoute(route, own)),
     sourceAddress: table.source_address ?? null,
     unicast: table.unicast ?? null,
     checksum: table.checksum,
     authPass: table.auth_pass ?? null,
     virtualMac,
   };
+}
+
+/** Also with a virtual MAC by the parent: what this host sends by itself does not move to the macvlan. */
+function buildRoute(route: RouterTable['routes'][number], own: string): RouteConfig {
+  const { family, address: to, prefixLength } = route.to;
+  const { via = null, interface: device = own, source = null, metric = null, table = null } = route;
+  return { family, to, prefixLength, via, interface: device, source, metric, table };
 }
 
 function buildAddress(entry: RouterTable['addresses'][number], device: string): VirtualAddress {

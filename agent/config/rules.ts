@@ -2,6 +2,7 @@ import { isHostAddress, isLinkLocal } from './address.ts';
 import { formatDuration } from './duration.ts';
 import { at, type Finding } from './finding.ts';
 import type { Path } from './problem.ts';
+import { routeFindings } from './route-rules.ts';
 import type { CheckedRouter, GroupAlone, VirtualRouterAlone } from './schema.ts';
 import type { Source } from './source.ts';
 import type { AddressFamily } from './types.ts';
@@ -33,6 +34,7 @@ export function routerFindings(
     ...pathFindings(router, path, mode, source),
     ...linkLocalFindings(router, path, source),
     ...virtualMacFindings(router, path, mode, source),
+    ...routeFindings(router, path, source),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
-import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
+import { parseAddress, parseListenAddress, parseNetwork, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
 import { foreignKeys, ofKinds } from './kind-keys.ts';
 import type { Path } from './problem.ts';
@@ -55,6 +55,7 @@ const Command = z
 const TcpTarget = textOf(parseTcpTarget, 'must be HOST:PORT, such as "127.0.0.1:25" or "[::1]:25"');
 /** Whoever looks more often measures the look, not the service. */
 const CHECK_INTERVAL_MIN_US = 100_000;
+const RT_TABLE_LOCAL = 255;
 const NOTIFY_TIMEOUT_MIN_US = 100_000;
 
 const Api = z.strictObject({
@@ -82,7 +83,20 @@ const VirtualAddress = z.union([
   VirtualAddressTable,
 ]);
 
-const Route = z.strictObject({ to: IpPrefix, via: IpAddress });
+const Network = textOf(
+  parseNetwork,
+  'must be a network, such as "203.0.113.0/24" or "0.0.0.0/0", with nothing set behind the prefix length',
+);
+const Route = z.strictObject({
+  to: Network,
+  via: IpAddress.optional(),
+  interface: InterfaceName.optional(),
+  source: IpAddress.optional(),
+  metric: integer(1, 4_294_967_295).optional(),
+  table: integer(1, 4_294_967_295)
+    .refine((table) => table !== RT_TABLE_LOCAL, 'must not be the local table')
+    .optional(),
+});
 
 export const VirtualRouter = z.strictObject({
   interface: InterfaceName,

@@ -184,6 +184,8 @@ export type VirtualRouterConfig = {
   readonly advertisementIntervalUs: number;
   /** All of `family`; at least one of them is advertised. */
   readonly addresses: readonly VirtualAddress[];
+  /** There while this node owns. */
+  readonly routes: readonly RouteConfig[];
   /** null: the interface's first address of `family`. */
   readonly sourceAddress: string | null;
   /** null: multicast. */
@@ -207,6 +209,23 @@ export type VirtualAddress = {
   readonly label: string | null;
   /** False: present at the owner and fenced, but not in the advertisement. */
   readonly advertised: boolean;
+};
+
+export type RouteConfig = {
+  readonly family: AddressFamily;
+  /** Without the prefix length, as text in its shortest form. */
+  readonly to: string;
+  /** 0: every address. */
+  readonly prefixLength: number;
+  /** null: the network is on the link itself. */
+  readonly via: string | null;
+  readonly interface: string;
+  /** What this host's own traffic is sent from; null: the kernel chooses. */
+  readonly source: string | null;
+  /** null: the kernel's default. */
+  readonly metric: number | null;
+  /** null: the main table. */
+  readonly table: number | null;
 };
 
 /** One thing about a configuration file for a person to mend (or, as a warning, to know). */

@@ -21,7 +21,6 @@ const IN_GROUP: readonly Unsupported[] = [
 
 const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
   { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },
-  { key: 'routes', when: notEmpty, what: () => 'routes', hint: 'leave it out' },
 ];
 
 /** Everything in the file that this version cannot do, whatever else is wrong with it. */

@@ -30,7 +30,7 @@ import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
-import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
+import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
@@ -148,6 +148,7 @@ export class Agent {
     });
     this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
     this.#virtualMacs.clearLeftOvers(this.#fence);
+    if (this.#fence !== undefined) clearLeftOverRoutes(this.#rtnetlink, this.#log);
     clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');

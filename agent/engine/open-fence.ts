@@ -1,3 +1,4 @@
+import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type Fence, type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
@@ -140,4 +141,16 @@ export function clearLeftOvers(
 
 function notOurs(group: string, address: string, prefixLength: number, name: string): string {
   return `group ${group}: ${address} is on ${name} already, and tiebreak has not put it there. A virtual address must be nobody's own: change addresses in the configuration, or, if another program left it behind, type: ip address del ${address}/${prefixLength} dev ${name}`;
+}
+
+/**
+ * Takes away every route that bears our mark, also of a configuration that is no more. Without a fence another agent may be
+ * running here: two cannot have one.
+ */
+export function clearLeftOverRoutes(rtnetlink: Rtnetlink, log: Logger): void {
+  for (const route of valueOrFail(rtnetlink.ourRoutes(), 'reading the routes')) {
+    const to = `${formatAddress(route.to)}/${route.prefixLength}`;
+    valueOrFail(rtnetlink.removeRoute(route), `clearing the left-over route to ${to}`);
+    log.warn({ route: to }, `removed the route to ${to}, left by an earlier run`);
+  }
 }

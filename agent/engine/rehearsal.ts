@@ -28,6 +28,7 @@ const ROUTER: VirtualRouterConfig = {
   priority: 100,
   advertisementIntervalUs: INTERVAL_US,
   addresses: [ADDRESS],
+  routes: [],
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',

@@ -40,6 +40,7 @@ describe('a sound configuration', () => {
               addresses: [
                 { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
               ],
+              routes: [],
               sourceAddress: null,
               unicast: null,
               checksum: 'pseudo-header',
@@ -136,6 +137,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
                 { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
                 { address: '198.51.100.7', prefixLength: 32, interface: 'eth1', label: 'eth1:vip', advertised: false },
               ],
+              routes: [],
               sourceAddress: '192.0.2.1',
               unicast: ['192.0.2.2'],
               checksum: 'message',
@@ -165,6 +167,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
                 { address: 'fe80::1', prefixLength: 64, interface: 'eth0', label: null, advertised: true },
                 { address: '2001:db8::100', prefixLength: 64, interface: 'eth0', label: null, advertised: true },
               ],
+              routes: [],
               sourceAddress: null,
               unicast: null,
               checksum: 'pseudo-header',

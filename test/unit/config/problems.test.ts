@@ -422,9 +422,7 @@ describe('all problems come at once', () => {
       'edge.toml:12:19', // the peer is this node
       'edge.toml:16:21', // virtual_router_id
       'edge.toml:17:1', // priorty
-      'edge.toml:18:1', // routes: not supported yet
-      'edge.toml:18:11', // via is missing
-      'edge.toml:18:18', // to
+      'edge.toml:18:18', // routes: no network
     ]);
   });
 });

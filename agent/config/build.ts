@@ -125,6 +125,7 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     unicast: table.unicast ?? null,
     checksum: table.checksum,
     authPass: table.auth_pass ?? null,
+    accept: table.accept,
     virtualMac,
   };
 }

@@ -35,6 +35,7 @@ export function routerFindings(
     ...linkLocalFindings(router, path, source),
     ...virtualMacFindings(router, path, mode, source),
     ...routeFindings(router, path, source),
+    ...acceptFindings(router, path, mode, source),
   ];
 }
 
@@ -156,6 +157,14 @@ function virtualMacFindings(router: VirtualRouterAlone, path: Path, mode: Mode, 
     found.push(at(source.keyAt(here), here, message, 'leave virtual_mac out, or choose a lower priority'));
   }
   return found;
+}
+
+/** With priority 255 the addresses are the host's own, which it goes on to use (RFC 9568 section 6.1). */
+function acceptFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source: Source): Finding[] {
+  if (router.accept || mode !== 'vrrp' || router.priority !== 255) return [];
+  const here = [...path, 'accept'];
+  const message = "with priority 255 the addresses are this host's own, and it accepts what is sent to them";
+  return [at(source.keyAt(here), here, message, 'leave accept out, or choose a lower priority')];
 }
 
 export function groupFindings(group: GroupAlone, path: Path, node: unknown, source: Source): Finding[] {

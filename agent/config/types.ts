@@ -194,6 +194,8 @@ export type VirtualRouterConfig = {
   readonly checksum: 'pseudo-header' | 'message';
   /** Version 2: the simple password of RFC 2338, up to 8 characters, sent in clear; null: no authentication. */
   readonly authPass: string | null;
+  /** It accepts packets for its addresses, and does not only forward (RFC 9568 section 6.1, Accept_Mode). */
+  readonly accept: boolean;
   /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
   readonly virtualMac: boolean;
 };

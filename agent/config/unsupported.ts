@@ -19,22 +19,12 @@ const IN_GROUP: readonly Unsupported[] = [
   { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
 ];
 
-const IN_VIRTUAL_ROUTER: readonly Unsupported[] = [
-  { key: 'accept', when: (value) => value === false, what: () => 'accept = false', hint: 'leave it out' },
-];
-
 /** Everything in the file that this version cannot do, whatever else is wrong with it. */
 export function unsupportedFindings(source: Source): Finding[] {
   return entries(source.tree.group).flatMap(([index, group]) => {
     const path: Path = ['group', index];
     const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
-    return [
-      ...tableFindings(IN_GROUP, group, path, mode, source),
-      ...entries(group.virtual_router).flatMap(([routerIndex, router]) => {
-        const routerPath: Path = [...path, 'virtual_router', routerIndex];
-        return tableFindings(IN_VIRTUAL_ROUTER, router, routerPath, mode, source);
-      }),
-    ];
+    return tableFindings(IN_GROUP, group, path, mode, source);
   });
 }
 

@@ -32,6 +32,7 @@ const ROUTER: VirtualRouterConfig = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

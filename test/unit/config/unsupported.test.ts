@@ -8,10 +8,6 @@ const IN_GROUP: readonly (readonly [string, string])[] = [
   ],
 ];
 
-const IN_ROUTER: readonly (readonly [string, string])[] = [
-  ['accept = false', 'accept = false is not supported yet; leave it out'],
-];
-
 function keyOf(line: string): string {
   return line.split(' ')[0] ?? '';
 }
@@ -80,11 +76,6 @@ describe('what is not built yet is refused, never ignored', () => {
   it.each(IN_GROUP)('in a lease group: %s', (line, message) => {
     const text = edit(PAIR, 'name = "edge"', `name = "edge"\n${line}`);
     expect(problemsOf(text)).toEqual([`edge.toml:10:1  group[0].${keyOf(line)}: ${message}`]);
-  });
-
-  it.each(IN_ROUTER)('in a virtual router: %s', (line, message) => {
-    const text = edit(PAIR, '= 33', `= 33\n${line}`);
-    expect(problemsOf(text)).toEqual([`edge.toml:16:1  group[0].virtual_router[0].${keyOf(line)}: ${message}`]);
   });
 
   it('the same link-local address on two links in two lease groups; in one group it is there', () => {

@@ -20,6 +20,7 @@ const router: VirtualRouterConfig = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

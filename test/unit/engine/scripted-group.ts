@@ -28,6 +28,7 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

@@ -46,6 +46,17 @@ const PeerStatus = z.object({
   ),
 });
 
+/** Who is told of the group's changes on this node. */
+const NotifyStatus = z.object({
+  kind: z.enum(['command', 'webhook']),
+  /** The program, or the host of the webhook. */
+  target: z.string(),
+  /** Changes that it has not been told of yet. */
+  waiting: z.int().min(0),
+  /** Why the last attempt failed; null: it did not. */
+  trouble: z.string().nullable(),
+});
+
 const GroupStatus = z.object({
   name: z.string(),
   mode: z.enum(['lease', 'vrrp']),
@@ -77,6 +88,8 @@ const GroupStatus = z.object({
   virtual_routers: z.array(VirtualRouterStatus),
   checks: z.array(CheckStatus),
   peers: z.array(PeerStatus),
+  /** An older agent says nothing of them. */
+  notify: z.array(NotifyStatus).default([]),
 });
 
 /**

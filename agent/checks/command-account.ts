@@ -1,6 +1,6 @@
 import type { CheckConfig } from '../config/index.ts';
 import { type Account, type Capability, findAccount, missingCapabilities } from '../kernel/index.ts';
-import { programProblem } from './program-safety.ts';
+import { programProblem } from '../program/index.ts';
 
 /** To become another user, and to end what runs as one. */
 const TO_RUN_AS_OTHERS: readonly Capability[] = ['CAP_SETUID', 'CAP_SETGID', 'CAP_KILL'];

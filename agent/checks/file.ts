@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { ProbedCheckConfig } from '../config/index.ts';
-import { couldNotLook, failed, failureText, type Look } from './outcome.ts';
+import { failureText } from '../failure-text.ts';
+import { couldNotLook, failed, type Look } from './outcome.ts';
 import type { Probe } from './probe.ts';
 
 type FileCheck = Extract<ProbedCheckConfig, { kind: 'file' }>;

@@ -1,7 +1,8 @@
 import { Agent, type Dispatcher, request } from 'undici';
 import type { ProbedCheckConfig } from '../config/index.ts';
+import { failureText } from '../failure-text.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, failureText, timedOut } from './outcome.ts';
+import { failed, timedOut } from './outcome.ts';
 
 type HttpCheck = Extract<ProbedCheckConfig, { kind: 'http' }>;
 

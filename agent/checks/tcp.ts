@@ -1,7 +1,8 @@
 import { connect } from 'node:net';
 import type { ProbedCheckConfig } from '../config/index.ts';
+import { failureText } from '../failure-text.ts';
 import type { HealthSaid } from './check-view.ts';
-import { failed, failureText, timedOut } from './outcome.ts';
+import { failed, timedOut } from './outcome.ts';
 
 type TcpCheck = Extract<ProbedCheckConfig, { kind: 'tcp' }>;
 

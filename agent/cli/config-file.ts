@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { type Config, type ConfigProblem, describeFileError, formatProblem, loadConfig } from '../config/index.ts';
+import { type Config, type ConfigProblem, formatProblem, loadConfig } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 
 export type ReadConfig = { readonly config: Config; readonly warnings: readonly ConfigProblem[] };
 

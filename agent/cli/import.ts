@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { describeFileError } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 import { type ImportFinding, type IncludedFile, readKeepalived, translate, validName } from '../import/index.ts';
 import { EXIT } from './exit-code.ts';
 import { alignColumns } from './table.ts';

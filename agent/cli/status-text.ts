@@ -34,6 +34,10 @@ function renderGroup(group: GroupStatus, node: string, now: number, paint: Paint
     ...group.checks
       .filter((check) => check.state !== 'passing')
       .map((check) => ['  check', paint('red', `${check.name} ${check.state}: ${check.detail}`)]),
+    ...group.notify.flatMap((receiver) => {
+      const text = describeReceiver(receiver);
+      return text === undefined ? [] : [['  notify', paint('yellow', text)]];
+    }),
     ...group.peers.map((peer) => [`  peer ${peer.node}`, describePeer(peer, paint)]),
   ];
   return `${title}\n${alignColumns(rows)}`;
@@ -101,6 +105,12 @@ function describeFence({ level, open, expires_in_ms }: GroupStatus['fence'], pai
     case 'none':
       return paint('red', 'none: the kernel does not enforce the lease');
   }
+}
+
+/** Undefined: everything has been told. */
+function describeReceiver({ target, waiting, trouble }: GroupStatus['notify'][number]): string | undefined {
+  if (trouble !== null) return `${target}: ${waiting} waiting; the last attempt failed: ${trouble}`;
+  return waiting === 0 ? undefined : `${target}: ${waiting} waiting`;
 }
 
 function describePriority({ priority, effective_priority }: GroupStatus['virtual_routers'][number]): string {

@@ -4,7 +4,6 @@ export { configHash, configIdentity, type IdentityContext } from './identity.ts'
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { formatProblem, nearest } from './problem.ts';
 export {
-  describeFileError,
   formatSecretProblem,
   type LoadedSecrets,
   loadSecrets,

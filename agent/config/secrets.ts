@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { NODE_TOKEN } from '@tiebreak/shared/wire';
+import { describeFileError } from '../failure-text.ts';
 import type { Config, Secrets, SidebandKey, WitnessCredential } from './types.ts';
 
 export type SecretProblem = {
@@ -165,20 +166,5 @@ function readSecretFile(file: string): SecretFile {
     return { ok: false, unreadable: true, message: describeFileError(error) };
   } finally {
     if (descriptor !== undefined) closeSync(descriptor);
-  }
-}
-
-/** What went wrong with a file, for a person. */
-export function describeFileError(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-      return 'this user may not read it';
-    case 'EISDIR':
-      return 'is a directory';
-    default:
-      return error instanceof Error ? error.message : String(error);
   }
 }

@@ -17,6 +17,8 @@ import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Notifier, receiversOf } from '../notify/index.ts';
+import { OwnershipBoard } from '../ownership/index.ts';
 import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
 import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
@@ -28,6 +30,7 @@ import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
@@ -41,7 +44,7 @@ import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
-import { leaseGroupStatus, vrrpGroupStatus } from './status.ts';
+import { leaseGroupStatus, type OwnStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
 import { type HeardAdvertisement, openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
@@ -109,6 +112,9 @@ export class Agent {
   #flushHistory: () => Promise<void> = async () => {};
   #maintenance: MaintenanceFile | undefined;
   #checker: Checker | undefined;
+  readonly #ownership: OwnershipBoard;
+  #notifier: Notifier | undefined;
+  #changes = 0;
   readonly #signsOfLife: SignsOfLife;
   /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
   readonly standNotBeforeUs: number;
@@ -119,6 +125,7 @@ export class Agent {
     this.#config = config;
     this.#secrets = secrets;
     this.#log = log;
+    this.#ownership = new OwnershipBoard(config.groups.length);
     this.standNotBeforeUs = boottimeUs() + holdOffMs(recentCrashes) * 1000;
     this.#signsOfLife = new SignsOfLife({
       loops: () => this.#loops(),
@@ -172,6 +179,7 @@ export class Agent {
     claimProcessor(this.#log);
     this.#started = true;
     this.#prepareGuardian();
+    this.#startNotifier();
     for (const link of this.#sideband.links) link.start();
     for (const group of this.#leaseGroups) {
       const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
@@ -225,6 +233,7 @@ export class Agent {
     this.#state?.close();
     for (const kept of this.#kept) await kept.close();
     await this.#checker?.close();
+    await this.#notifier?.close();
     await this.#closeApi();
     this.#signsOfLife.end();
     await this.#flushHistory();
@@ -287,7 +296,8 @@ export class Agent {
       return opened.router;
     });
     if (config.mode === 'vrrp') {
-      const group = new VrrpGroup(config, routers, this.#fence?.guards ?? new Map(), this.#log);
+      const guards = this.#fence?.guards ?? new Map();
+      const group = new VrrpGroup({ config, ios: routers, guards, standing: this.#standing(config), log: this.#log });
       this.#vrrpGroups.push(group);
       hear = (router, heard) => group.hear(router, heard);
       const text = `${config.name}: mode = "vrrp" is unprotected: a cut link makes two owners`;
@@ -297,6 +307,34 @@ export class Agent {
     const group = this.#leaseGroup(config, state);
     this.#leaseGroups.push(group);
     hear = hearingPeersOnly(group, this.#log);
+  }
+
+  #standing(config: GroupConfig): GroupStanding {
+    const { node } = this.#config;
+    return new GroupStanding({
+      config,
+      node,
+      board: this.#ownership,
+      nextId: () => {
+        this.#changes += 1;
+        return `${node}-${config.name}-${this.#state?.incarnation}-${this.#changes}`;
+      },
+      onChange: (change) => {
+        // In mode "lease" the group itself tells the history, with the votes.
+        if (config.mode === 'vrrp') this.#history?.add(plainDecision(change));
+        this.#notifier?.changed(change);
+      },
+    });
+  }
+
+  #startNotifier(): void {
+    this.#notifier = new Notifier({
+      receivers: receiversOf(this.#config.groups, this.#secrets),
+      stateDir: this.#config.stateDir,
+      ownership: this.#ownership.buffer,
+      log: this.#log,
+    });
+    this.#notifier.start();
   }
 
   #startReconciler(rtnetlink: Rtnetlink, links: readonly Link[]): Reconciler {
@@ -342,6 +380,7 @@ export class Agent {
         this.#history?.add(decision);
         this.#witness?.reportSoon();
       },
+      standing: this.#standing(config),
       member: {
         node,
         group: config.name,
@@ -469,11 +508,19 @@ export class Agent {
       node: this.#config.node,
       version: agentVersion(),
       process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
-      groups: this.#groupStatus().map((group) => (this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group)),
+      groups: this.#ownStatus().map((own) => {
+        const group = { ...own, notify: this.#notifyStatus(own.name) };
+        return this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group;
+      }),
     };
   }
 
-  #groupStatus(): GroupStatus[] {
+  #notifyStatus(name: string): GroupStatus['notify'] {
+    const receivers = this.#notifier?.receivers ?? [];
+    return receivers.filter(({ group }) => group === name).map(({ group: _, ...receiver }) => receiver);
+  }
+
+  #ownStatus(): OwnStatus[] {
     return this.#config.groups.flatMap((config) => {
       const lease = this.#leaseGroups.find((group) => group.config === config);
       if (lease !== undefined) {

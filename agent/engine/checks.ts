@@ -1,6 +1,7 @@
 import { Checker, commandProblem, privilegeProblem, runsAs, type Task } from '../checks/index.ts';
 import type { CheckConfig, GroupConfig } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
+import { programProblem } from '../program/index.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { StartFailure } from './start-failure.ts';
 
@@ -10,6 +11,10 @@ export function refuseUnsafePrograms(groups: readonly GroupConfig[]): void {
     for (const check of group.checks) {
       const problem = commandProblem(check) ?? privilegeProblem(check);
       if (problem !== undefined) throw new StartFailure(`group ${group.name}, check ${check.name}: ${problem}`);
+    }
+    for (const told of group.notify) {
+      const problem = told.kind === 'command' ? programProblem(told.program) : undefined;
+      if (problem !== undefined) throw new StartFailure(`group ${group.name}, notify: ${problem}`);
     }
   }
 }

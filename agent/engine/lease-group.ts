@@ -1,5 +1,6 @@
 import {
   type Ballot,
+  type Cause,
   type Claim,
   claimOf,
   leavePatienceUs,
@@ -28,6 +29,7 @@ import { explainPromises, explainProtection, promiseReasons } from './explain-pr
 import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
 import { GroupFence } from './group-fence.ts';
 import { GroupFitness } from './group-fitness.ts';
+import { type GroupStanding, leaseStanding } from './group-standing.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
@@ -64,6 +66,7 @@ export type GroupSurroundings = {
   readonly skewUsOf: (priority: number) => number;
   /** Every change of role that people may ask about. */
   readonly onHistory: (decision: Decision) => void;
+  readonly standing: Pick<GroupStanding, 'note'>;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
@@ -89,6 +92,8 @@ export class LeaseGroup implements LinkedGroup {
   #verdict: Verdict | undefined;
   #heardOwner: { readonly node: string; readonly atUs: number } | undefined;
   #sinceMs = Date.now();
+  /** why the role is what it is */
+  #cause: Cause = 'started';
   readonly #startedUs: number;
   #lastProgressUs: number;
   /** The conflict that was told last: one line for each, however many heartbeats it takes. */
@@ -192,6 +197,7 @@ export class LeaseGroup implements LinkedGroup {
     this.#links = links;
     this.#routers = routers;
     this.#tellOfPromises();
+    this.#noteStanding();
     this.witnessReachable(this.#around.witness?.reachable() ?? false);
   }
 
@@ -343,8 +349,13 @@ export class LeaseGroup implements LinkedGroup {
     }
     if (event.type === 'claim' && effects.some(({ type }) => type === 'announce')) this.#tellOfConflict(event);
     this.#alarm.set(nextDeadlineUs(this.#state));
+    this.#noteStanding();
     this.#tellOfPeers(nowUs);
     this.#tellOfProtection(nowUs);
+  }
+
+  #noteStanding(): void {
+    this.#around.standing.note(leaseStanding(this.#state, this.#cause));
   }
 
   /** A promise of an earlier run is why this one does not stand. */
@@ -517,6 +528,7 @@ export class LeaseGroup implements LinkedGroup {
         return undefined;
       case 'transition':
         this.#sinceMs = Date.now();
+        this.#cause = effect.cause;
         this.#tell(effect);
         return undefined;
       case 'stopped':

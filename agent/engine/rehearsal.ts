@@ -4,7 +4,9 @@ import type { LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { OwnershipBoard } from '../ownership/index.ts';
 import type { Alarm, Clock } from './clock.ts';
+import { GroupStanding } from './group-standing.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -146,6 +148,13 @@ class ImaginaryNode {
       clock: time,
       skewUsOf: () => INTERVAL_US / 2,
       onHistory: () => {},
+      standing: new GroupStanding({
+        config: { ...GROUP, peers },
+        node,
+        board: new OwnershipBoard(GROUP.id),
+        nextId: () => '',
+        onChange: () => {},
+      }),
       ballots: { foresee: () => {}, mayUse: () => true },
       register: { found: LONG_UP, record: () => true },
       kept: { found: {}, keep: () => {}, forget: () => {}, keepDeparted: () => {} },

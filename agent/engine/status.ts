@@ -9,6 +9,9 @@ import type { LeaseGroup } from './lease-group.ts';
 import type { SidebandLink } from './sideband-link.ts';
 import type { VrrpGroup } from './vrrp-group.ts';
 
+/** What the group itself knows; what is done for it elsewhere is added by the agent. */
+export type OwnStatus = Omit<GroupStatus, 'notify'>;
+
 const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
 
 /** A lease group for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. `wayProblem`: what is wrong with the way to the witness. */
@@ -18,7 +21,7 @@ export function leaseGroupStatus(
   witness: WitnessLink | undefined,
   nowUs: number,
   wayProblem?: string,
-): GroupStatus {
+): OwnStatus {
   const { state, config } = group;
   const reachable = witness?.state().kind === 'connected';
   const votes = votesOf(state, nowUs, reachable);
@@ -60,7 +63,7 @@ export function leaseGroupStatus(
 }
 
 /** A group in `mode = "vrrp"` for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
-export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): GroupStatus {
+export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): OwnStatus {
   const { config } = group;
   const { states } = group;
   const fence = plainFence(group, nowUs);

@@ -1,196 +1,64 @@
-import type { Fitness } from '@tiebreak/shared/lease';
 import {
   advertisedIntervalUs,
-  INITIALIZE,
+  initialRouters,
   nextDeadlineUs,
-  RELEASE_PRIORITY,
-  type RouterEffect,
   type RouterEvent,
-  type RouterParameters,
   type RouterState,
-  routerParameters,
-  skewTimeUs,
-  step,
+  type RoutersState,
+  stepRouters,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Deadline } from './deadline.ts';
-import { GroupFitness } from './group-fitness.ts';
+import type { GroupFitness } from './group-fitness.ts';
+import { type GroupStanding, NO_BALLOT, type Standing } from './group-standing.ts';
 import type { PlainGuard } from './plain-guard.ts';
+import { PlainRouter } from './plain-router.ts';
 import type { Loop } from './progress.ts';
-import { RateLimitedLog } from './rate-limited-log.ts';
 import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
 
-/**
- * The loop of one virtual router in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its guard, where there is
- * one, ends what the kernel answers when this process no longer advertises (DESIGN section 3).
- */
-class PlainRouter {
-  readonly #io: VirtualRouter;
-  readonly guard: PlainGuard | undefined;
-  readonly #log: Logger;
-  readonly #complaints: RateLimitedLog;
-  readonly fitness: GroupFitness;
-  #parameters: RouterParameters;
-  #running = false;
-  readonly #alarm = new Deadline(() => this.#dispatch({ kind: 'timer' }));
-  #state: RouterState = INITIALIZE;
-  #sinceMs = Date.now();
-  #lastProgressUs = boottimeUs();
+type VrrpGroupOptions = {
+  readonly config: VrrpGroupConfig;
+  /** In the order of the configuration. */
+  readonly ios: readonly VirtualRouter[];
+  readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
+  readonly standing: Pick<GroupStanding, 'note'>;
+  readonly log: Logger;
+};
 
-  constructor(io: VirtualRouter, group: VrrpGroupConfig, guard: PlainGuard | undefined, log: Logger) {
-    this.#io = io;
-    this.guard = guard;
-    this.#log = log;
-    this.#complaints = new RateLimitedLog(log);
-    const { advertisementIntervalUs: intervalUs, priority, version } = io.config;
-    this.fitness = new GroupFitness({
-      priority,
-      skewUsOf: (weighted) => skewTimeUs(version, weighted, intervalUs),
-      checks: group.checks,
-      onChange: (fitness) => this.#fitnessChanged(fitness),
-    });
-    this.#parameters = routerParameters({
-      version,
-      priority: this.fitness.current.priority,
-      intervalUs,
-      preempt: group.preempt,
-      preemptDelayUs: group.preemptDelayUs,
-      primaryAddress: io.primaryAddress,
-    });
-  }
+/** RFC 9568 section 6.1, Active_Down_Interval, without the skew. */
+const DOWN_INTERVALS = 3;
 
-  get effectivePriority(): number {
-    return this.#parameters.priority;
-  }
-
-  get state(): RouterState {
-    return this.#state;
-  }
-
-  get faults(): string[] {
-    return this.#io.faults();
-  }
-
-  get sinceMs(): number {
-    return this.#sinceMs;
-  }
-
-  get lastProgressUs(): number {
-    return this.#lastProgressUs;
-  }
-
-  get dueUs(): number {
-    return nextDeadlineUs(this.#state) ?? Number.POSITIVE_INFINITY;
-  }
-
-  start(): void {
-    this.#running = true;
-    if (this.fitness.current.unfit === undefined) this.#dispatch({ kind: 'startup' });
-  }
-
-  stop(): void {
-    this.#running = false;
-    this.#dispatch({ kind: 'shutdown' });
-    this.#alarm.clear();
-  }
-
-  hear({ advertisement, source }: HeardAdvertisement): void {
-    const { priority } = advertisement;
-    this.#dispatch({ kind: 'advertisement', priority, source, intervalUs: advertisedIntervalUs(advertisement) });
-  }
-
-  get #where(): { readonly interface: string; readonly virtual_router_id: number } {
-    return { interface: this.#io.config.interface, virtual_router_id: this.#io.config.virtualRouterId };
-  }
-
-  /** An unfit router is one that is not there: it says so as at its end, and comes back as at its start. */
-  #fitnessChanged({ priority, unfit }: Fitness): void {
-    this.#parameters = { ...this.#parameters, priority };
-    if (!this.#running) return;
-    if (unfit !== undefined && this.#state.kind !== 'initialize') {
-      this.#log.warn(this.#where, `gives up: ${this.fitness.reason()}`);
-      this.#dispatch({ kind: 'shutdown' });
-    }
-    if (unfit === undefined && this.#state.kind === 'initialize') this.#dispatch({ kind: 'startup' });
-  }
-
-  #dispatch(event: RouterEvent): void {
-    const nowUs = boottimeUs();
-    this.#lastProgressUs = nowUs;
-    const before = this.#state.kind;
-    const { state, effects } = step(this.#parameters, this.#state, event, nowUs);
-    this.#state = state;
-    // First of all: what a closed guard holds back would be lost (section 4, Order).
-    if (state.kind === 'active' && before !== 'active') this.guard?.open();
-    if (state.kind !== 'active' && before === 'active') this.guard?.close();
-    for (const effect of effects) this.#perform(effect);
-    this.#alarm.set(nextDeadlineUs(this.#state) ?? Number.POSITIVE_INFINITY);
-  }
-
-  #advertise(priority: number): void {
-    if (priority === RELEASE_PRIORITY || this.guard === undefined || this.guard.hold()) {
-      this.#io.advertise(priority);
-      return;
-    }
-    this.#log.warn({ interface: this.#io.config.interface }, 'stood still for longer than the down time; owns on');
-    this.#io.advertise(priority);
-    // Another router may have taken over meanwhile, and every neighbour cache with it.
-    this.#io.announce();
-  }
-
-  #perform(effect: RouterEffect): void {
-    const where = this.#where;
-    switch (effect.kind) {
-      case 'send-advertisement':
-        this.#advertise(effect.priority);
-        return;
-      case 'add-addresses':
-        this.#io.addAddresses();
-        return;
-      case 'remove-addresses':
-        this.#io.removeAddresses();
-        return;
-      case 'announce':
-        this.#io.announce();
-        return;
-      case 'adopt-interval':
-        this.#log.info(
-          { ...where, interval_us: effect.intervalUs },
-          "the Active Router's advertisement interval differs",
-        );
-        return;
-      case 'discard':
-        if (effect.reason === 'inferior') return;
-        this.#complaints.warn(effect.reason, where, `discarded an advertisement: ${effect.reason}`);
-        return;
-      case 'change-state':
-        this.#sinceMs = Date.now();
-        this.#log.warn(
-          { ...where, from: effect.from, to: effect.to, cause: effect.cause },
-          `virtual router ${where.virtual_router_id} on ${where.interface}: ${effect.from} -> ${effect.to}: ${effect.cause} (unprotected: plain VRRP, no votes)`,
-        );
-        return;
-    }
-  }
-}
-
-/** A group in `mode = "vrrp"`: its virtual routers run side by side. */
+/** A group in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its virtual routers move together. */
 export class VrrpGroup {
   readonly config: VrrpGroupConfig;
   readonly #routers: readonly PlainRouter[];
+  readonly #alarms: readonly Deadline[];
+  readonly #standing: Pick<GroupStanding, 'note'>;
   readonly #log: Logger;
+  #state: RoutersState;
+  #running = false;
+  #sinceMs = Date.now();
+  #cause = 'started';
+  #lastProgressUs = boottimeUs();
 
-  constructor(
-    config: VrrpGroupConfig,
-    ios: readonly VirtualRouter[],
-    guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>,
-    log: Logger,
-  ) {
+  constructor({ config, ios, guards, standing, log }: VrrpGroupOptions) {
     this.config = config;
+    this.#standing = standing;
     this.#log = log;
-    this.#routers = ios.map((io) => new PlainRouter(io, config, guards.get(io.config), log));
+    this.#routers = ios.map(
+      (io, index) =>
+        new PlainRouter({
+          io,
+          group: config,
+          guard: guards.get(io.config),
+          log,
+          onFitness: () => this.#fitnessChanged(index),
+        }),
+    );
+    this.#alarms = ios.map((_, index) => new Deadline(() => this.#dispatch(index, { kind: 'timer' })));
+    this.#state = initialRouters(ios.length);
   }
 
   /** Of each virtual router; undefined for one without. */
@@ -199,7 +67,7 @@ export class VrrpGroup {
   }
 
   get states(): RouterState['kind'][] {
-    return this.#routers.map((router) => router.state.kind);
+    return this.#state.routers.map(({ kind }) => kind);
   }
 
   /** What is not as it should be in the kernel, for a person. */
@@ -207,13 +75,18 @@ export class VrrpGroup {
     return this.#routers.flatMap((router) => router.faults);
   }
 
+  /** Wall clock, ms: when a virtual router last changed its state. */
   get sinceMs(): number {
-    return Math.max(...this.#routers.map((router) => router.sinceMs));
+    return this.#sinceMs;
   }
 
   /** Of each virtual router. */
   get loops(): Loop[] {
-    return this.#routers.map(({ lastProgressUs, dueUs }) => ({ name: this.config.name, lastProgressUs, dueUs }));
+    return this.#state.routers.map((state) => ({
+      name: this.config.name,
+      lastProgressUs: this.#lastProgressUs,
+      dueUs: nextDeadlineUs(state) ?? Number.POSITIVE_INFINITY,
+    }));
   }
 
   get name(): string {
@@ -231,16 +104,27 @@ export class VrrpGroup {
 
   /** Of each virtual router, with the weights of its checks. */
   get effectivePriorities(): number[] {
-    return this.#routers.map((router) => router.effectivePriority);
+    return this.#routers.map(({ parameters }) => parameters.priority);
   }
 
   start(): void {
-    for (const router of this.#routers) router.start();
+    this.#running = true;
+    for (const [index, { fitness }] of this.#routers.entries()) {
+      if (fitness.current.unfit === undefined) this.#dispatch(index, { kind: 'startup' });
+    }
+    this.#noteStanding();
   }
 
   /** An advertisement for one of its virtual routers. */
-  hear(config: VirtualRouterConfig, heard: HeardAdvertisement): void {
-    this.#routers[this.config.virtualRouters.indexOf(config)]?.hear(heard);
+  hear(config: VirtualRouterConfig, { advertisement, source }: HeardAdvertisement): void {
+    const { priority } = advertisement;
+    const index = this.config.virtualRouters.indexOf(config);
+    this.#dispatch(index, {
+      kind: 'advertisement',
+      priority,
+      source,
+      intervalUs: advertisedIntervalUs(advertisement),
+    });
   }
 
   /** The link of an interface that a virtual router advertises on has been lost, or is back. */
@@ -250,6 +134,75 @@ export class VrrpGroup {
   }
 
   stop(): void {
-    for (const router of this.#routers) router.stop();
+    this.#running = false;
+    for (const index of this.#routers.keys()) this.#dispatch(index, { kind: 'shutdown' });
+    for (const alarm of this.#alarms) alarm.clear();
+    this.#noteStanding();
+  }
+
+  /** An unfit router is one that is not there: it says so as at its end, and comes back as at its start. */
+  #fitnessChanged(index: number): void {
+    const router = this.#routers[index];
+    if (!this.#running || router === undefined) return;
+    const { unfit } = router.fitness.current;
+    const isOut = this.#state.routers[index]?.kind === 'initialize';
+    if (unfit !== undefined && !isOut) {
+      this.#log.warn({ group: this.name }, `${this.name}: gives up: ${router.fitness.reason()}`);
+      this.#dispatch(index, { kind: 'shutdown' });
+    }
+    if (unfit === undefined && isOut) this.#dispatch(index, { kind: 'startup' });
+  }
+
+  #dispatch(index: number, event: RouterEvent): void {
+    const nowUs = boottimeUs();
+    this.#lastProgressUs = nowUs;
+    const before = this.#state;
+    const parameters = this.#routers.map((router) => router.parameters);
+    const { state, effects } = stepRouters(parameters, before, index, event, nowUs);
+    this.#state = state;
+    for (const [at, to] of state.routers.entries()) {
+      const from = before.routers[at];
+      if (from !== undefined && from !== to) this.#routers[at]?.moved(from, to);
+    }
+    let cause: string | undefined;
+    for (const { index: at, effect } of effects) {
+      this.#routers[at]?.perform(effect);
+      if (effect.kind === 'change-state') cause ??= effect.cause;
+    }
+    for (const [at, to] of state.routers.entries()) {
+      // One that rang early is set again.
+      if (at === index || to !== before.routers[at]) {
+        this.#alarms[at]?.set(nextDeadlineUs(to) ?? Number.POSITIVE_INFINITY);
+      }
+    }
+    if (cause !== undefined) {
+      this.#cause = cause;
+      this.#sinceMs = Date.now();
+    }
+    this.#noteStanding();
+  }
+
+  #noteStanding(): void {
+    this.#standing.note(this.#standingNow());
+  }
+
+  #standingNow(): Standing {
+    const cause = this.#cause;
+    const [first] = this.#routers;
+    const base = { ballot: NO_BALLOT, priority: first?.parameters.priority ?? 0, ownership: undefined };
+    if (!this.#running) return { ...base, state: 'stopped', cause: 'stop' };
+    const unfit = first?.fitness.current.unfit;
+    if (unfit !== undefined) return { ...base, state: 'fault', cause: unfit };
+    const isOwner = this.#state.routers.every(({ kind }) => kind === 'active');
+    if (!isOwner) return { ...base, state: 'backup', cause };
+    return { ...base, state: 'active', cause, ownership: { counter: 0, untilUs: this.#ownedUntilUs() } };
+  }
+
+  /** Not for longer than until the peers miss the next advertisement, should this process stand still. */
+  #ownedUntilUs(): number {
+    const ends = this.#routers.map(
+      ({ guard, parameters }) => guard?.openUntilUs ?? this.#lastProgressUs + DOWN_INTERVALS * parameters.intervalUs,
+    );
+    return Math.min(...ends);
   }
 }

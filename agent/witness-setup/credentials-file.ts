@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson } from '@tiebreak/shared/wire';
 import { z } from 'zod';
-import { describeFileError } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 
 const READABLE_BY_OTHERS = 0o077;
 const ADMIN_TOKEN = /^[\x21-\x7e]{16,}$/;

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { describeFileError } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 
 /** More than any token takes. */
 const RESERVED_BYTES = 4_096;

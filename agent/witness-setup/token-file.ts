@@ -1,5 +1,6 @@
 import { lstatSync } from 'node:fs';
-import { describeFileError, readWitnessToken } from '../config/index.ts';
+import { readWitnessToken } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 import { notPlain } from './secret-file.ts';
 import { whoseToken } from './whose-token.ts';
 

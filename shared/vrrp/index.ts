@@ -31,6 +31,7 @@ export {
   type RouterState,
   routerParameters,
 } from './router.ts';
+export { initialRouters, type RoutersState, stepRouters } from './routers.ts';
 export {
   activeDownIntervalUs,
   announcedIntervalCs,

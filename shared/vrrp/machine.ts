@@ -51,6 +51,8 @@ const TABLE: { readonly [State in RouterState['kind']]: { readonly [Cause in Occ
   backup: {
     shutdown: { to: 'initialize', perform: [] },
     'timer-expired': PROMOTION,
+    'group-active': PROMOTION,
+    'group-waits': { to: 'backup', timer: 'down', perform: [] },
     'interval-mismatch': { to: 'backup', timer: 'keep', perform: ['interval-mismatch'] },
     release: { to: 'backup', timer: 'skew', perform: [] },
     accepted: { to: 'backup', timer: 'down', perform: ['adopt'] },
@@ -60,6 +62,7 @@ const TABLE: { readonly [State in RouterState['kind']]: { readonly [Cause in Occ
   // RFC 9568 section 6.4.3
   active: {
     shutdown: { to: 'initialize', perform: ['remove', 'release'] },
+    'group-backup': { to: 'backup', timer: 'down', perform: ['remove', 'release'] },
     'timer-expired': { to: 'active', timer: 'next', perform: ['advertise'] },
     'interval-mismatch': { to: 'active', timer: 'keep', perform: ['interval-mismatch'] },
     release: { to: 'active', timer: 'advertisement', perform: ['advertise'] },
@@ -115,7 +118,10 @@ function occurrenceOf(
     case 'startup':
       return router.priority === OWNER_PRIORITY ? 'startup-as-owner' : 'startup';
     case 'shutdown':
-      return 'shutdown';
+    case 'group-active':
+    case 'group-backup':
+    case 'group-waits':
+      return event.kind;
     case 'timer':
       return nowUs >= (nextDeadlineUs(state) ?? Number.POSITIVE_INFINITY) ? 'timer-expired' : undefined;
     case 'advertisement':

@@ -35,6 +35,12 @@ export type RouterEvent =
   | { readonly kind: 'startup' }
   | { readonly kind: 'shutdown' }
   | { readonly kind: 'timer' }
+  /** The others of its group own, or are ready to: it owns with them (routers.ts). */
+  | { readonly kind: 'group-active' }
+  /** One of its group has found a better owner. */
+  | { readonly kind: 'group-backup' }
+  /** Its timer has expired, and another one of its group hears an owner. */
+  | { readonly kind: 'group-waits' }
   | {
       readonly kind: 'advertisement';
       readonly priority: number;
@@ -67,6 +73,9 @@ export type Occurrence =
   | 'startup-as-owner'
   | 'shutdown'
   | 'timer-expired'
+  | 'group-active'
+  | 'group-backup'
+  | 'group-waits'
   | 'interval-mismatch' // version 2 only (RFC 3768 section 7.1)
   | 'release' // the Active Router gives up: priority 0
   | 'accepted' // Backup: not lower than ours, or we do not preempt

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { ClusterBackup, LocationHint, parseJson } from '@tiebreak/shared/wire';
 import { type Command, Option } from 'commander';
-import { describeFileError } from '../../config/index.ts';
+import { describeFileError } from '../../failure-text.ts';
 import { type Access, AdminApi, prepareSecretFile } from '../../witness-setup/index.ts';
 import { askFor } from '../ask-for.ts';
 import { EXIT } from '../exit-code.ts';

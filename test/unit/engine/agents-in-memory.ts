@@ -173,6 +173,7 @@ export class AgentsInMemory {
       clock: this.time,
       skewUsOf: () => INTERVAL_US / 2,
       onHistory: () => {},
+      standing: { note: () => {} },
       ballots: { foresee: () => {}, mayUse: () => true },
       register: {
         found,

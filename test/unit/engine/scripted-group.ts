@@ -1,5 +1,6 @@
 import type { Ballot, Claim, FoundRegister, Policy, RegisterRecord, Verdict } from '@tiebreak/shared/lease';
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
+import type { Standing } from '../../../agent/engine/group-standing.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
 import type { Decision } from '../../../agent/history/index.ts';
@@ -119,6 +120,7 @@ export class ScriptedMember {
   readonly history: string[] = [];
   readonly fence: ScriptedFence;
   readonly group: LeaseGroup;
+  readonly standings: (Standing | undefined)[] = [];
   readonly lines: () => { level: number; msg: string }[];
   readonly replaced: number[][] = [];
   /** Whether state_dir can be written, and up to where it has been. */
@@ -171,6 +173,7 @@ export class ScriptedMember {
       clock: time,
       skewUsOf: () => INTERVAL_US / 2,
       onHistory: (entry) => this.told.push(entry),
+      standing: { note: (standing) => this.standings.push(standing) },
       ballots: {
         foresee: (counter) => this.ballots.foresee(counter),
         mayUse: (counter) => this.ballots.mayUse(counter),

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { programProblem } from '../../../agent/checks/program-safety.ts';
+import { programProblem } from '../../../agent/program/program-safety.ts';
 
 let folder: string;
 let program: string;

@@ -1,6 +1,6 @@
 import { accessSync, constants, lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { describeFileError } from '../config/index.ts';
+import { describeFileError } from '../failure-text.ts';
 
 /**
  * Why the agent, who is root, should not run that program; undefined: it may. Whoever may write to the file, or to a folder or

@@ -1,0 +1,1 @@
+export { type Ownership, OwnershipBoard } from './ownership-board.ts';

@@ -1,0 +1,2 @@
+export { programProblem } from './program-safety.ts';
+export { type ProgramEnd, type RunningProgram, runProgram } from './run-program.ts';

@@ -1,0 +1,179 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Webhook } from 'standardwebhooks';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { GROUP_STATES } from '../../../agent/config/types.ts';
+import { Notifier } from '../../../agent/notify/index.ts';
+import type { Receiver } from '../../../agent/notify/receiver.ts';
+import { OwnershipBoard } from '../../../agent/ownership/index.ts';
+import { recordedLog } from '../engine/recorded-log.ts';
+import { change } from './changes.ts';
+
+let folder = '';
+let notifiers: Notifier[] = [];
+let servers: Server[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tiebreak-notify-'));
+  notifiers = [];
+  servers = [];
+});
+afterEach(async () => {
+  for (const notifier of notifiers) await notifier.close();
+  for (const server of servers) server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** A shell script that appends a line for each time that it is run. */
+function script(line: string): string {
+  const path = join(folder, 'told');
+  writeFileSync(path, `#!/bin/sh\nexec >> ${folder}/lines\n${line}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+function lines(): string[] {
+  try {
+    return readFileSync(join(folder, 'lines'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '');
+  } catch {
+    return [];
+  }
+}
+
+const BASE = { key: 'k', group: 'edge', groupId: 1, states: GROUP_STATES, timeoutMs: 5_000 };
+
+function command(program: string, fields: Partial<Receiver> = {}): Receiver {
+  return { ...BASE, ...fields, target: { kind: 'command', program, arguments: ['edge'], keepalivedArguments: true } };
+}
+
+function started(receiver: Receiver, owns = true) {
+  const board = new OwnershipBoard(1);
+  if (owns) board.owns(1, 7, Number.POSITIVE_INFINITY);
+  const { log, lines: logged } = recordedLog();
+  const notifier = new Notifier({ receivers: [receiver], stateDir: folder, ownership: board.buffer, log });
+  notifiers.push(notifier);
+  notifier.start();
+  return { notifier, logged, board };
+}
+
+async function webhookServer(answer: (attempt: number) => number) {
+  const messages: { headers: IncomingHttpHeaders; body: string }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (text) => {
+      body += text;
+    });
+    request.on('end', () => {
+      messages.push({ headers: request.headers, body });
+      response.writeHead(answer(messages.length)).end();
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('the server does not listen');
+  return { url: `http://127.0.0.1:${address.port}/secret-path`, messages };
+}
+
+it('runs a command with keepalived’s arguments and the ballot in its environment', async () => {
+  const path = script('echo "$* ballot=$TIEBREAK_BALLOT state=$TIEBREAK_STATE was=$TIEBREAK_PREVIOUS_STATE"');
+  const { notifier } = started(command(path));
+  notifier.changed(change(7, 'active', { previous: 'backup' }));
+  notifier.changed(change(8, 'stopped', { previous: 'active', virtualRouters: 2 }));
+  await vi.waitFor(() => expect(lines()).toHaveLength(2), 10_000);
+  expect(lines()).toEqual([
+    'edge INSTANCE edge MASTER 200 ballot=7 state=active was=backup',
+    'edge GROUP edge STOP 200 ballot=8 state=stopped was=active',
+  ]);
+});
+
+it('tells nobody of states that were not asked for', async () => {
+  const { notifier } = started(command(script('echo $TIEBREAK_STATE'), { states: ['backup'] }));
+  notifier.changed(change(1, 'fault'));
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(() => expect(lines()).toHaveLength(1), 10_000);
+  await notifier.close();
+  expect(lines()).toEqual(['backup']);
+});
+
+it('tells after a restart what could not be told before, under the same id', async () => {
+  const path = script('test -e $(dirname $0)/broken && exit 1; echo $TIEBREAK_ID $TIEBREAK_ATTEMPT');
+  writeFileSync(join(folder, 'broken'), '');
+  const before = started(command(path));
+  before.notifier.changed(change(3, 'fault'));
+  await vi.waitFor(() => expect(before.notifier.receivers[0]?.trouble).toBe('exit status 1'), 10_000);
+  expect(before.notifier.receivers[0]).toEqual({
+    group: 'edge',
+    kind: 'command',
+    target: path,
+    waiting: 1,
+    trouble: 'exit status 1',
+  });
+  await before.notifier.close();
+  rmSync(join(folder, 'broken'));
+  started(command(path));
+  await vi.waitFor(() => expect(lines()).toHaveLength(1), 10_000);
+  expect(lines()[0]).toMatch(/^a-edge-1-3 [2-9]$/);
+});
+
+it('does not wait for a command that hangs when the agent ends, and runs it again at the next start', async () => {
+  const path = script('echo begun; sleep 60; echo never');
+  const { notifier, logged } = started(command(path, { timeoutMs: 60_000 }));
+  notifier.changed(change(1, 'stopped'));
+  await vi.waitFor(() => expect(lines()).toEqual(['begun']), 10_000);
+  await notifier.close();
+  expect(logged().some(({ msg }) => msg.includes('is not waited for'))).toBe(true);
+  started(command(path, { timeoutMs: 60_000 }));
+  await vi.waitFor(() => expect(lines()).toEqual(['begun', 'begun']), 10_000);
+});
+
+it('does not run a command that others may write to, and says which', async () => {
+  const path = script('echo never');
+  chmodSync(path, 0o777);
+  const { notifier } = started(command(path));
+  notifier.changed(change(1, 'fault'));
+  await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toContain('everyone may write to'), 10_000);
+  expect(lines()).toEqual([]);
+});
+
+it('does not say MASTER once this node is not the owner', async () => {
+  const { notifier, logged } = started(command(script('echo $3')), false);
+  notifier.changed(change(1, 'active'));
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(() => expect(lines()).toEqual(['edge']), 10_000);
+  expect(logged().some(({ msg }) => msg.includes('does not own the group any more'))).toBe(true);
+});
+
+it('sends a webhook that verifies, again under the same id until it is taken, and keeps its path to itself', async () => {
+  const { url, messages } = await webhookServer((attempt) => (attempt === 1 ? 503 : 204));
+  const { notifier, logged } = started({ ...BASE, target: { kind: 'webhook', url, secret: SECRET } });
+  notifier.changed(change(7, 'active', { previous: 'backup', at: new Date().toISOString() }));
+  await vi.waitFor(() => expect(messages).toHaveLength(2), 10_000);
+  for (const { headers, body } of messages) {
+    const verified: unknown = new Webhook(SECRET).verify(body, {
+      'webhook-id': String(headers['webhook-id']),
+      'webhook-timestamp': String(headers['webhook-timestamp']),
+      'webhook-signature': String(headers['webhook-signature']),
+    });
+    expect(headers['webhook-id']).toBe('a-edge-1-7');
+    expect(verified).toMatchObject({
+      type: 'tiebreak.group.active',
+      data: { group: 'edge', node: 'a', state: 'active', previous_state: 'backup', ballot: { counter: 7, node: 'a' } },
+    });
+  }
+  await vi.waitFor(() => expect(notifier.receivers[0]?.waiting).toBe(0), 5_000);
+  expect(JSON.stringify([logged(), notifier.receivers])).not.toContain('secret-path');
+});
+
+it('follows no redirect', async () => {
+  const { url, messages } = await webhookServer(() => 302);
+  const { notifier } = started({ ...BASE, target: { kind: 'webhook', url, secret: null } });
+  notifier.changed(change(1, 'active'));
+  await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toBe('HTTP 302'), 10_000);
+  expect(messages[0]?.headers['webhook-signature']).toBeUndefined();
+});

@@ -186,7 +186,10 @@ export class Agent {
       group.fitness.setMaintenance(this.#maintenance.on);
       group.start(this.#sideband.linksOf(group), own);
     }
-    for (const group of this.#vrrpGroups) group.start();
+    for (const group of this.#vrrpGroups) {
+      group.setMaintenance(this.#maintenance.on);
+      group.start();
+    }
     this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
     this.#checker.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureText } from '../failure-text.ts';
 
@@ -37,12 +38,19 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   const { program, timeoutMs, environment } = run;
   const over = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ProgramEnd>();
-  const child = spawn(program, run.arguments, {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, ...environment },
-    ...run.runAs,
-  });
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    child = spawn(program, run.arguments, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH, ...environment },
+      ...run.runAs,
+    });
+  } catch (cause) {
+    // Node reports some failures by an event, and others (ENOMEM, EPERM) so.
+    const detail = `${program} could not be run: ${failureText(cause)}`;
+    return { ended: Promise.resolve({ ok: false, finished: false, detail }), over: Promise.resolve() };
+  }
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -59,6 +59,14 @@ describe('command', () => {
     });
   });
 
+  test('that the system refuses to start at all fails', async () => {
+    expect(await probe(commandCheck('exit 0\0'), ALWAYS).said).toMatchObject({
+      healthy: false,
+      detail: expect.stringContaining('/bin/sh could not be run'),
+      inconclusive: true,
+    });
+  });
+
   test('is ended when the agent stops, and shows people no control characters', async () => {
     const running = new AbortController();
     const { said, over } = probe(commandCheck('sleep 60'), running.signal);

@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import type { ProbedCheckConfig } from '../config/index.ts';
+import type { LocalCheckConfig } from '../config/index.ts';
+import type { Account } from '../kernel/in-any-thread.ts';
 import type { Logger } from '../log/index.ts';
 import type { HealthSaid } from './check-view.ts';
 
 /** One check of one group. */
-export type Task = { readonly group: string; readonly check: ProbedCheckConfig };
+export type Task = {
+  readonly group: string;
+  readonly check: LocalCheckConfig;
+  /** Whom a command runs as; undefined: as the agent. */
+  readonly runAs?: Account | undefined;
+};
 export type TaskReport = { readonly group: string; readonly check: string; readonly said: HealthSaid };
 
 const RESTART_AFTER_MS = 1_000;

@@ -110,8 +110,8 @@ function buildNotify(table: GroupTable['notify'][number]): NotifyConfig[] {
 }
 
 function buildRouter(table: RouterTable): VirtualRouterConfig {
-  const family = table.addresses[0]?.address.family;
-  if (family === undefined) throw new Error(`virtual router ${table.virtual_router_id} was not checked`);
+  // Without any it is of version 2, which knows no other.
+  const family = table.addresses[0]?.address.family ?? 'ipv4';
   const { interface: own, virtual_router_id: id, virtual_mac: virtualMac } = table;
   const home = virtualMac ? virtualMacInterface(own, family, id) : own;
   return {

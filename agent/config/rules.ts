@@ -102,8 +102,10 @@ function addressFindings(router: VirtualRouterAlone, path: Path, source: Source)
       at(source.keyAt(here), here, message, 'add version = 2, or leave auth_pass out: it protects from mistakes only'),
     );
   }
-  if (!router.addresses.some((entry) => entry.advertised)) {
-    found.push(at(source.keyAt([...path, 'addresses']), [...path, 'addresses'], 'at least one must be advertised'));
+  if (!router.addresses.some((entry) => entry.advertised) && (router.version === 3 || router.addresses.length > 0)) {
+    const here = [...path, 'addresses'];
+    const hint = router.addresses.length === 0 ? 'only version 2 may have none' : undefined;
+    found.push(at(source.keyAt(here), here, 'at least one must be advertised', hint));
   }
   return found;
 }
@@ -151,6 +153,10 @@ function virtualMacFindings(router: VirtualRouterAlone, path: Path, mode: Mode, 
     const message = 'an address with an interface of its own cannot have the virtual MAC';
     return [at(source.valueAt(here), here, message, 'leave interface out, or give it a virtual router of its own')];
   });
+  if (router.addresses.length === 0) {
+    const here = [...path, 'virtual_mac'];
+    found.push(at(source.keyAt(here), here, 'without an address nothing has the virtual MAC', 'leave virtual_mac out'));
+  }
   if (mode === 'vrrp' && router.priority === 255) {
     const here = [...path, 'virtual_mac'];
     const message = "with priority 255 the addresses are this host's own and keep its own MAC address";

@@ -109,7 +109,7 @@ export const VirtualRouter = z.strictObject({
     .default(100),
   advertisement_interval: Duration.prefault('250ms'),
   /** An advertisement counts its addresses in one byte. */
-  addresses: z.array(VirtualAddress).min(1, 'at least one address is needed').max(255),
+  addresses: z.array(VirtualAddress).max(255),
   routes: z.array(Route).max(255).default([]),
   source_address: IpAddress.optional(),
   unicast: z.array(IpAddress).min(1, 'name a peer, or leave unicast out for multicast').max(255).optional(),

@@ -38,7 +38,7 @@ export type AdvertisementV3 = {
 
 export type Advertisement = AdvertisementV2 | AdvertisementV3;
 
-/** A version 2 advertisement of 1 to 255 IPv4 addresses. Throws RangeError when a field is out of its range. */
+/** A version 2 advertisement of up to 255 IPv4 addresses; of none, as keepalived has it, if something else than an address moves. Throws RangeError when a field is out of its range. */
 export function advertisementV2(fields: {
   virtualRouterId: number;
   priority: number;
@@ -54,7 +54,7 @@ export function advertisementV2(fields: {
   if (authData.length !== AUTH_DATA_BYTES) {
     throw new RangeError(`version 2 authentication data has ${AUTH_DATA_BYTES} bytes, not ${authData.length}`);
   }
-  const addresses = joinAddresses('ipv4', fields.addresses);
+  const addresses = joinAddresses('ipv4', fields.addresses, 0);
   return { version: 2, family: 'ipv4', virtualRouterId, priority, intervalS, authType, authData, addresses };
 }
 
@@ -73,12 +73,12 @@ export function advertisementV3(fields: {
   requireInteger('virtual router id', virtualRouterId, 1, 255);
   requireInteger('priority', priority, 0, 255);
   requireInteger('version 3 interval in centiseconds', intervalCs, 1, INTERVAL_CS_MAX);
-  const addresses = joinAddresses(family, fields.addresses);
+  const addresses = joinAddresses(family, fields.addresses, 1);
   if (family === 'ipv6' && !isLinkLocal(addresses)) throw new RangeError('the first IPv6 address is link-local');
   return { version: 3, family, virtualRouterId, priority, intervalCs, addresses };
 }
 
-/** How many addresses are advertised: 1 to 255. */
+/** How many addresses are advertised: up to 255, in version 3 at least 1. */
 export function addressCount(advertisement: Advertisement): number {
   return advertisement.addresses.length / addressBytes(advertisement.family);
 }
@@ -97,8 +97,8 @@ export function advertisedIntervalUs(advertisement: Advertisement): number {
     : advertisement.intervalCs * US_PER_CENTISECOND;
 }
 
-function joinAddresses(family: AddressFamily, addresses: readonly Uint8Array[]): Uint8Array {
-  requireInteger('number of addresses', addresses.length, 1, 255);
+function joinAddresses(family: AddressFamily, addresses: readonly Uint8Array[], min: 0 | 1): Uint8Array {
+  requireInteger('number of addresses', addresses.length, min, 255);
   const bytes = addressBytes(family);
   const joined = new Uint8Array(addresses.length * bytes);
   for (const [index, address] of addresses.entries()) {

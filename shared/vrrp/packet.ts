@@ -50,7 +50,7 @@ export type RefusedMessage =
   | 'unknown-version'
   | 'version-2-in-ipv6' // version 2 is IPv4 only
   | 'unknown-type' // RFC 9568 section 5.2.2
-  | 'no-addresses' // erratum 8299
+  | 'no-addresses' // version 3: erratum 8299
   | 'shorter-than-address-count' // fewer bytes than its address count calls for
   | 'trailing-bytes' // more bytes than its address count calls for
   | 'bad-checksum'
@@ -78,7 +78,8 @@ export function decodeAdvertisement(message: Uint8Array, envelope: ReceivedEnvel
   if ((byteAt(message, 0) & 0x0f) !== TYPE_ADVERTISEMENT) return refused('unknown-type');
 
   const count = byteAt(message, 3);
-  if (count === 0) return refused('no-addresses');
+  // In version 2 keepalived's virtual routers may have none, as where a cloud alone moves an address.
+  if (count === 0 && version === 3) return refused('no-addresses');
   const addressesEnd = HEADER_BYTES + count * addressBytes(envelope.family);
   const expectedBytes = version === 2 ? addressesEnd + AUTH_DATA_BYTES : addressesEnd;
   if (message.length < expectedBytes) return refused('shorter-than-address-count');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { edit, PAIR, PLAIN, problemsOf } from './example.ts';
+import { configOf, edit, PAIR, PLAIN, problemsOf } from './example.ts';
 
 /** The whole contract in one file: every key of DESIGN section 7. */
 const EVERY_KEY = `node = "a"
@@ -90,5 +90,24 @@ describe('the contract', () => {
   it('preemption in mode "vrrp" is there', () => {
     const text = edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\npreempt = true\npreempt_delay = "30s"');
     expect(problemsOf(text)).toEqual([]);
+  });
+});
+
+describe('a virtual router without addresses', () => {
+  const none = edit(
+    PLAIN,
+    'addresses = ["192.0.2.100/24"]',
+    'version = 2\nadvertisement_interval = "1s"\naddresses = []',
+  );
+
+  it('is there in version 2, where something else than an address moves', () => {
+    expect(problemsOf(none)).toEqual([]);
+    expect(configOf(none).groups[0]?.virtualRouters[0]).toMatchObject({ family: 'ipv4', addresses: [] });
+  });
+
+  it('has no virtual MAC', () => {
+    expect(problemsOf(edit(none, 'version = 2', 'version = 2\nvirtual_mac = true'))).toEqual([
+      'edge.toml:11:1  group[0].virtual_router[0].virtual_mac: without an address nothing has the virtual MAC; leave virtual_mac out',
+    ]);
   });
 });

@@ -133,7 +133,12 @@ const IN_PAIR: readonly Case[] = [
     '224.0.0.18/24',
     `16:14  ${ROUTER}.addresses[0]: 224.0.0.18 is not an address that a host can have`,
   ],
-  ['at least one address', '"192.0.2.100/24"', '', `16:13  ${ROUTER}.addresses: at least one address is needed`],
+  [
+    'at least one address',
+    '"192.0.2.100/24"',
+    '',
+    `16:1  ${ROUTER}.addresses: at least one must be advertised; only version 2 may have none`,
+  ],
   [
     'at least one advertised address',
     '"192.0.2.100/24"',

@@ -35,12 +35,11 @@ describe('an advertisement that no receiver would take cannot be made', () => {
     for (const intervalCs of [0, 4096, 0.5]) expect(() => advertisementV3({ ...v3, intervalCs })).toThrow(RangeError);
   });
 
-  test('it has 1 to 255 addresses (erratum 8299)', () => {
-    for (const length of [0, 256]) {
-      const addresses = Array.from({ length }, () => address('192.0.2.1'));
-      expect(() => advertisementV2({ ...v2, addresses })).toThrow(RangeError);
-      expect(() => advertisementV3({ ...v3, addresses })).toThrow(RangeError);
-    }
+  test('it has up to 255 addresses, and in version 3 at least one (erratum 8299)', () => {
+    const addresses = Array.from({ length: 256 }, () => address('192.0.2.1'));
+    expect(() => advertisementV2({ ...v2, addresses })).toThrow(RangeError);
+    expect(() => advertisementV3({ ...v3, addresses })).toThrow(RangeError);
+    expect(() => advertisementV3({ ...v3, addresses: [] })).toThrow(RangeError);
   });
 
   test('its addresses are all of its family (RFC 9568 section 5.2.9)', () => {

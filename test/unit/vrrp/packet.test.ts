@@ -45,7 +45,7 @@ describe('every way in which a message can be bad has its own name', () => {
     { reason: 'unknown-type', because: 'type 2', message: v2Message.with(0, 0x22), envelope: ipv4 },
     { reason: 'no-addresses', because: 'version 3', message: v3Message.with(3, 0), envelope: ipv4 },
     { reason: 'no-addresses', because: 'header alone', message: v3Message.with(3, 0).subarray(0, 8), envelope: ipv4 },
-    { reason: 'no-addresses', because: 'version 2', message: v2Message.with(3, 0), envelope: ipv4 },
+    { reason: 'trailing-bytes', because: 'version 2, no address', message: v2Message.with(3, 0), envelope: ipv4 },
     {
       reason: 'shorter-than-address-count',
       because: 'last byte cut',
@@ -168,4 +168,13 @@ test('an envelope of the other family is an error of the caller', () => {
   expect(() => encodeAdvertisement(v3Ipv6, { ...ipv4, checksumForm: 'message' })).toThrow(RangeError);
   const mixed = { source: ipv4.source, destination: ipv6.destination, checksumForm: 'message' } as const;
   expect(() => encodeAdvertisement(v3, mixed)).toThrow(RangeError);
+});
+
+test('version 2 may advertise no address, as keepalived does where a cloud alone moves one; version 3 may not', () => {
+  const none = advertisementV2({ virtualRouterId: 33, priority: 200, intervalS: 1, addresses: [] });
+  const decoded = decodeAdvertisement(encodeAdvertisement(none, { ...ipv4, checksumForm: 'message' }), ipv4);
+  expect(decoded).toMatchObject({ ok: true, advertisement: { priority: 200, addresses: new Uint8Array(0) } });
+  expect(() =>
+    advertisementV3({ family: 'ipv4', virtualRouterId: 33, priority: 200, intervalCs: 100, addresses: [] }),
+  ).toThrow(RangeError);
 });

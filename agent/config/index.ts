@@ -1,4 +1,4 @@
-export { parseAddress, parsePrefix } from './address.ts';
+export { isLinkLocal, parseAddress, parsePrefix } from './address.ts';
 export { formatDuration } from './duration.ts';
 export { configHash, configIdentity, type IdentityContext } from './identity.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';

@@ -14,7 +14,7 @@ export function read(text: string, configId = 'here', files: Files = {}) {
 }
 
 export function translated(text: string, configId?: string, files?: Files): Translation {
-  return translate(read(text, configId, files), 'main.conf', 'a');
+  return translate(read(text, configId, files), { file: 'main.conf', node: 'a', findProgram });
 }
 
 export function said({ kind, file, line, what, instead }: ImportFinding): string {
@@ -32,4 +32,9 @@ export function instance(...more: readonly string[]): string {
     ...more,
     '}',
   ].join('\n');
+}
+
+/** The programs of the host that it is translated on. */
+function findProgram(name: string): string | undefined {
+  return name === 'pidof' ? '/usr/bin/pidof' : undefined;
 }

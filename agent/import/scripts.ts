@@ -1,0 +1,81 @@
+import { refused } from './finding.ts';
+import { untranslated } from './no-equivalent.ts';
+import type { Programs } from './programs.ts';
+import {
+  quoted,
+  type Report,
+  refuseOtherShapes,
+  type Settings,
+  type Shape,
+  settingsOf,
+  VALUE,
+  WORD,
+  wholeNumber,
+} from './settings.ts';
+import type { TomlLine } from './toml.ts';
+import type { Statement } from './tree.ts';
+import { type Defined, presetWeight } from './weight.ts';
+
+const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
+  ['script', VALUE],
+  ['interval', VALUE],
+  ['timeout', VALUE],
+  ['weight', { words: 3, block: false }],
+  ['rise', VALUE],
+  ['fall', VALUE],
+  ['user', { words: 3, block: false }],
+  ['init_fail', WORD],
+]);
+const SECONDS_MAX = 86_400;
+const IN_A_ROW_MAX = 100;
+
+/** A vrrp_script: a check by command. Undefined after it was refused. */
+export function scriptLines(definition: Statement, programs: Programs, report: Report): Defined | undefined {
+  const statements = definition.block ?? [];
+  for (const finding of untranslated(statements, TRANSLATED, new Map())) report(finding);
+  refuseOtherShapes(statements, TRANSLATED, report);
+  const settings = settingsOf(statements, report);
+  const script = settings.one('script');
+  if (script === undefined) {
+    report(refused(definition, `${quoted(definition)} has no script`, 'add it'));
+    return undefined;
+  }
+  const initFail = settings.one('init_fail');
+  if (initFail !== undefined) {
+    const what = "'init_fail': until its first look, which comes at once, a check speaks for nothing";
+    report(refused(initFail, what, 'take it out of the configuration first'));
+  }
+  const user = settings.one('user');
+  const command = programs.take(script, { place: user ?? script, words: user?.words.slice(1) ?? [] });
+  const weight = presetWeight(settings.one('weight'), report);
+  if (command === undefined || weight === undefined) return undefined;
+  return {
+    weight,
+    lines: [
+      {
+        text: `command = ${command.toml}`,
+        from: script,
+        ...(command.note === undefined ? {} : { note: command.note }),
+      },
+      ...secondsLine(settings, 'interval', report),
+      ...secondsLine(settings, 'timeout', report),
+      ...countLine(settings, 'rise', report),
+      ...countLine(settings, 'fall', report),
+    ],
+  };
+}
+
+/** keepalived counts whole seconds here, and takes 0 for 1. */
+function secondsLine(settings: Settings, keyword: 'interval' | 'timeout', report: Report): TomlLine[] {
+  const statement = settings.one(keyword);
+  const value = statement === undefined ? undefined : wholeNumber(statement, 0, SECONDS_MAX, report);
+  return statement === undefined || value === undefined
+    ? []
+    : [{ text: `${keyword} = "${Math.max(1, value)}s"`, from: statement }];
+}
+
+function countLine(settings: Settings, keyword: 'rise' | 'fall', report: Report): TomlLine[] {
+  const statement = settings.one(keyword);
+  const value = statement === undefined ? undefined : wholeNumber(statement, 1, IN_A_ROW_MAX, report);
+  return statement === undefined || value === undefined ? [] : [{ text: `${keyword} = ${value}`, from: statement }];
+}

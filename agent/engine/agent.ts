@@ -30,7 +30,7 @@ import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
-import { GroupStanding } from './group-standing.ts';
+import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
@@ -318,7 +318,11 @@ export class Agent {
         this.#changes += 1;
         return `${node}-${config.name}-${this.#state?.incarnation}-${this.#changes}`;
       },
-      onChange: (change) => this.#notifier?.changed(change),
+      onChange: (change) => {
+        // In mode "lease" the group itself tells the history, with the votes.
+        if (config.mode === 'vrrp') this.#history?.add(plainDecision(change));
+        this.#notifier?.changed(change);
+      },
     });
   }
 

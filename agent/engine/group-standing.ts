@@ -1,5 +1,6 @@
 import type { Ballot, MemberState } from '@tiebreak/shared/lease';
 import type { GroupConfig, GroupState } from '../config/index.ts';
+import type { Decision } from '../history/index.ts';
 import type { GroupChange } from '../notify/index.ts';
 import type { Ownership, OwnershipBoard } from '../ownership/index.ts';
 
@@ -76,6 +77,13 @@ export class GroupStanding {
       }),
     );
   }
+}
+
+/** A change of a group in mode "vrrp" for the history: there was no vote. */
+export function plainDecision({ at, group, state, previous, cause, ballot }: GroupChange): Decision {
+  const from = previous ?? 'initialize';
+  const text = `${group}: ${from} -> ${state}: ${cause} (unprotected: plain VRRP, no votes)`;
+  return { at, group, from, to: state, ballot, cause, votes: [], text };
 }
 
 /** In lease mode. Undefined while it stands or gives up: what it was told to be, it is until that has come out. */

@@ -23,6 +23,7 @@ export function loadable(head: readonly TomlLine[], groups: readonly GroupDraft[
     if (loaded.ok) return text;
     const groupsToGo = new Set<GroupDraft>();
     const partsToGo = new Set<Part>();
+    const places: Place[] = [];
     for (const { line, message, hint } of loaded.problems) {
       const group = groupOfLine(rest, head.length, line);
       if (group === undefined) continue;
@@ -30,12 +31,16 @@ export function loadable(head: readonly TomlLine[], groups: readonly GroupDraft[
       if (at?.part === undefined) groupsToGo.add(group);
       else partsToGo.add(at.part);
       const place = at?.from ?? at?.part ?? nearestPlace(lines, line - 1) ?? group.place;
+      places.push(place);
       report(refused(place, `${shown(at)}: ${message}`, ...(hint === undefined ? [] : [hint])));
     }
     for (const group of groupsToGo) {
       report(refused(group.place, `the group ${group.name} cannot be taken over as it is`));
     }
-    for (const part of partsToGo) report(refused(part, `${part.what} cannot be taken over as it is`));
+    for (const part of partsToGo) {
+      const said = places.some(({ file, line }) => file === part.file && line === part.line);
+      if (!said) report(refused(part, `${part.what} cannot be taken over as it is`));
+    }
     // A problem outside every group, as with a bad node name, is none that leaving groups out would solve.
     if (groupsToGo.size + partsToGo.size === 0) return undefined;
     rest = rest.filter((group) => !groupsToGo.has(group)).map((group) => withoutParts(group, partsToGo));

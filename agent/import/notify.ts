@@ -1,5 +1,5 @@
 import { leftOut, refused } from './finding.ts';
-import type { Programs } from './programs.ts';
+import { commandLine, type Programs } from './programs.ts';
 import { quoted, type Report, type Settings } from './settings.ts';
 import { partOf, type TomlLine } from './toml.ts';
 import type { Statement } from './tree.ts';
@@ -36,11 +36,7 @@ export function translateNotify(settings: Settings, programs: Programs, report: 
     if (command === undefined) return [];
     const state = STATES.get(keyword);
     const lines: TomlLine[] = [
-      {
-        text: `command = ${command.toml}`,
-        from: statement,
-        ...(command.note === undefined ? {} : { note: command.note }),
-      },
+      commandLine(command, statement),
       ...(state === undefined ? [] : [{ text: `states = ["${state}"]` }, { text: 'keepalived_arguments = false' }]),
     ];
     return [{ statement, told: state === undefined, lines }];

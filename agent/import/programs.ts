@@ -1,6 +1,6 @@
 import { leftOut, type Place, refused } from './finding.ts';
 import { quoted, type Report } from './settings.ts';
-import { tomlStrings } from './toml.ts';
+import { type TomlLine, tomlStrings } from './toml.ts';
 import type { Statement } from './tree.ts';
 import { commandWords } from './words.ts';
 
@@ -9,6 +9,10 @@ export type FindProgram = (name: string) => string | undefined;
 
 /** A program with its arguments, as an array of TOML. */
 export type Command = { readonly toml: string; readonly note?: string };
+
+export function commandLine({ toml, note }: Command, from: Statement): TomlLine {
+  return { text: `command = ${toml}`, from, ...(note === undefined ? {} : { note }) };
+}
 
 /** The programs that keepalived runs: without a shell, its own way of splitting words, each as a user of its own. */
 export class Programs {

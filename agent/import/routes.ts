@@ -5,6 +5,7 @@ import { partOf, type TomlLine, tomlString } from './toml.ts';
 import type { Statement } from './tree.ts';
 
 const INSTEAD = "put it into the host's network configuration, or take it out";
+const DEFAULT_ROUTES = new Set(['default', '0.0.0.0/0', '::/0']);
 
 /** `virtual_routes { }`: those by a gateway, which is what `routes` can say. */
 export function routes(blocks: readonly Statement[], device: string, report: Report): TomlLine[] {
@@ -27,13 +28,14 @@ function routeLine(entry: Statement, device: string, report: Report): TomlLine |
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     if (['via', 'gw', 'dev', 'oif'].includes(word)) given.set(word, words[++at] ?? '');
-    else if (to === undefined && (word === 'default' || asPrefix(word) !== undefined)) to = word;
+    else if (to === undefined && (DEFAULT_ROUTES.has(word) || asPrefix(word) !== undefined)) to = word;
     else return refuse(`'${word}' has no equivalent`);
   }
   const via = parseAddress(given.get('via') ?? given.get('gw') ?? '');
   if (via === undefined) return refuse('only a route by a gateway, as in "via 192.0.2.254", can move with the group');
-  const target = to === 'default' ? (via.family === 'ipv4' ? '0.0.0.0/0' : '::/0') : asPrefix(to ?? '');
-  if (target === undefined) return refuse('says not where it leads');
+  if (to === undefined) return refuse('says not where it leads');
+  const target = asPrefix(to);
+  if (target === undefined) return refuse('a default route does not move with the group');
   const dev = given.get('dev') ?? given.get('oif');
   if (dev !== undefined && dev !== device) return refuse(`a route takes the interface of its gateway, not '${dev}'`);
   if (dev !== undefined) report(leftOut(entry, `'dev ${dev}' of ${to}: the route takes the interface of its gateway`));

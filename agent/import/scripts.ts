@@ -1,6 +1,6 @@
 import { refused } from './finding.ts';
 import { untranslated } from './no-equivalent.ts';
-import type { Programs } from './programs.ts';
+import { commandLine, type Programs } from './programs.ts';
 import {
   quoted,
   type Report,
@@ -12,7 +12,7 @@ import {
   WORD,
   wholeNumber,
 } from './settings.ts';
-import type { TomlLine } from './toml.ts';
+import { type TomlLine, tomlString } from './toml.ts';
 import type { Statement } from './tree.ts';
 import { type Defined, presetWeight } from './weight.ts';
 
@@ -45,24 +45,32 @@ export function scriptLines(definition: Statement, programs: Programs, report: R
     const what = "'init_fail': until its first look, which comes at once, a check speaks for nothing";
     report(refused(initFail, what, 'take it out of the configuration first'));
   }
-  const user = settings.one('user');
-  const command = programs.take(script, { place: user ?? script, words: user?.words.slice(1) ?? [] });
   const weight = presetWeight(settings.one('weight'), report);
-  if (command === undefined || weight === undefined) return undefined;
+  const look = connection(script) ?? command(script, settings.one('user'), programs);
+  if (look === undefined || weight === undefined) return undefined;
   return {
     weight,
     lines: [
-      {
-        text: `command = ${command.toml}`,
-        from: script,
-        ...(command.note === undefined ? {} : { note: command.note }),
-      },
+      look,
       ...secondsLine(settings, 'interval', report),
       ...secondsLine(settings, 'timeout', report),
       ...countLine(settings, 'rise', report),
       ...countLine(settings, 'fall', report),
     ],
   };
+}
+
+/** `</dev/tcp/HOST/PORT`, which bash takes for a connection. */
+function connection(script: Statement): TomlLine | undefined {
+  const [, host, port] = /^<\s*\/dev\/tcp\/([^/\s]+)\/(\d{1,5})$/.exec(script.words[1]?.trim() ?? '') ?? [];
+  if (host === undefined) return undefined;
+  const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return { text: `tcp = ${tomlString(target)}`, from: script };
+}
+
+function command(script: Statement, user: Statement | undefined, programs: Programs): TomlLine | undefined {
+  const found = programs.take(script, { place: user ?? script, words: user?.words.slice(1) ?? [] });
+  return found === undefined ? undefined : commandLine(found, script);
 }
 
 /** keepalived counts whole seconds here, and takes 0 for 1. */

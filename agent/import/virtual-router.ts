@@ -89,7 +89,13 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     report,
   );
   if (addresses === undefined) {
-    report(refused(instance, `${quoted(instance)} has no virtual_ipaddress`, 'a virtual router needs at least one'));
+    report(
+      refused(
+        instance,
+        `${quoted(instance)} has no virtual_ipaddress`,
+        'add one on every node first; where a cloud moves the address, one like 169.254.33.33/32 will do',
+      ),
+    );
   }
   const identifier = required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report);
   const version = versionOf(settings.one('version') ?? defaults.version, addresses?.family, report);

@@ -4,9 +4,11 @@ import { registerCheck } from './check.ts';
 import { EXIT } from './exit-code.ts';
 import { registerHistory } from './history.ts';
 import { registerImport } from './import.ts';
+import { registerKeygen } from './keygen.ts';
 import { registerOperations } from './operate.ts';
 import { registerRun } from './run.ts';
 import { registerStatus } from './status.ts';
+import { registerWatch } from './watch.ts';
 import { registerWitness } from './witness/index.ts';
 
 /** Every command, for people. */
@@ -23,9 +25,11 @@ export async function runProgram(): Promise<void> {
   registerRun(program);
   registerCheck(program);
   registerStatus(program);
+  registerWatch(program);
   registerHistory(program);
   registerOperations(program);
   registerImport(program);
+  registerKeygen(program);
   registerWitness(program);
 
   try {

@@ -7,6 +7,7 @@ export {
   formatSecretProblem,
   type LoadedSecrets,
   loadSecrets,
+  parseKeyFile,
   readWitnessToken,
   type SecretProblem,
 } from './secrets.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../witness-setup/index.ts';
 import { EXIT } from '../exit-code.ts';
 import { fail } from '../fail.ts';
-import { formatSpan } from '../status-text.ts';
+import { formatSpan } from '../span.ts';
 import { alignColumns } from '../table.ts';
 import { type ClusterOptions, chooseAccess, parseName, withCluster } from './access-options.ts';
 import { issueInto } from './issue-token.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GroupStatus, Status } from '../../../agent/api/index.ts';
-import { formatSpan, renderStatus } from '../../../agent/cli/status-text.ts';
+import { formatSpan } from '../../../agent/cli/span.ts';
+import { renderStatus } from '../../../agent/cli/status-text.ts';
 import { WELL } from '../api/status-example.ts';
 
 const NOW = Date.parse('2026-01-02T05:09:05.000Z');
@@ -15,12 +16,15 @@ describe('the status for a person', () => {
     expect(render()).toBe(`node a, tiebreak 0.1.0, pid 4711
 
 edge  active for 2 h 5 min
-  owner    a (this node), ballot 5.a
-  votes    2 held, 2 needed; a granted 612 ms; b granted 432 ms; witness free
-  witness  connected, a vote takes 21 ms (p99 48 ms)
-  fence    open for 402 ms unless renewed
-  eth0     vrid 33 active, priority 200, 192.0.2.100/24
-  peer b   heard; 192.0.2.2 heard 62 ms ago, round trip 0.4 ms
+  owner            a (this node), ballot 5.a
+  votes            2 held, 2 needed; a granted 612 ms; b granted 432 ms; witness free
+  witness          connected, a vote takes 21 ms (p99 48 ms)
+  fence            open for 402 ms unless renewed
+  eth0             vrid 33 active, priority 200, 192.0.2.100/24
+  peer b           heard; 192.0.2.2 heard 62 ms ago, round trip 0.4 ms
+  without a        b takes over
+  without b        a goes on
+  without witness  a goes on
 `);
   });
 
@@ -60,7 +64,7 @@ edge  active for 2 h 5 min
     expect(render()).not.toContain('\u001b');
     expect(render({}, true)).toContain('\u001b[32mactive');
     const red = render({ witness: { state: 'refused', vote_ms_p50: null, vote_ms_p99: null } }, true);
-    expect(red).toContain('  witness  \u001b[31mrefused');
+    expect(red).toContain('\u001b[31mrefused');
   });
 });
 

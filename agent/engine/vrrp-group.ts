@@ -127,8 +127,9 @@ export class VrrpGroup {
     });
   }
 
-  /** The link of an interface that a virtual router advertises on has been lost, or is back. */
+  /** The link of an interface that a virtual router advertises on has been lost, or is back: a matter of all of them. */
   linkChanged(name: string, up: boolean): void {
+    for (const { fitness } of this.#routers) fitness.linkChanged(name, up);
     const text = `${this.config.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
     this.#log.warn({ group: this.config.name, interface: name, up }, text);
   }

@@ -57,6 +57,15 @@ const NotifyStatus = z.object({
   trouble: z.string().nullable(),
 });
 
+/** An address that a cloud routes to the owner, as this node knows it. */
+const FloatingIpStatus = z.object({
+  address: z.string(),
+  provider: z.enum(['digitalocean', 'hetzner', 'aws']),
+  /** `idle`: this node does not own the group, and does not look. */
+  state: z.enum(['mine', 'elsewhere', 'unknown', 'idle']),
+  detail: z.string().nullable(),
+});
+
 const GroupStatus = z.object({
   name: z.string(),
   mode: z.enum(['lease', 'vrrp']),
@@ -90,6 +99,7 @@ const GroupStatus = z.object({
   peers: z.array(PeerStatus),
   /** An older agent says nothing of them. */
   notify: z.array(NotifyStatus).default([]),
+  floating_ips: z.array(FloatingIpStatus).default([]),
 });
 
 /**

@@ -71,6 +71,7 @@ function summarizeGroup(group: GroupConfig, config: Config): string {
       [`  ${router.interface} vrid ${router.virtualRouterId}`, describeRouter(router)],
       ['  timing', describeTiming(router, group.mode)],
     ]),
+    ...group.floatingIps.map(({ address, provider }) => ['  floating ip', `${address}, at ${provider}`]),
   ];
   return `group ${group.name}\n${alignColumns(rows)}`;
 }

@@ -36,6 +36,9 @@ function renderGroup(group: GroupStatus, node: string, now: number, paint: Paint
     ...group.checks
       .filter((check) => check.state !== 'passing')
       .map((check) => ['  check', paint('red', `${check.name} ${check.state}: ${check.detail}`)]),
+    ...group.floating_ips
+      .filter(({ state }) => state !== 'idle')
+      .map((floating) => ['  floating IP', describeFloatingIp(floating, paint)]),
     ...group.notify.flatMap((receiver) => {
       const text = describeReceiver(receiver);
       return text === undefined ? [] : [['  notify', paint('yellow', text)]];
@@ -111,6 +114,11 @@ function describeFence({ level, open, expires_in_ms }: GroupStatus['fence'], pai
     case 'none':
       return paint('red', 'none: the kernel does not enforce the lease');
   }
+}
+
+function describeFloatingIp({ address, state, detail }: GroupStatus['floating_ips'][number], paint: Paint): string {
+  const text = `${address} is ${state === 'mine' ? 'this node’s' : state}${detail === null ? '' : `: ${detail}`}`;
+  return state === 'mine' ? text : paint('yellow', text);
 }
 
 /** Undefined: everything has been told. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { buildFloatingIp } from './floating-ip.ts';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type { CheckConfig, Config, GroupConfig, NotifyConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
@@ -32,6 +33,7 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
     gateway: table.gateway,
     checks: table.check.map(buildCheck),
     notify: table.notify.flatMap(buildNotify),
+    floatingIps: table.floating_ip.map(buildFloatingIp),
   };
   if (table.mode === 'vrrp') {
     return { ...base, mode: 'vrrp', preempt: table.preempt, preemptDelayUs: table.preempt_delay };

@@ -1,5 +1,6 @@
 export { isLinkLocal, parseAddress, parsePrefix } from './address.ts';
 export { formatDuration } from './duration.ts';
+export { credentialFileOf } from './floating-ip-credential.ts';
 export { configHash, configIdentity, type IdentityContext } from './identity.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { formatProblem, nearest } from './problem.ts';

@@ -18,6 +18,7 @@ function findingsOf(issue: Issue, path: Path, source: Source): Finding[] {
         at(source.keyAt([...path, key]), [...path, key], 'unknown key', keyHint(path, key)),
       );
     case 'invalid_union':
+      if ('options' in issue && issue.options !== undefined) return [choiceFinding(issue.options, path, source)];
       return unionFindings(issue.errors, path, source);
     default: {
       const value = valueAt(source.tree, path);
@@ -35,6 +36,16 @@ function unionFindings(branches: readonly (readonly Issue[])[], path: Path, sour
   );
   if (meant === undefined) return [at(source.valueAt(path), path, 'must be text in quotes or a table in braces')];
   return meant.flatMap((issue) => findingsOf(issue, [...path, ...pathOf(issue)], source));
+}
+
+/** A table whose other keys hang on this one's value, and that value is none of them. */
+function choiceFinding(options: readonly unknown[], path: Path, source: Source): Finding {
+  const value = valueAt(source.tree, path);
+  const values = options.map(String);
+  if (value === undefined) return at(source.keyAt(path.slice(0, -1)), path, `is missing: one of ${values.join(', ')}`);
+  const near = typeof value === 'string' ? nearest(value, values) : undefined;
+  const hint = near === undefined ? undefined : `did you mean '${near}'?`;
+  return at(source.valueAt(path), path, `must be one of ${values.join(', ')}`, hint);
 }
 
 function missing(path: Path, source: Source): Finding {
@@ -107,7 +118,9 @@ function typeName(value: unknown): string {
 
 function keyHint(table: Path, key: string): string | undefined {
   const here = tableName(table);
-  const near = nearest(key, KNOWN_KEYS.get(here) ?? []);
+  const known = KNOWN_KEYS.get(here) ?? [];
+  if (known.includes(key)) return 'it is for another provider or kind';
+  const near = nearest(key, known);
   if (near !== undefined) return `did you mean '${near}'?`;
   const home = [...KNOWN_KEYS].find(([name, keys]) => name !== here && keys.includes(key))?.[0];
   if (home === undefined) return undefined;

@@ -204,6 +204,11 @@ export function groupWarnings(group: GroupAlone, raw: object, path: Path, source
   const found = (group.mode === 'lease' ? [] : LEASE_ONLY)
     .filter((key) => Object.hasOwn(raw, key))
     .map((key) => at(source.keyAt([...path, key]), [...path, key], 'has no effect in mode "vrrp"'));
+  if (group.mode === 'vrrp' && Object.hasOwn(raw, 'floating_ip')) {
+    const here = [...path, 'floating_ip'];
+    const message = 'in mode "vrrp" a cut link makes two owners, who take the address from each other';
+    found.push(at(source.keyAt(here), here, message, 'mode = "lease" has one owner'));
+  }
   if (group.preempt_delay !== 0 && !group.preempt) {
     const here = [...path, 'preempt_delay'];
     found.push(at(source.keyAt(here), here, 'has no effect without preempt = true'));

@@ -3,6 +3,7 @@ import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
+import { FLOATING_IP_KEYS, floatingIpTable, refuseSharedAddresses } from './floating-ip.ts';
 import type { Path } from './problem.ts';
 import { GROUP_STATES } from './types.ts';
 
@@ -147,7 +148,13 @@ const Notify = z
     message: 'signs what a webhook is sent, and there is no webhook',
   });
 
-const FloatingIp = z.strictObject({ provider: Word, address: IpAddress, token_file: AbsolutePath });
+const FloatingIp = floatingIpTable({
+  address: IpAddress,
+  prefix: IpPrefix,
+  path: AbsolutePath,
+  baseUrl: BaseUrl,
+  durationUs: Duration,
+});
 
 export const Group = z.strictObject({
   name: Name,
@@ -184,7 +191,7 @@ export const ConfigFile = z.strictObject({
   ),
   api: Api.prefault({}),
   witness: Witness.optional(),
-  group: z.array(Group).min(1, 'at least one is needed').max(512),
+  group: z.array(Group).min(1, 'at least one is needed').max(512).superRefine(refuseSharedAddresses),
 });
 
 /** One group or virtual router by itself, without its unknown keys and the tables below it. */
@@ -218,8 +225,9 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
     'group.virtual_router.routes': Route.shape,
     'group.check': Check.shape,
     'group.notify': Notify.shape,
-    'group.floating_ip': FloatingIp.shape,
-  }).map(([path, shape]) => [path, Object.keys(shape)]),
+  })
+    .map(([path, shape]): [string, string[]] => [path, Object.keys(shape)])
+    .concat([['group.floating_ip', [...FLOATING_IP_KEYS]]]),
 );
 
 function parseHttpUrl(text: string): string | undefined {

@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { NODE_TOKEN } from '@tiebreak/shared/wire';
 import { describeFileError } from '../failure-text.ts';
-import type { Config, Secrets, SidebandKey, WitnessCredential } from './types.ts';
+import { credentialFileOf } from './floating-ip-credential.ts';
+import type { Config, FloatingIpCredential, Secrets, SidebandKey, WitnessCredential } from './types.ts';
 
 export type SecretProblem = {
   readonly file: string;
@@ -59,8 +60,19 @@ export function loadSecrets(config: Config): LoadedSecrets {
     }
   }
   const apiToken = config.api.tokenFile === null ? undefined : read(config.api.tokenFile, parseApiToken);
+  const floatingIpTokens = new Map<string, FloatingIpCredential>();
+  const tokenFiles = new Set<string>();
+  for (const wanted of config.groups.flatMap((group) => group.floatingIps.map(credentialFileOf))) {
+    if (wanted === null || tokenFiles.has(wanted.file)) continue;
+    tokenFiles.add(wanted.file);
+    const credential = read(wanted.file, wanted.parse);
+    if (credential !== undefined) floatingIpTokens.set(wanted.file, credential);
+  }
   if (problems.length > 0) return { ok: false, problems };
-  return { ok: true, secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null, webhookSecrets } };
+  return {
+    ok: true,
+    secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null, webhookSecrets, floatingIpTokens },
+  };
 }
 
 /** The token as the file holds it now; the running agent reads it again when the witness refuses the former one. */

@@ -42,6 +42,7 @@ type GroupBase = {
   readonly gateway: boolean;
   readonly checks: readonly CheckConfig[];
   readonly notify: readonly NotifyConfig[];
+  readonly floatingIps: readonly FloatingIpConfig[];
 };
 
 /** One owner, decided by votes. */
@@ -117,6 +118,42 @@ export type NotifyConfig = {
   /** `secretFile` null: what it is sent is not signed. */
   | { readonly kind: 'webhook'; readonly url: string; readonly secretFile: string | null }
 );
+type FloatingIpBase = {
+  /** As text in its shortest form, without prefix length. */
+  readonly address: string;
+  /** Instead of the provider's own API: a base URL without a trailing slash; null: the provider's. */
+  readonly url: string | null;
+  readonly metadataUrl: string;
+  /** From one look of the owner to the next, 5 s to 1 h. */
+  readonly verifyIntervalMs: number;
+};
+
+/** An address that a cloud routes to the owner of the group. */
+export type FloatingIpConfig = NumberedServerFloatingIpConfig | AwsFloatingIpConfig;
+
+/** Clouds whose servers have a number, and whose API takes one token. */
+export type NumberedServerFloatingIpConfig = FloatingIpBase & {
+  readonly provider: 'digitalocean' | 'hetzner';
+  readonly tokenFile: string;
+  /** Decimal; null: as the metadata service says. */
+  readonly server: string | null;
+};
+
+export type AwsFloatingIpConfig = FloatingIpBase & {
+  readonly provider: 'aws';
+  /** null: those of the instance's role. */
+  readonly credentialsFile: string | null;
+  /** null: as the metadata service says, as is the network interface: the first one. */
+  readonly region: string | null;
+  readonly networkInterface: string | null;
+} & AwsFloatingIpKind;
+
+export type AwsFloatingIpKind =
+  /** `privateAddress`: of the network interface; null: its first one. */
+  | { readonly kind: 'elastic_ip'; readonly privateAddress: string | null }
+  | { readonly kind: 'eni' }
+  /** `destination` is an address with its prefix length, the same in all tables. */
+  | { readonly kind: 'route'; readonly routeTables: readonly string[]; readonly destination: string };
 
 export type PeerConfig = {
   readonly node: string;
@@ -181,7 +218,20 @@ export type Secrets = {
   readonly apiToken: string | null;
   /** By file: `whsec_…` */
   readonly webhookSecrets: ReadonlyMap<string, string>;
+  /** By the path of the file. */
+  readonly floatingIpTokens: ReadonlyMap<string, FloatingIpCredential>;
 };
+
+/** Plain data: it can be sent to a worker thread. */
+export type FloatingIpCredential =
+  | { readonly kind: 'token'; readonly token: string }
+  | {
+      readonly kind: 'aws';
+      readonly accessKeyId: string;
+      readonly secretAccessKey: string;
+      /** null: keys that do not expire. */
+      readonly sessionToken: string | null;
+    };
 
 /** `id` 1 to 255, unique in its file; `key` 32 bytes. */
 export type SidebandKey = { readonly id: number; readonly key: Uint8Array };

@@ -16,10 +16,6 @@ const notEmpty = (value: unknown): boolean => Array.isArray(value) && value.leng
 
 // Described in DESIGN section 7 and not built yet: refused, since a setting that is ignored is worse than none.
 
-const IN_GROUP: readonly Unsupported[] = [
-  { key: 'floating_ip', when: notEmpty, what: () => '[[group.floating_ip]]', hint: 'leave it out' },
-];
-
 const IN_CHECK: readonly Unsupported[] = ['process', 'interface', 'arp'].map((key) => ({
   key,
   when: present,
@@ -38,7 +34,6 @@ export function unsupportedFindings(source: Source): Finding[] {
     const path: Path = ['group', index];
     const mode: Mode = group.mode === 'vrrp' ? 'vrrp' : 'lease';
     return [
-      ...tableFindings(IN_GROUP, group, path, mode, source),
       ...entries(group.check).flatMap(([checkIndex, check]) =>
         tableFindings(IN_CHECK, check, [...path, 'check', checkIndex], mode, source),
       ),

@@ -11,6 +11,7 @@ import {
   settingsDigest,
   type VirtualRouterConfig,
 } from '../config/index.ts';
+import { FloatingIps } from '../floating-ip/index.ts';
 import { holdOffMs } from '../guardian/hold-off.ts';
 import type { Handover } from '../guardian/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
@@ -114,6 +115,7 @@ export class Agent {
   #checker: Checker | undefined;
   readonly #ownership: OwnershipBoard;
   #notifier: Notifier | undefined;
+  #floatingIps: FloatingIps | undefined;
   #changes = 0;
   readonly #signsOfLife: SignsOfLife;
   /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
@@ -178,7 +180,7 @@ export class Agent {
     claimProcessor(this.#log);
     this.#started = true;
     this.#prepareGuardian();
-    this.#startNotifier();
+    this.#startFollowers();
     for (const link of this.#sideband.links) link.start();
     for (const group of this.#leaseGroups) {
       const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
@@ -233,6 +235,7 @@ export class Agent {
     for (const kept of this.#kept) await kept.close();
     await this.#checker?.close();
     await this.#notifier?.close();
+    await this.#floatingIps?.close();
     await this.#closeApi();
     this.#signsOfLife.end();
     await this.#flushHistory();
@@ -322,18 +325,24 @@ export class Agent {
         // In mode "lease" the group itself tells the history, with the votes.
         if (config.mode === 'vrrp') this.#history?.add(plainDecision(change));
         this.#notifier?.changed(change);
+        this.#floatingIps?.changed(change.group);
       },
     });
   }
 
-  #startNotifier(): void {
+  /** Who acts upon a change, beside the engine. */
+  #startFollowers(): void {
+    const ownership = this.#ownership.buffer;
+    const log = this.#log;
     this.#notifier = new Notifier({
       receivers: receiversOf(this.#config.groups, this.#secrets),
       stateDir: this.#config.stateDir,
-      ownership: this.#ownership.buffer,
-      log: this.#log,
+      ownership,
+      log,
     });
     this.#notifier.start();
+    this.#floatingIps = new FloatingIps({ groups: this.#config.groups, secrets: this.#secrets, ownership, log });
+    this.#floatingIps.start();
   }
 
   #startReconciler(rtnetlink: Rtnetlink, links: readonly Link[]): Reconciler {
@@ -508,7 +517,8 @@ export class Agent {
       version: agentVersion(),
       process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
       groups: this.#ownStatus().map((own) => {
-        const group = { ...own, notify: this.#notifyStatus(own.name) };
+        const floatingIps = this.#floatingIps?.statusOf(own.name) ?? [];
+        const group = { ...own, notify: this.#notifyStatus(own.name), floating_ips: floatingIps };
         return this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group;
       }),
     };

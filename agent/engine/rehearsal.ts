@@ -51,6 +51,7 @@ const GROUP: Omit<LeaseGroupConfig, 'peers'> = {
   priority: 100,
   checks: [],
   notify: [],
+  floatingIps: [],
   virtualRouters: [ROUTER],
 };
 

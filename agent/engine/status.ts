@@ -10,7 +10,7 @@ import type { SidebandLink } from './sideband-link.ts';
 import type { VrrpGroup } from './vrrp-group.ts';
 
 /** What the group itself knows; what is done for it elsewhere is added by the agent. */
-export type OwnStatus = Omit<GroupStatus, 'notify'>;
+export type OwnStatus = Omit<GroupStatus, 'notify' | 'floating_ips'>;
 
 const NO_FENCE = { level: 'none', open: false, expires_in_ms: null } as const;
 

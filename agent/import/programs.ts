@@ -53,6 +53,10 @@ export class Programs {
     if (/^<\s*\//.test(text)) {
       return refuse('looks whether a file can be opened', 'write a [[group.check]] with file = "/path"');
     }
+    if (/(?:^|\/)(?:kill|pkill|killall)$/.test(program) && rest.includes('-0')) {
+      const what = `${said}: under the unit of docs/systemd.md, it cannot signal processes of other users`;
+      this.#report(leftOut(statement, what, 'pidof can see them; so can a [[group.check]] with process = "NAME"'));
+    }
     if (program.startsWith('/')) return { toml: tomlStrings([program, ...rest]) };
     if (program.includes('/')) return refuse('depends on the directory', 'write the absolute path of the program');
     const found = this.#find(program);
@@ -71,7 +75,8 @@ export class Programs {
     }
     if (user.every((name) => name === 'root')) return true;
     const what = `${quoted(program)} is run as '${user.join(' ')}', and here as root`;
-    const instead = 'a program that changes the user itself, such as runuser -u NAME -- PROGRAM; arguments need quotes';
+    const instead =
+      'take the user out if root may run it (arguments need quotes); or let a service of that user report';
     this.#report(refused(place, what, instead));
     return false;
   }

@@ -1,13 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { Logger } from '../log/index.ts';
+import { SupervisedThread } from '../thread/index.ts';
 import type { GroupChange } from './change.ts';
 import type { DeskReport } from './desk.ts';
 import { forgetOtherJournals, journalPath, readJournal } from './journal.ts';
 import { nameOf, type Receiver } from './receiver.ts';
 import type { Assignment, Order, Word } from './worker.ts';
 
-const RESTART_AFTER_MS = 1_000;
 /** For the commands that are told that the agent stops: systemd waits for 10 s, and the handover comes before. */
 const STOP_PATIENCE_MS = 2_000;
 
@@ -24,14 +22,9 @@ export type ReceiverView = {
 export class Notifier {
   readonly #receivers: readonly Receiver[];
   readonly #stateDir: string;
-  readonly #ownership: SharedArrayBuffer;
   readonly #log: Logger;
+  readonly #thread: SupervisedThread<Order, Word>;
   readonly #reports = new Map<string, DeskReport>();
-  /** What came while no thread ran. */
-  #unsaid: GroupChange[] = [];
-  #worker: Worker | undefined;
-  #restart: NodeJS.Timeout | undefined;
-  #closed = false;
 
   constructor(options: {
     readonly receivers: readonly Receiver[];
@@ -39,10 +32,23 @@ export class Notifier {
     readonly ownership: SharedArrayBuffer;
     readonly log: Logger;
   }) {
-    this.#receivers = options.receivers;
-    this.#stateDir = options.stateDir;
-    this.#ownership = options.ownership;
-    this.#log = options.log;
+    const { receivers, stateDir, ownership, log } = options;
+    this.#receivers = receivers;
+    this.#stateDir = stateDir;
+    this.#log = log;
+    this.#thread = new SupervisedThread({
+      name: 'the thread of the notifications',
+      script: new URL('worker.ts', import.meta.url),
+      data: (): Assignment => ({
+        receivers: receivers.map((receiver) => {
+          const path = journalPath(stateDir, receiver.key);
+          return { receiver, path, waiting: readJournal(path) };
+        }),
+        ownership,
+      }),
+      onMessage: (word) => this.#heard(word),
+      log,
+    });
   }
 
   get receivers(): ReceiverView[] {
@@ -58,56 +64,17 @@ export class Notifier {
       const text = `${change.group}: that it became ${change.state} here at ${change.at} was never told: who was to be told is not configured any more`;
       this.#log.warn({ group: change.group, change: change.id }, text);
     }
-    this.#startThread();
+    if (this.#receivers.length > 0) this.#thread.start();
   }
 
   changed(change: GroupChange): void {
-    const order: Order = { type: 'changed', change };
-    if (this.#worker === undefined) this.#unsaid.push(change);
-    else this.#worker.postMessage(order);
+    if (this.#receivers.length > 0) this.#thread.post({ type: 'changed', change });
   }
 
   /** Waits a little for what can be told at once. The rest stays on the disk for the next start. */
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#restart);
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    const stop: Order = { type: 'stop' };
-    worker.postMessage(stop);
-    const patience = new AbortController();
-    await Promise.race([
-      ended,
-      sleep(STOP_PATIENCE_MS, undefined, { signal: patience.signal }).then(
-        () => this.#log.warn('a notification is still under way and is not waited for; the next start tells it again'),
-        () => {},
-      ),
-    ]);
-    patience.abort();
-    void worker.terminate();
-  }
-
-  #startThread(): void {
-    if (this.#receivers.length === 0) return;
-    const assignment: Assignment = {
-      receivers: this.#receivers.map((receiver) => {
-        const path = journalPath(this.#stateDir, receiver.key);
-        return { receiver, path, waiting: readJournal(path) };
-      }),
-      ownership: this.#ownership,
-    };
-    const worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: assignment });
-    this.#worker = worker;
-    for (const change of this.#unsaid.splice(0)) this.changed(change);
-    worker.on('message', (word: Word) => this.#heard(word));
-    worker.on('error', (error) => this.#log.error({ err: error }, 'the thread of the notifications failed'));
-    worker.once('exit', () => {
-      this.#worker = undefined;
-      if (this.#closed) return;
-      this.#log.error(`the thread of the notifications has ended; it starts again in ${RESTART_AFTER_MS} ms`);
-      this.#restart = setTimeout(() => this.#startThread(), RESTART_AFTER_MS);
-    });
+    if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) return;
+    this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
   }
 
   #heard(word: Word): void {

@@ -43,6 +43,7 @@ export const WELL: Status = {
       checks: [],
       peers: [{ node: 'b', state: 'heard', paths: [{ address: '192.0.2.2', heard_ms_ago: 62, rtt_ms: 0.41 }] }],
       notify: [],
+      floating_ips: [],
     },
   ],
 };

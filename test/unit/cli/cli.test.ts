@@ -90,6 +90,19 @@ group edge
     });
   });
 
+  it('names the floating IPs, and warns of a token that this host does not have', async () => {
+    const key = put('edge.key', `1 ${'01'.repeat(31)}02\n`);
+    const token = put('witness.token', `tbn1.${'01'.repeat(16)}.${'02'.repeat(32)}\n`);
+    const text = edit(edit(PAIR, '/etc/tiebreak/edge.key', key), '/etc/tiebreak/witness.token', token);
+    const missing = join(directory, 'do.token');
+    const table = `provider = "digitalocean"\naddress = "203.0.113.10"\ntoken_file = "${missing}"`;
+    const file = put('edge.toml', `${text}\n[[group.floating_ip]]\n${table}\n`);
+    const outcome = await tiebreak('check', '--config', file);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stdout).toContain('  floating ip   203.0.113.10, at digitalocean\n');
+    expect(outcome.stderr).toBe(`warning: ${missing}: there is no such file; 'tiebreak run' will need it\n`);
+  });
+
   it('ends with 2 and shows every problem at its place', async () => {
     const file = put(
       'edge.toml',

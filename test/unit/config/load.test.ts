@@ -24,6 +24,7 @@ describe('a sound configuration', () => {
           preemptDelayUs: 0,
           checks: [],
           notify: [],
+          floatingIps: [],
           keyFile: '/etc/tiebreak/edge.key',
           peers: [{ node: 'b', addresses: ['192.0.2.2'] }],
           sidebandPort: 3112,
@@ -119,6 +120,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
           preemptDelayUs: 0,
           checks: [],
           notify: [],
+          floatingIps: [],
           keyFile: '/etc/tiebreak/edge.key',
           peers: [{ node: 'b', addresses: ['192.0.2.2', '198.51.100.2'] }],
           sidebandPort: 4000,
@@ -153,6 +155,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
           preemptDelayUs: 60_000_000,
           checks: [],
           notify: [],
+          floatingIps: [],
           virtualRouters: [
             {
               interface: 'eth0',

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { edit, PAIR, PLAIN, problemsOf } from './example.ts';
 
-const IN_GROUP: readonly (readonly [string, string])[] = [
-  [
-    'floating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
-    '[[group.floating_ip]] is not supported yet; leave it out',
-  ],
-];
-
 const IN_ROUTER: readonly (readonly [string, string])[] = [
   ['accept = false', 'accept = false is not supported yet; leave it out'],
   ['routes = [{ to = "203.0.113.0/24", via = "192.0.2.254" }]', 'routes is not supported yet; leave it out'],
@@ -78,11 +71,6 @@ token_file = "/etc/tiebreak/do.token"
 `;
 
 describe('what is not built yet is refused, never ignored', () => {
-  it.each(IN_GROUP)('in a lease group: %s', (line, message) => {
-    const text = edit(PAIR, 'name = "edge"', `name = "edge"\n${line}`);
-    expect(problemsOf(text)).toEqual([`edge.toml:10:1  group[0].${keyOf(line)}: ${message}`]);
-  });
-
   it.each(IN_ROUTER)('in a virtual router: %s', (line, message) => {
     const text = edit(PAIR, '= 33', `= 33\n${line}`);
     expect(problemsOf(text)).toEqual([`edge.toml:16:1  group[0].virtual_router[0].${keyOf(line)}: ${message}`]);
@@ -122,18 +110,13 @@ describe('what is not built yet is refused, never ignored', () => {
   });
 
   it('even when the file has other mistakes', () => {
-    const text = edit(
-      PAIR,
-      'name = "edge"',
-      'name = 7\nfloating_ip = [{ provider = "digitalocean", address = "203.0.113.10", token_file = "/t" }]',
-    );
+    const text = edit(edit(PAIR, '= 33', '= 33\naccept = false'), 'name = "edge"', 'name = 7');
     expect(problemsOf(text)).toHaveLength(2);
   });
 
   it('and nothing else in a file with every key of the contract', () => {
     expect(problemsOf(EVERY_KEY).map((line) => line.replace(/^edge.toml:\d+:\d+ {2}(.*?): .*$/, '$1'))).toEqual([
       'group[0].virtual_router[0].routes',
-      'group[0].floating_ip',
     ]);
   });
 });

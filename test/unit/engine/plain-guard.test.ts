@@ -30,6 +30,7 @@ const group: VrrpGroupConfig = {
   gateway: false,
   checks: [],
   notify: [],
+  floatingIps: [],
   virtualRouters: [router],
   preempt: true,
   preemptDelayUs: 0,

@@ -47,6 +47,7 @@ export const GROUP: LeaseGroupConfig = {
   priority: 100,
   checks: [],
   notify: [],
+  floatingIps: [],
   virtualRouters: [ROUTER],
 };
 

@@ -75,6 +75,14 @@ describe('a vrrp_script that is tracked is a check by command', () => {
     );
   });
 
+  it('says that signals do not reach processes of others', () => {
+    const text = `${ROOT}\n${script('script "/usr/bin/killall -0 haproxy"')}\n${instance('track_script { chk }')}`;
+    expect(checks(text)).toMatchObject({
+      checks: [{ program: '/usr/bin/killall' }],
+      findings: [expect.stringContaining('main.conf:3: left_out: ')],
+    });
+  });
+
   it('is a check by TCP where bash would open a connection', () => {
     const text = `${ROOT}\n${script('script "</dev/tcp/127.0.0.1/80"')}\n${instance('track_script { chk }')}`;
     expect(checks(text)).toMatchObject({ findings: [], checks: [{ kind: 'tcp', host: '127.0.0.1', port: 80 }] });

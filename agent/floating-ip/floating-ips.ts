@@ -1,0 +1,97 @@
+import {
+  credentialFileOf,
+  type FloatingIpConfig,
+  type FloatingIpCredential,
+  type GroupConfig,
+  type Secrets,
+} from '../config/index.ts';
+import type { Logger } from '../log/index.ts';
+import { SupervisedThread } from '../thread/index.ts';
+import type { FloatingIpStatus } from './runner.ts';
+
+const STOP_PATIENCE_MS = 500;
+
+export type Assignment = {
+  readonly kept: readonly {
+    readonly group: string;
+    readonly groupId: number;
+    readonly config: FloatingIpConfig;
+    readonly token: FloatingIpCredential | null;
+  }[];
+  readonly ownership: SharedArrayBuffer;
+};
+
+export type Order = { readonly type: 'nudge'; readonly group: string } | { readonly type: 'stop' };
+
+type GroupFloatingIp = { readonly group: string; readonly status: FloatingIpStatus };
+
+export type Word =
+  | {
+      readonly type: 'log';
+      readonly level: 'info' | 'warn';
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly text: string;
+    }
+  | { readonly type: 'report'; readonly statuses: readonly GroupFloatingIp[] };
+
+/** Keeps the floating IPs of all groups with their owners, in a thread of its own. */
+export class FloatingIps {
+  readonly #isNeeded: boolean;
+  readonly #log: Logger;
+  readonly #thread: SupervisedThread<Order, Word>;
+  #statuses: readonly GroupFloatingIp[] = [];
+
+  constructor(options: {
+    readonly groups: readonly GroupConfig[];
+    readonly secrets: Pick<Secrets, 'floatingIpTokens'>;
+    readonly ownership: SharedArrayBuffer;
+    readonly log: Logger;
+  }) {
+    const { groups, secrets, ownership, log } = options;
+    this.#log = log;
+    const kept = groups.flatMap(({ name, id, floatingIps }) =>
+      floatingIps.map((config) => {
+        const file = credentialFileOf(config)?.file;
+        const token = file === undefined ? undefined : secrets.floatingIpTokens.get(file);
+        if (file !== undefined && token === undefined) throw new Error(`${file} was not loaded`);
+        return { group: name, groupId: id, config, token: token ?? null };
+      }),
+    );
+    this.#isNeeded = kept.length > 0;
+    this.#thread = new SupervisedThread({
+      name: 'the thread of the floating IPs',
+      script: new URL('worker.ts', import.meta.url),
+      data: (): Assignment => ({ kept, ownership }),
+      onMessage: (word) => this.#heard(word),
+      log,
+    });
+  }
+
+  statusOf(name: string): FloatingIpStatus[] {
+    return this.#statuses.flatMap(({ group, status }) => (group === name ? [status] : []));
+  }
+
+  start(): void {
+    if (this.#isNeeded) this.#thread.start();
+  }
+
+  /** The group may have another owner. */
+  changed(group: string): void {
+    if (this.#isNeeded) this.#thread.post({ type: 'nudge', group });
+  }
+
+  async close(): Promise<void> {
+    await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS);
+  }
+
+  #heard(word: Word): void {
+    switch (word.type) {
+      case 'log':
+        this.#log[word.level](word.fields, word.text);
+        return;
+      case 'report':
+        this.#statuses = word.statuses;
+        return;
+    }
+  }
+}

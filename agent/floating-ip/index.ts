@@ -1,0 +1,2 @@
+export { FloatingIps } from './floating-ips.ts';
+export type { FloatingIpStatus } from './runner.ts';

@@ -1,0 +1,1 @@
+export { SupervisedThread } from './supervised-thread.ts';

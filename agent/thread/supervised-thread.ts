@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from '../log/index.ts';
+
+const RESTART_AFTER_MS = 1_000;
+
+export type SupervisedThreadOptions<Word> = {
+  /** For the log: `the thread of the checks`. */
+  readonly name: string;
+  readonly script: URL;
+  /** What it is given whenever it starts. */
+  readonly data: () => unknown;
+  /** A message of the thread. */
+  readonly onMessage: (message: Word) => void;
+  readonly log: Logger;
+};
+
+/**
+ * A thread for what may take its time beside the engine. Should it end by a bug, it starts again; a message that nobody could
+ * take meanwhile is taken by the next one.
+ */
+export class SupervisedThread<Order, Word> {
+  readonly #options: SupervisedThreadOptions<Word>;
+  #worker: Worker | undefined;
+  #unsent: Order[] = [];
+  #restart: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: SupervisedThreadOptions<Word>) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { name, script, data, onMessage, log } = this.#options;
+    const worker = new Worker(script, { workerData: data() });
+    this.#worker = worker;
+    for (const message of this.#unsent.splice(0)) worker.postMessage(message);
+    worker.on('message', onMessage);
+    worker.on('error', (error) => log.error({ err: error }, `${name} failed`));
+    worker.once('exit', () => {
+      this.#worker = undefined;
+      if (this.#closed) return;
+      log.error(`${name} has ended; it starts again in ${RESTART_AFTER_MS} ms`);
+      this.#restart = setTimeout(() => this.start(), RESTART_AFTER_MS);
+    });
+  }
+
+  post(message: Order): void {
+    if (this.#worker === undefined) this.#unsent.push(message);
+    else this.#worker.postMessage(message);
+  }
+
+  /** Sends `last`, upon which the thread is to end, and waits for that; false: it did not in time. */
+  async close(last: Order, patienceMs: number): Promise<boolean> {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (worker === undefined) return true;
+    const ended = new Promise<boolean>((resolve) => worker.once('exit', () => resolve(true)));
+    worker.postMessage(last);
+    const patience = new AbortController();
+    const late = sleep(patienceMs, false, { signal: patience.signal }).catch(() => false);
+    const inTime = await Promise.race([ended, late]);
+    patience.abort();
+    // Not waited for: a thread that is in a call to a dead file system does not end.
+    void worker.terminate();
+    return inTime;
+  }
+}

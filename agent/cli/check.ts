@@ -1,5 +1,6 @@
 import { KAPPA, votesNeeded, witnessVotes } from '@tiebreak/shared/lease';
 import type { Command } from 'commander';
+import { commandProblem } from '../checks/index.ts';
 import {
   type Config,
   formatDuration,
@@ -28,6 +29,7 @@ function check(file: string): number {
   const read = readConfigFile(file);
   if (read === undefined) return EXIT.usage;
   for (const warning of read.warnings) process.stderr.write(`warning: ${formatProblem(warning)}\n`);
+  for (const warning of commandWarnings(read.config)) process.stderr.write(`warning: ${warning}\n`);
   const secrets = loadSecrets(read.config);
   let code: number = EXIT.good;
   if (!secrets.ok) {
@@ -43,6 +45,17 @@ function check(file: string): number {
   }
   if (code === EXIT.good) process.stdout.write(summarize(read.config));
   return code;
+}
+
+/** A file is often checked on another host than it is for, where programs and users are others. */
+function commandWarnings({ groups }: Config): string[] {
+  return groups.flatMap((group) =>
+    group.checks.flatMap((check) => {
+      const problem = commandProblem(check);
+      const where = `group ${group.name}, check ${check.name}`;
+      return problem === undefined ? [] : [`${where}: ${problem}; 'tiebreak run' will refuse it`];
+    }),
+  );
 }
 
 /** The configuration in short, with what follows from it. */
@@ -103,7 +116,10 @@ function describeRouter(router: VirtualRouterConfig): string {
     const elsewhere = device === router.interface ? '' : ` on ${device}`;
     return `${address}/${prefixLength}${elsewhere}${advertised ? '' : ' (not advertised)'}`;
   });
-  return `${addresses.join(', ')}; VRRP version ${router.version}, priority ${router.priority}`;
+  const routes = router.routes.map(({ to, prefixLength, via, interface: device }) => {
+    return `; route to ${to}/${prefixLength} ${via === null ? `on ${device}` : `via ${via}`}`;
+  });
+  return `${addresses.join(', ')}; VRRP version ${router.version}, priority ${router.priority}${routes.join('')}`;
 }
 
 /** A peer counts as lost after 3 intervals + skew: RFC 9568 section 6.1; in version 2 the skew does not depend on the interval. */

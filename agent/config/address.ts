@@ -1,4 +1,5 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
+import { parseAddress as addressBytes } from '@tiebreak/shared/vrrp';
 import type { AddressFamily } from './types.ts';
 
 export type Prefix = { readonly family: AddressFamily; readonly address: string; readonly prefixLength: number };
@@ -25,6 +26,18 @@ export function parsePrefix(text: string): Prefix | undefined {
   const prefixLength = Number(match?.[2]);
   if (parsed === undefined || !(prefixLength <= (parsed.family === 'ipv4' ? 32 : 128))) return undefined;
   return { ...parsed, prefixLength };
+}
+
+/** The network of a route: as a prefix, and no bit behind its length is set; `0.0.0.0/0` or `::/0` too. */
+export function parseNetwork(text: string): Prefix | undefined {
+  const everything = /^(0\.0\.0\.0|::)\/0$/.exec(text)?.[1];
+  if (everything !== undefined) {
+    return { family: everything === '::' ? 'ipv6' : 'ipv4', address: everything, prefixLength: 0 };
+  }
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) return undefined;
+  const bits = [...(addressBytes(prefix.address) ?? [])].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return bits.includes('1', prefix.prefixLength) ? undefined : prefix;
 }
 
 /** Whether one host of a link can have the address: not loopback, multicast, broadcast or unspecified. */

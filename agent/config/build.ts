@@ -2,7 +2,15 @@ import type { z } from 'zod';
 import { buildFloatingIp } from './floating-ip.ts';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
-import type { CheckConfig, Config, GroupConfig, NotifyConfig, VirtualAddress, VirtualRouterConfig } from './types.ts';
+import type {
+  CheckConfig,
+  Config,
+  GroupConfig,
+  NotifyConfig,
+  RouteConfig,
+  VirtualAddress,
+  VirtualRouterConfig,
+} from './types.ts';
 import { virtualMacInterface } from './virtual-mac.ts';
 
 type File = z.infer<typeof ConfigFile>;
@@ -20,18 +28,18 @@ export function build(file: File): Config {
       file.witness === undefined
         ? null
         : { url: file.witness.url, cluster: file.witness.cluster, tokenFile: file.witness.token_file },
-    groups: file.group.map((group, index) => buildGroup(group, index + 1, file.witness !== undefined)),
+    groups: file.group.map((group, index) => buildGroup(group, index + 1, file)),
   };
 }
 
-function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfig {
+function buildGroup(table: GroupTable, id: number, file: File): GroupConfig {
   const virtualRouters = table.virtual_router.map(buildRouter);
   const base = {
     id,
     name: table.name,
     virtualRouters,
     gateway: table.gateway,
-    checks: table.check.map(buildCheck),
+    checks: table.check.map((check) => buildCheck(check, table, file)),
     notify: table.notify.flatMap(buildNotify),
     floatingIps: table.floating_ip.map(buildFloatingIp),
   };
@@ -43,7 +51,7 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
   return {
     ...base,
     mode: 'lease',
-    policy: policyOf(table, witness),
+    policy: policyOf(table, file.witness !== undefined),
     preempt: table.preempt,
     preemptDelayUs: table.preempt_delay,
     keyFile: table.key_file,
@@ -54,19 +62,36 @@ function buildGroup(table: GroupTable, id: number, witness: boolean): GroupConfi
   };
 }
 
-function buildCheck(table: GroupTable['check'][number]): CheckConfig {
-  const { name, rise, fall, weight, command, http, tcp, file } = table;
+function buildCheck(table: GroupTable['check'][number], group: GroupTable, config: File): CheckConfig {
+  const { name, rise, fall, weight, command, http, tcp, process, file } = table;
   const base = { name, rise, fall, weight };
   if (table.push) return { ...base, kind: 'push' };
   const intervalMs = table.interval / 1_000;
-  const probed = { ...base, intervalMs, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
+  const local = { ...base, intervalMs, reverse: table.reverse ?? false };
+  const probed = { ...local, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };
   if (command !== undefined) {
     const [program, ...rest] = command;
-    if (program !== undefined) return { ...probed, kind: 'command', program, arguments: rest };
+    if (program !== undefined)
+      return { ...probed, kind: 'command', program, arguments: rest, user: table.user ?? null };
   }
-  if (http !== undefined) return { ...probed, kind: 'http', url: http };
+  if (http !== undefined) {
+    const { status = null, body = null, server_name: serverName = null, insecure = false } = table;
+    return { ...probed, kind: 'http', url: http, status, body, serverName, insecure };
+  }
   if (tcp !== undefined) return { ...probed, kind: 'tcp', ...tcp };
   if (file !== undefined) return { ...probed, kind: 'file', path: file };
+  if (table.arp !== undefined) {
+    const routers = config.group.flatMap((each) => each.virtual_router);
+    const notFrom = routers.flatMap(({ addresses }) => addresses.map(({ address }) => address.address));
+    const device = table.arp.interface ?? group.virtual_router[0]?.interface ?? '';
+    return { ...probed, kind: 'arp', address: table.arp.address, interface: device, notFrom };
+  }
+  if (process !== undefined) return { ...local, kind: 'process', process, quorum: table.quorum ?? 1 };
+  if (table.interface !== undefined) {
+    const upDelayMs = (table.up_delay ?? 0) / 1_000;
+    const downDelayMs = (table.down_delay ?? 0) / 1_000;
+    return { ...local, kind: 'interface', interface: table.interface, upDelayMs, downDelayMs };
+  }
   throw new Error(`check ${name} was not checked`);
 }
 
@@ -97,12 +122,21 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     priority: table.priority,
     advertisementIntervalUs: table.advertisement_interval,
     addresses: table.addresses.map((entry) => buildAddress(entry, home)),
+    routes: table.routes.map((route) => buildRoute(route, own)),
     sourceAddress: table.source_address ?? null,
     unicast: table.unicast ?? null,
     checksum: table.checksum,
     authPass: table.auth_pass ?? null,
+    accept: table.accept,
     virtualMac,
   };
+}
+
+/** Also with a virtual MAC by the parent: what this host sends by itself does not move to the macvlan. */
+function buildRoute(route: RouterTable['routes'][number], own: string): RouteConfig {
+  const { family, address: to, prefixLength } = route.to;
+  const { via = null, interface: device = own, source = null, metric = null, table = null } = route;
+  return { family, to, prefixLength, via, interface: device, source, metric, table };
 }
 
 function buildAddress(entry: RouterTable['addresses'][number], device: string): VirtualAddress {

@@ -1,11 +1,11 @@
 import { build } from './build.ts';
+import { checkFindings } from './check-rules.ts';
 import type { Finding } from './finding.ts';
 import { schemaFindings } from './issues.ts';
 import { groupFindings, groupWarnings, routerFindings, unityFindings } from './rules.ts';
 import { type CheckedGroup, type CheckedRouter, ConfigFile, GroupAlone, VirtualRouterAlone } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import type { Config, ConfigProblem } from './types.ts';
-import { unsupportedFindings } from './unsupported.ts';
 import { wholeFindings, wholeWarnings } from './whole.ts';
 
 export type LoadedConfig =
@@ -32,8 +32,15 @@ export function loadConfig(text: string, fileName: string, { tickMs = 4 }: LoadO
   const witness = ConfigFile.shape.witness.safeParse(source.tree.witness).data;
   const problems = [
     ...(parsed.success ? [] : schemaFindings(parsed.error.issues, source)),
-    ...unsupportedFindings(source),
     ...groups.flatMap((group) => findingsOf(group, source, tickMs)),
+    ...groups.flatMap(({ path, raw }) =>
+      checkFindings(
+        tables(raw.check),
+        path,
+        groups.flatMap((group) => group.routers),
+        source,
+      ),
+    ),
     ...wholeFindings(groups, witness, source),
   ];
   if (!parsed.success || problems.length > 0) return { ok: false, problems: named(problems) };
@@ -48,7 +55,7 @@ export function loadConfig(text: string, fileName: string, { tickMs = 4 }: LoadO
  * The groups and virtual routers that are sound by themselves, so that one bad value does not hide what is wrong
  * elsewhere.
  */
-function checkedGroups(source: Source): (CheckedGroup & { readonly raw: object })[] {
+function checkedGroups(source: Source): (CheckedGroup & { readonly raw: Fields })[] {
   return tables(source.tree.group).flatMap(({ raw, index }) => {
     const path = ['group', index];
     const parsed = GroupAlone.safeParse(raw);
@@ -69,7 +76,9 @@ function findingsOf({ path, table, routers }: CheckedGroup, source: Source, tick
   ];
 }
 
-function tables(list: unknown): { raw: { readonly [key: string]: unknown }; index: number }[] {
+type Fields = { readonly [key: string]: unknown };
+
+function tables(list: unknown): { raw: Fields; index: number }[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((raw, index) =>
     typeof raw === 'object' && raw !== null && !Array.isArray(raw) && !(raw instanceof Date) ? [{ raw, index }] : [],

@@ -2,6 +2,7 @@ import { isHostAddress, isLinkLocal } from './address.ts';
 import { formatDuration } from './duration.ts';
 import { at, type Finding } from './finding.ts';
 import type { Path } from './problem.ts';
+import { routeFindings } from './route-rules.ts';
 import type { CheckedRouter, GroupAlone, VirtualRouterAlone } from './schema.ts';
 import type { Source } from './source.ts';
 import type { AddressFamily } from './types.ts';
@@ -33,6 +34,8 @@ export function routerFindings(
     ...pathFindings(router, path, mode, source),
     ...linkLocalFindings(router, path, source),
     ...virtualMacFindings(router, path, mode, source),
+    ...routeFindings(router, path, source),
+    ...acceptFindings(router, path, mode, source),
   ];
 }
 
@@ -154,6 +157,14 @@ function virtualMacFindings(router: VirtualRouterAlone, path: Path, mode: Mode, 
     found.push(at(source.keyAt(here), here, message, 'leave virtual_mac out, or choose a lower priority'));
   }
   return found;
+}
+
+/** With priority 255 the addresses are the host's own, which it goes on to use (RFC 9568 section 6.1). */
+function acceptFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source: Source): Finding[] {
+  if (router.accept || mode !== 'vrrp' || router.priority !== 255) return [];
+  const here = [...path, 'accept'];
+  const message = "with priority 255 the addresses are this host's own, and it accepts what is sent to them";
+  return [at(source.keyAt(here), here, message, 'leave accept out, or choose a lower priority')];
 }
 
 export function groupFindings(group: GroupAlone, path: Path, node: unknown, source: Source): Finding[] {

@@ -1,14 +1,14 @@
 import { isAbsolute } from 'node:path';
 import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
-import { parseAddress, parseListenAddress, parsePrefix, parseTcpTarget } from './address.ts';
+import { parseAddress, parseListenAddress, parseNetwork, parsePrefix, parseTcpTarget } from './address.ts';
 import { parseDuration } from './duration.ts';
 import { FLOATING_IP_KEYS, floatingIpTable, refuseSharedAddresses } from './floating-ip.ts';
+import { foreignKeys, ofKinds } from './kind-keys.ts';
 import type { Path } from './problem.ts';
 import { GROUP_STATES } from './types.ts';
 
-// DESIGN section 7, key by key: what one value alone must look like. What values must be to each other is in rules.ts,
-// what is described but not built yet in unsupported.ts.
+// DESIGN section 7, key by key: what one value alone must look like. What values must be to each other is in rules.ts.
 
 /** A value written as text: `parse` says what it means, or undefined. */
 function textOf<T>(parse: (text: string) => T | undefined, message: string) {
@@ -55,6 +55,7 @@ const Command = z
 const TcpTarget = textOf(parseTcpTarget, 'must be HOST:PORT, such as "127.0.0.1:25" or "[::1]:25"');
 /** Whoever looks more often measures the look, not the service. */
 const CHECK_INTERVAL_MIN_US = 100_000;
+const RT_TABLE_LOCAL = 255;
 const NOTIFY_TIMEOUT_MIN_US = 100_000;
 
 const Api = z.strictObject({
@@ -82,7 +83,20 @@ const VirtualAddress = z.union([
   VirtualAddressTable,
 ]);
 
-const Route = z.strictObject({ to: IpPrefix, via: IpAddress });
+const Network = textOf(
+  parseNetwork,
+  'must be a network, such as "203.0.113.0/24" or "0.0.0.0/0", with nothing set behind the prefix length',
+);
+const Route = z.strictObject({
+  to: Network,
+  via: IpAddress.optional(),
+  interface: InterfaceName.optional(),
+  source: IpAddress.optional(),
+  metric: integer(1, 4_294_967_295).optional(),
+  table: integer(1, 4_294_967_295)
+    .refine((table) => table !== RT_TABLE_LOCAL, 'must not be the local table')
+    .optional(),
+});
 
 export const VirtualRouter = z.strictObject({
   interface: InterfaceName,
@@ -108,26 +122,50 @@ export const VirtualRouter = z.strictObject({
     .optional(),
 });
 
+const ArpTargetTable = z.strictObject({ address: IpAddress, interface: InterfaceName.optional() });
+const ArpTarget = z.union([
+  IpAddress.transform((address): z.infer<typeof ArpTargetTable> => ({ address })),
+  ArpTargetTable,
+]);
+const HostName = z
+  .string()
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be the name of a host, such as "www.example.com"');
+const ProcessName = z
+  .string()
+  .regex(/^[^/\p{Cc}]{1,255}$/u, 'must be the name of a program without its folder, such as "nginx"');
 const CHECK_KINDS = ['command', 'http', 'tcp', 'process', 'file', 'interface', 'arp', 'push'] as const;
-const Check = z
+export const Check = z
   .strictObject({
     name: Name,
     command: Command.optional(),
     http: HttpUrl.optional(),
     tcp: TcpTarget.optional(),
-    process: Word.optional(),
+    process: ProcessName.optional(),
     file: AbsolutePath.optional(),
     interface: InterfaceName.optional(),
-    arp: IpAddress.optional(),
+    arp: ArpTarget.optional(),
     push: z.literal(true).optional(),
+    user: Word.optional(),
+    status: z.array(integer(100, 599)).min(1, 'name a status, or leave status out for 200 to 299').max(64).optional(),
+    body: z.string().min(1, 'must not be empty').max(1_000).optional(),
+    server_name: HostName.optional(),
+    insecure: z.boolean().optional(),
+    reverse: z.boolean().optional(),
+    quorum: integer(1, 10_000).optional(),
+    up_delay: Duration.optional(),
+    down_delay: Duration.optional(),
     interval: Duration.refine((us) => us >= CHECK_INTERVAL_MIN_US, 'must be at least 100ms').prefault('1s'),
     timeout: Duration.refine((us) => us >= 1_000, 'must be at least 1ms').optional(),
     rise: integer(1, 100).default(1),
     fall: integer(1, 100).default(1),
     weight: integer(-254, 254).default(0),
   })
-  .refine((check) => CHECK_KINDS.filter((kind) => check[kind] !== undefined).length === 1, {
-    message: `exactly one of ${CHECK_KINDS.join(', ')} is needed`,
+  .superRefine((check, context) => {
+    if (CHECK_KINDS.filter((kind) => check[kind] !== undefined).length !== 1) {
+      context.addIssue({ code: 'custom', message: `exactly one of ${CHECK_KINDS.join(', ')} is needed` });
+      return;
+    }
+    for (const key of foreignKeys(check)) context.addIssue({ code: 'custom', path: [key], message: ofKinds(key) });
   });
 
 const Notify = z
@@ -224,6 +262,7 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
     'group.virtual_router.addresses': VirtualAddressTable.shape,
     'group.virtual_router.routes': Route.shape,
     'group.check': Check.shape,
+    'group.check.arp': ArpTargetTable.shape,
     'group.notify': Notify.shape,
   })
     .map(([path, shape]): [string, string[]] => [path, Object.keys(shape)])

@@ -83,20 +83,69 @@ type CheckBase = {
 /** A service whose health others report to the local API. */
 export type PushCheckConfig = CheckBase & { readonly kind: 'push' };
 
-/** A service that this agent looks at itself. */
-export type ProbedCheckConfig = CheckBase & {
+type LocalCheckBase = CheckBase & {
   /** From the start of one look to the start of the next, unless that one takes longer. */
   readonly intervalMs: number;
+  /** Passes when what is looked for is not so. */
+  readonly reverse: boolean;
+};
+
+/** A service that this agent asks, again and again. */
+export type ProbedCheckConfig = LocalCheckBase & {
   /** After that long without an answer it has failed. */
   readonly timeoutMs: number;
 } & (
-    | { readonly kind: 'command'; readonly program: string; readonly arguments: readonly string[] }
-    | { readonly kind: 'http'; readonly url: string }
+    | {
+        readonly kind: 'command';
+        readonly program: string;
+        readonly arguments: readonly string[];
+        /** Whom it runs as; null: as the agent. */
+        readonly user: string | null;
+      }
+    | ({ readonly kind: 'http'; readonly url: string } & HttpExpectation)
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
     | { readonly kind: 'file'; readonly path: string }
+    | {
+        readonly kind: 'arp';
+        readonly address: string;
+        readonly interface: string;
+        /** Every virtual address of this host: what asks must not speak in its name. */
+        readonly notFrom: readonly string[];
+      }
   );
 
-export type CheckConfig = PushCheckConfig | ProbedCheckConfig;
+export type HttpExpectation = {
+  /** null: 200 to 299 */
+  readonly status: readonly number[] | null;
+  /** What the body must contain; null: anything. */
+  readonly body: string | null;
+  /** The name that is asked for, in Host and in TLS; null: the URL's. */
+  readonly serverName: string | null;
+  /** Certificates are not verified. */
+  readonly insecure: boolean;
+};
+
+/** What the kernel tells of when it changes; looked at as well. */
+export type WatchedCheckConfig = LocalCheckBase &
+  (
+    | {
+        readonly kind: 'process';
+        readonly process: string;
+        /** So many must run: at least 1. */
+        readonly quorum: number;
+      }
+    | {
+        readonly kind: 'interface';
+        readonly interface: string;
+        /** For how long the link must have been there, or not, before it counts. */
+        readonly upDelayMs: number;
+        readonly downDelayMs: number;
+      }
+  );
+
+/** What this agent finds out by itself. */
+export type LocalCheckConfig = ProbedCheckConfig | WatchedCheckConfig;
+export type CheckConfig = PushCheckConfig | LocalCheckConfig;
 
 /** What this node is for a group, as those are told who act upon it. A candidate is a backup still. */
 export const GROUP_STATES = ['active', 'backup', 'fault', 'stopped'] as const;
@@ -172,6 +221,8 @@ export type VirtualRouterConfig = {
   readonly advertisementIntervalUs: number;
   /** All of `family`; at least one of them is advertised. */
   readonly addresses: readonly VirtualAddress[];
+  /** There while this node owns. */
+  readonly routes: readonly RouteConfig[];
   /** null: the interface's first address of `family`. */
   readonly sourceAddress: string | null;
   /** null: multicast. */
@@ -180,6 +231,8 @@ export type VirtualRouterConfig = {
   readonly checksum: 'pseudo-header' | 'message';
   /** Version 2: the simple password of RFC 2338, up to 8 characters, sent in clear; null: no authentication. */
   readonly authPass: string | null;
+  /** It accepts packets for its addresses, and does not only forward (RFC 9568 section 6.1, Accept_Mode). */
+  readonly accept: boolean;
   /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
   readonly virtualMac: boolean;
 };
@@ -195,6 +248,23 @@ export type VirtualAddress = {
   readonly label: string | null;
   /** False: present at the owner and fenced, but not in the advertisement. */
   readonly advertised: boolean;
+};
+
+export type RouteConfig = {
+  readonly family: AddressFamily;
+  /** Without the prefix length, as text in its shortest form. */
+  readonly to: string;
+  /** 0: every address. */
+  readonly prefixLength: number;
+  /** null: the network is on the link itself. */
+  readonly via: string | null;
+  readonly interface: string;
+  /** What this host's own traffic is sent from; null: the kernel chooses. */
+  readonly source: string | null;
+  /** null: the kernel's default. */
+  readonly metric: number | null;
+  /** null: the main table. */
+  readonly table: number | null;
 };
 
 /** One thing about a configuration file for a person to mend (or, as a warning, to know). */

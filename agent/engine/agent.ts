@@ -34,7 +34,7 @@ import { SYSTEM_CLOCK } from './clock.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
-import { clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
+import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
@@ -157,6 +157,7 @@ export class Agent {
     });
     this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
     this.#virtualMacs.clearLeftOvers(this.#fence);
+    if (this.#fence !== undefined) clearLeftOverRoutes(this.#rtnetlink, this.#log);
     clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
@@ -187,7 +188,10 @@ export class Agent {
       group.fitness.setMaintenance(this.#maintenance.on);
       group.start(this.#sideband.linksOf(group), own);
     }
-    for (const group of this.#vrrpGroups) group.start();
+    for (const group of this.#vrrpGroups) {
+      group.setMaintenance(this.#maintenance.on);
+      group.start();
+    }
     this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
     this.#checker.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);

@@ -1,15 +1,15 @@
-import { Checker } from '../checks/index.ts';
+import { Checker, commandProblem, privilegeProblem, runsAs, type Task } from '../checks/index.ts';
 import type { CheckConfig, GroupConfig } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
 import { programProblem } from '../program/index.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { StartFailure } from './start-failure.ts';
 
-/** Throws StartFailure: it says which path, and what to do. */
+/** Throws StartFailure: it says which path or user, and what to do. */
 export function refuseUnsafePrograms(groups: readonly GroupConfig[]): void {
   for (const group of groups) {
     for (const check of group.checks) {
-      const problem = check.kind === 'command' ? programProblem(check.program) : undefined;
+      const problem = commandProblem(check) ?? privilegeProblem(check);
       if (problem !== undefined) throw new StartFailure(`group ${group.name}, check ${check.name}: ${problem}`);
     }
     for (const told of group.notify) {
@@ -26,15 +26,20 @@ export interface CheckedGroup {
   readonly fitness: Pick<GroupFitness, 'checks' | 'report'>;
 }
 
-/** What it finds goes to the group whose check it is. */
+/** What it finds goes to the group whose check it is. Throws StartFailure if a user has gone since the programs were looked at. */
 export function openChecker(groups: readonly CheckedGroup[], log: Logger): Checker {
   return new Checker({
-    tasks: groups.flatMap(({ name, config }) =>
-      config.checks.flatMap((check) => (check.kind === 'push' ? [] : [{ group: name, check }])),
-    ),
+    tasks: groups.flatMap(({ name, config }) => config.checks.flatMap((check) => taskOf(name, check))),
     onReport: ({ group, check, said }) => {
       groups.find(({ name }) => name === group)?.fitness.report(check, said);
     },
     log,
   });
+}
+
+function taskOf(group: string, check: CheckConfig): Task[] {
+  if (check.kind === 'push') return [];
+  const as = runsAs(check);
+  if (!as.ok) throw new StartFailure(`group ${group}, check ${check.name}: ${as.text}`);
+  return [{ group, check, runAs: as.account }];
 }

@@ -1,10 +1,11 @@
+import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type Fence, type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { KeptFence } from './kept-fence.ts';
-import { isGuarded, PlainGuard, plainFencedGroup } from './plain-guard.ts';
+import { isGuarded, PlainGuard, plainFencedGroup, refusedAddresses } from './plain-guard.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { virtualMacInterfaces } from './virtual-mac.ts';
 
@@ -29,6 +30,7 @@ export function openFence(
   const leased = leases.map(leasedGroup);
   const interfaces = [...new Set([...fencedInterfaces(links), ...virtualMacInterfaces(groups)])];
   const plain = plainGroups(groups, leased, interfaces);
+  requireRefusals(groups, [...plain.keys()], 'the fence does not cover it');
   const fenced = [...leased, ...plain.values()];
   const options: FenceOptions = {
     groups: fenced,
@@ -41,6 +43,7 @@ export function openFence(
   const installed = installFence(options, (secret) => onInstalled(secret, options));
   if (!installed.ok) {
     if (leases.length > 0) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
+    requireRefusals(groups, [], installed.text);
     log.warn(`no fence, so a frozen or dead agent goes on answering: ${installed.text}`);
     return undefined;
   }
@@ -62,9 +65,21 @@ function leasedGroup(group: LeaseGroupConfig): FencedGroup {
     id: group.id,
     addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
     virtualRouters: group.virtualRouters,
+    refused: group.virtualRouters.flatMap(refusedAddresses),
     gatewayInterfaces: gatewayInterfaces(group),
     intervalUs: group.intervalUs,
   };
+}
+
+/** What is not in the fence is accepted, whatever the configuration says. */
+function requireRefusals(groups: readonly GroupConfig[], covered: readonly VirtualRouterConfig[], why: string): void {
+  for (const { name, mode, virtualRouters } of groups) {
+    const open = virtualRouters.find((router) => !router.accept && mode === 'vrrp' && !covered.includes(router));
+    if (open === undefined) continue;
+    throw new StartFailure(
+      `group ${name}: accept = false of virtual router ${open.virtualRouterId} on ${open.interface} needs the fence (nftables): ${why}; leave accept out`,
+    );
+  }
 }
 
 /** In mode `vrrp` each virtual router comes and goes alone. Their numbers in the fence follow those of the groups. */
@@ -140,4 +155,16 @@ export function clearLeftOvers(
 
 function notOurs(group: string, address: string, prefixLength: number, name: string): string {
   return `group ${group}: ${address} is on ${name} already, and tiebreak has not put it there. A virtual address must be nobody's own: change addresses in the configuration, or, if another program left it behind, type: ip address del ${address}/${prefixLength} dev ${name}`;
+}
+
+/**
+ * Takes away every route that bears our mark, also of a configuration that is no more. Without a fence another agent may be
+ * running here: two cannot have one.
+ */
+export function clearLeftOverRoutes(rtnetlink: Rtnetlink, log: Logger): void {
+  for (const route of valueOrFail(rtnetlink.ourRoutes(), 'reading the routes')) {
+    const to = `${formatAddress(route.to)}/${route.prefixLength}`;
+    valueOrFail(rtnetlink.removeRoute(route), `clearing the left-over route to ${to}`);
+    log.warn({ route: to }, `removed the route to ${to}, left by an earlier run`);
+  }
 }

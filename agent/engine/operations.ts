@@ -6,10 +6,15 @@ import type { CheckedGroup } from './checks.ts';
 import type { Forced } from './forced.ts';
 import type { LeaseGroup } from './lease-group.ts';
 
-/** What an operator or a monitor asks of this agent. `groups` are those in mode `lease`; the `plain` ones have checks alone. */
+/** A group in mode `vrrp`: it has no votes, and hands over to nobody in particular. */
+export interface PlainGroup extends CheckedGroup {
+  setMaintenance(on: boolean): void;
+}
+
+/** What an operator or a monitor asks of this agent. `groups` are those in mode `lease`, the `plain` ones those in mode `vrrp`. */
 export function operationsOn(
   groups: readonly LeaseGroup[],
-  plain: readonly CheckedGroup[],
+  plain: readonly PlainGroup[],
   maintenance: MaintenanceFile | undefined,
 ): Operations {
   const withGroup = (name: string, act: (group: LeaseGroup) => Outcome): Outcome => {
@@ -36,6 +41,7 @@ export function operationsOn(
       const failure = maintenance?.set(on);
       if (failure !== undefined) return refused(`maintenance could not be recorded: ${failure}`);
       for (const group of groups) group.fitness.setMaintenance(on);
+      for (const group of plain) group.setMaintenance(on);
       const detail = on
         ? 'in maintenance: this node votes, owns nothing, and hands over what it owns'
         : 'maintenance has ended: this node may own again';

@@ -26,10 +26,16 @@ export function plainFencedGroup(
     id,
     addresses: addresses.map(({ address }) => address),
     virtualRouters: [router],
+    refused: refusedAddresses(router),
     gatewayInterfaces: group.gateway ? [...new Set(addresses.map((address) => address.interface))] : [],
     intervalUs,
     heldMs: Math.max(HELD_MIN_MS, heldMs),
   };
+}
+
+/** The addresses that the router does not accept packets for. */
+export function refusedAddresses({ accept, addresses }: VirtualRouterConfig): string[] {
+  return accept ? [] : addresses.map(({ address }) => address);
 }
 
 /**

@@ -30,9 +30,11 @@ const ROUTER: VirtualRouterConfig = {
   priority: 100,
   advertisementIntervalUs: INTERVAL_US,
   addresses: [ADDRESS],
+  routes: [],
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

@@ -68,7 +68,7 @@ export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): 
   const { states } = group;
   const fence = plainFence(group, nowUs);
   const unfit = group.fitness.reason();
-  const outside = unfit === undefined ? 'initialize' : 'fault';
+  const outside = unfit === undefined ? 'initialize' : group.unfit === 'maintenance' ? 'maintenance' : 'fault';
   return {
     name: config.name,
     mode: 'vrrp',

@@ -25,6 +25,7 @@ import { bytesOf } from './address-bytes.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { KeptAddresses } from './kept-addresses.ts';
+import { KeptRoutes } from './kept-routes.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { linkNamed, openRouterPorts } from './router-ports.ts';
 import { authenticationProblem, passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
@@ -37,8 +38,9 @@ export interface VirtualRouter {
   /** The source of our advertisements. */
   readonly primaryAddress: Uint8Array;
   advertise(priority: number): void;
+  /** With them the routes. */
   addAddresses(): void;
-  /** Whether they are gone for certain. */
+  /** Whether they are gone for certain. The routes go first. */
   removeAddresses(): boolean;
   /**
    * Gratuitous ARP or an unsolicited neighbour advertisement for each address, now and again until the addresses are
@@ -106,6 +108,7 @@ export function openVirtualRouter(options: {
   let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
   const password = config.authPass === null ? null : passwordBytes(config.authPass);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
+  const routes = new KeptRoutes({ routes: config.routes, links, rtnetlink, complaints });
 
   function openPorts(there: readonly Link[]) {
     const found = openRouterPorts({
@@ -193,9 +196,13 @@ export function openVirtualRouter(options: {
       config,
       primaryAddress: source,
       advertise: (priority) => advertise(priority),
-      addAddresses: () => addresses.add(),
+      addAddresses() {
+        addresses.add();
+        routes.add();
+      },
       removeAddresses() {
         announcements.stop();
+        routes.remove();
         return addresses.remove();
       },
       announce: () => announcements.announce(),
@@ -207,22 +214,27 @@ export function openVirtualRouter(options: {
         // The kernel drops IPv6 addresses of an interface that is switched off, and a switch port what it had learnt.
         else if (carrier && !had && addresses.isOwner) {
           addresses.restore();
+          routes.reconcile();
           announcements.announceRestored();
         }
+        routes.linksChanged(there);
       },
       addressCame: (address) => addresses.came(address),
       addressGone(address) {
-        if (addresses.gone(address)) announcements.announceRestored();
+        if (!addresses.gone(address)) return;
+        routes.reconcile();
+        announcements.announceRestored();
       },
       reconcile(present) {
         if (addresses.reconcile(present)) announcements.announceRestored();
+        routes.reconcile();
       },
       corrections: () => ({
         addressesRestored: addresses.restored,
         addressesRemoved: addresses.removed,
         foreignClaims: announcements.claims,
       }),
-      faults: () => [...faults.values(), ...addresses.faults, ...[announcements.alarm ?? []].flat()],
+      faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
       async close() {
         announcements.stop();
         await ports.close();

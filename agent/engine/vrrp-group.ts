@@ -1,3 +1,4 @@
+import type { Unfitness } from '@tiebreak/shared/lease';
 import {
   advertisedIntervalUs,
   initialRouters,
@@ -127,11 +128,22 @@ export class VrrpGroup {
     });
   }
 
-  /** The link of an interface that a virtual router advertises on has been lost, or is back: a matter of all of them. */
+  /** The link of an interface that a virtual router advertises on has been lost, or is back. */
   linkChanged(name: string, up: boolean): void {
-    for (const { fitness } of this.#routers) fitness.linkChanged(name, up);
     const text = `${this.config.name}: the link of ${name} ${up ? 'is back' : 'is lost'}`;
     this.#log.warn({ group: this.config.name, interface: name, up }, text);
+    // They move together, whichever of them advertises there.
+    for (const { fitness } of this.#routers) fitness.linkChanged(name, up);
+  }
+
+  /** In maintenance it gives its virtual routers up as at its end, and begins anew after it. */
+  setMaintenance(on: boolean): void {
+    for (const { fitness } of this.#routers) fitness.setMaintenance(on);
+  }
+
+  /** Why it may not own; undefined: it may. */
+  get unfit(): Unfitness | undefined {
+    return this.#routers[0]?.fitness.current.unfit;
   }
 
   stop(): void {
@@ -192,8 +204,9 @@ export class VrrpGroup {
     const [first] = this.#routers;
     const base = { ballot: NO_BALLOT, priority: first?.parameters.priority ?? 0, ownership: undefined };
     if (!this.#running) return { ...base, state: 'stopped', cause: 'stop' };
-    const unfit = first?.fitness.current.unfit;
-    if (unfit !== undefined) return { ...base, state: 'fault', cause: unfit };
+    const { unfit } = this;
+    // In maintenance nothing has failed.
+    if (unfit !== undefined) return { ...base, state: unfit === 'maintenance' ? 'backup' : 'fault', cause: unfit };
     const isOwner = this.#state.routers.every(({ kind }) => kind === 'active');
     if (!isOwner) return { ...base, state: 'backup', cause };
     return { ...base, state: 'active', cause, ownership: { counter: 0, untilUs: this.#ownedUntilUs() } };

@@ -8,7 +8,9 @@ import { commandWords } from './words.ts';
 export type FindProgram = (name: string) => string | undefined;
 
 /** A program with its arguments, as an array of TOML. */
-export type Command = { readonly toml: string; readonly note?: string };
+export type Command = { readonly toml: string; readonly note?: string; readonly user?: string };
+
+type User = { readonly place: Place; readonly words: readonly string[] };
 
 export function commandLine({ toml, note }: Command, from: Statement): TomlLine {
   return { text: `command = ${toml}`, from, ...(note === undefined ? {} : { note }) };
@@ -34,9 +36,21 @@ export class Programs {
    * @param statement its second word is the program with its arguments
    * @param user where a user stands, and the words of it: name, and perhaps group
    */
-  take(statement: Statement, user: { readonly place: Place; readonly words: readonly string[] }): Command | undefined {
+  take(statement: Statement, user: User): Command | undefined {
     const command = this.#split(statement);
     return command !== undefined && this.#runsAsRoot(statement, user) ? command : undefined;
+  }
+
+  /** The same for a check, which may have a user of its own. */
+  takeCheck(statement: Statement, user: User): Command | undefined {
+    const [name, group] = user.words.length > 0 ? user.words : (this.#scriptUser?.words.slice(1) ?? []);
+    if (name === undefined || name === 'root' || (group !== undefined && group !== name))
+      return this.take(statement, user);
+    const command = this.#split(statement);
+    if (command === undefined) return undefined;
+    const what = `${quoted(statement)} is run as '${name}': the unit needs three more capabilities`;
+    this.#report(leftOut(statement, what, 'docs/systemd.md names them'));
+    return { ...command, user: name };
   }
 
   #split(statement: Statement): Command | undefined {
@@ -66,7 +80,7 @@ export class Programs {
     return { toml: tomlStrings([found, ...rest]), note: `${program}, as it was found on this host` };
   }
 
-  #runsAsRoot(program: Statement, own: { readonly place: Place; readonly words: readonly string[] }): boolean {
+  #runsAsRoot(program: Statement, own: User): boolean {
     const user = own.words.length > 0 ? own.words : (this.#scriptUser?.words.slice(1) ?? []);
     const place = own.words.length > 0 ? own.place : (this.#scriptUser ?? program);
     if (user.length === 0) {

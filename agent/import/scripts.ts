@@ -47,11 +47,11 @@ export function scriptLines(definition: Statement, programs: Programs, report: R
   }
   const weight = presetWeight(settings.one('weight'), report);
   const look = connection(script) ?? command(script, settings.one('user'), programs);
-  if (look === undefined || weight === undefined) return undefined;
+  if (look.length === 0 || weight === undefined) return undefined;
   return {
     weight,
     lines: [
-      look,
+      ...look,
       ...secondsLine(settings, 'interval', report),
       ...secondsLine(settings, 'timeout', report),
       ...countLine(settings, 'rise', report),
@@ -61,16 +61,21 @@ export function scriptLines(definition: Statement, programs: Programs, report: R
 }
 
 /** `</dev/tcp/HOST/PORT`, which bash takes for a connection. */
-function connection(script: Statement): TomlLine | undefined {
+function connection(script: Statement): TomlLine[] | undefined {
   const [, host, port] = /^<\s*\/dev\/tcp\/([^/\s]+)\/(\d{1,5})$/.exec(script.words[1]?.trim() ?? '') ?? [];
   if (host === undefined) return undefined;
   const target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return { text: `tcp = ${tomlString(target)}`, from: script };
+  return [{ text: `tcp = ${tomlString(target)}`, from: script }];
 }
 
-function command(script: Statement, user: Statement | undefined, programs: Programs): TomlLine | undefined {
-  const found = programs.take(script, { place: user ?? script, words: user?.words.slice(1) ?? [] });
-  return found === undefined ? undefined : commandLine(found, script);
+/** None after it was refused. */
+function command(script: Statement, user: Statement | undefined, programs: Programs): TomlLine[] {
+  const found = programs.takeCheck(script, { place: user ?? script, words: user?.words.slice(1) ?? [] });
+  if (found === undefined) return [];
+  return [
+    commandLine(found, script),
+    ...(found.user === undefined ? [] : [{ text: `user = ${tomlString(found.user)}` }]),
+  ];
 }
 
 /** keepalived counts whole seconds here, and takes 0 for 1. */

@@ -1,6 +1,6 @@
 import { refused } from './finding.ts';
 import { untranslated } from './no-equivalent.ts';
-import { quoted, type Report, refuseOtherShapes, type Shape, settingsOf, VALUE } from './settings.ts';
+import { quoted, type Report, refuseOtherShapes, type Shape, settingsOf, VALUE, wholeNumber } from './settings.ts';
 import { tomlString } from './toml.ts';
 import type { Statement } from './tree.ts';
 import { type Defined, presetWeight } from './weight.ts';
@@ -34,10 +34,9 @@ export function processLines(definition: Statement, report: Report): Defined | u
   const others = [
     ...(parameters.length > 0 || name.includes('/') ? [process] : []),
     ...['quorum_max', 'param_match', 'full_command'].flatMap((keyword) => settings.one(keyword) ?? []),
-    ...[settings.one('quorum')].flatMap((quorum) => (quorum === undefined || quorum.words[1] === '1' ? [] : [quorum])),
   ];
   for (const other of others) {
-    report(refused(other, `${quoted(other)}: a check by process asks whether one of that name runs`, INSTEAD));
+    report(refused(other, `${quoted(other)}: a check by process asks how many of that name run`, INSTEAD));
   }
   for (const keyword of ['fork_delay', 'terminate_delay', 'delay']) {
     const delay = settings.one(keyword);
@@ -47,5 +46,13 @@ export function processLines(definition: Statement, report: Report): Defined | u
   }
   const weight = presetWeight(settings.one('weight'), report);
   if (weight === undefined || others.length > 0) return undefined;
-  return { weight, lines: [{ text: `process = ${tomlString(name)}`, from: process }] };
+  const quorum = settings.one('quorum');
+  const least = quorum === undefined ? undefined : wholeNumber(quorum, 1, 65_535, report);
+  return {
+    weight,
+    lines: [
+      { text: `process = ${tomlString(name)}`, from: process },
+      ...(quorum === undefined || least === undefined ? [] : [{ text: `quorum = ${least}`, from: quorum }]),
+    ],
+  };
 }

@@ -62,7 +62,8 @@ export class Tracking {
     const defined = keyword === 'track_interface' ? trackedInterface(entry) : this.#defined(keyword, entry, owner);
     const weight = defined === undefined ? undefined : weightOf(entry, defined.weight, this.#report);
     if (defined === undefined || weight === undefined) return undefined;
-    return { place: entry, kind: KINDS[keyword], name, weight, lines: defined.lines };
+    const reversed = weight.reverse ? [{ text: 'reverse = true' }] : [];
+    return { place: entry, kind: KINDS[keyword], name, weight: weight.value, lines: [...defined.lines, ...reversed] };
   }
 
   #defined(keyword: 'track_script' | 'track_process', entry: Statement, owner: Statement): Defined | undefined {

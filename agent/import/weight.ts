@@ -7,12 +7,14 @@ import type { Statement } from './tree.ts';
 export type Defined = { readonly lines: readonly TomlLine[]; readonly weight: Weight };
 export type Weight = { readonly value: number; readonly reverse: boolean };
 
-const TURN_ROUND = 'track something that succeeds when this fails';
 /** keepalived's limit for scripts and interfaces; it cuts 254, which it once allowed. */
 const WEIGHT_MAX = 253;
 
-/** The weight that counts, of an entry: `NAME weight N [reverse|noreverse]`; undefined after it was refused. */
-export function weightOf(entry: Statement, preset: Weight, report: Report): number | undefined {
+/**
+ * The weight that counts, of an entry: `NAME weight N [reverse|noreverse]`; undefined after it was refused. keepalived turns the
+ * weight round, this program the check: what is subtracted while a thing is well there is lost here while its reverse fails.
+ */
+export function weightOf(entry: Statement, preset: Weight, report: Report): Weight | undefined {
   const [keyword, text, direction, ...more] = entry.words.slice(1);
   if (keyword !== undefined && (keyword !== 'weight' || text === undefined || more.length > 0)) {
     report(refused(entry, `${quoted(entry)}: '${entry.words.slice(1).join(' ')}' is no weight`, 'correct it'));
@@ -24,8 +26,8 @@ export function weightOf(entry: Statement, preset: Weight, report: Report): numb
     report(refused(entry, `${quoted(entry)}: '${direction}' is neither reverse nor noreverse`, 'correct it'));
     return undefined;
   }
-  if (reverse) report(refused(entry, `${quoted(entry)}: there is no check the wrong way round`, TURN_ROUND));
-  return reverse ? undefined : value;
+  if (value === undefined) return undefined;
+  return { value: reverse ? 0 - value : value, reverse };
 }
 
 /** The preset weight of a definition, also `weight 5 reverse`; undefined after it was refused. */

@@ -1,16 +1,19 @@
+import {
+  encodeProgram,
+  type Instruction,
+  JUMP_IF_EQUAL,
+  LOAD_BYTE,
+  LOAD_HALF,
+  LOAD_WORD,
+  RETURN,
+  WHOLE_PACKET,
+} from './classic-bpf.ts';
 import { MAC_BYTES } from './frames.ts';
 
 /**
  * Classic BPF programs (bpf(4), `struct sock_filter`) that let through what claims one of our addresses, and the same once
  * more as code, for what comes through. Pure: bytes in, bytes out.
  */
-
-const LOAD_WORD = 0x20;
-const LOAD_HALF = 0x28;
-const LOAD_BYTE = 0x30;
-const JUMP_IF_EQUAL = 0x15;
-const RETURN = 0x06;
-const WHOLE_FRAME = 0x40000;
 
 // Offsets in an Ethernet frame.
 const ETHERNET_SOURCE = 6;
@@ -31,11 +34,9 @@ export interface AddressClaim {
   readonly mac: Uint8Array;
 }
 
-type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, operand: number];
-
 /** ARP of either operation whose sender is one of `addresses` (IPv4) at another MAC address than `ownMac`. */
 export function arpClaimFilter(addresses: readonly Uint8Array[], ownMac: Uint8Array): Uint8Array {
-  return encode([
+  return encodeProgram([
     ...refuseMac(ARP_SENDER_MAC, ownMac),
     ...addresses.flatMap((address) => acceptIfAt(ARP_SENDER_ADDRESS, address)),
     [RETURN, 0, 0, 0],
@@ -44,7 +45,7 @@ export function arpClaimFilter(addresses: readonly Uint8Array[], ownMac: Uint8Ar
 
 /** Neighbour advertisements whose target is one of `addresses` (IPv6), and that do not come from `ownMac`. */
 export function advertisementClaimFilter(addresses: readonly Uint8Array[], ownMac: Uint8Array): Uint8Array {
-  return encode([
+  return encodeProgram([
     [LOAD_BYTE, 0, 0, IPV6_NEXT_HEADER],
     [JUMP_IF_EQUAL, 1, 0, ICMPV6],
     [RETURN, 0, 0, 0],
@@ -76,19 +77,7 @@ function acceptIfAt(offset: number, address: Uint8Array): Instruction[] {
     // Past the comparisons that are left, and past the acceptance.
     [JUMP_IF_EQUAL, 0, 2 * (words - word - 1) + 1, view.getUint32(4 * word)],
   ]);
-  return [...compared.flat(), [RETURN, 0, 0, WHOLE_FRAME]];
-}
-
-function encode(program: readonly Instruction[]): Uint8Array {
-  const bytes = new Uint8Array(program.length * 8);
-  const view = new DataView(bytes.buffer);
-  for (const [index, [code, ifTrue, ifFalse, operand]] of program.entries()) {
-    view.setUint16(8 * index, code, true);
-    view.setUint8(8 * index + 2, ifTrue);
-    view.setUint8(8 * index + 3, ifFalse);
-    view.setUint32(8 * index + 4, operand, true);
-  }
-  return bytes;
+  return [...compared.flat(), [RETURN, 0, 0, WHOLE_PACKET]];
 }
 
 /** What an ARP frame that has passed the filter claims; undefined for one that is cut short. */
@@ -110,4 +99,16 @@ export function claimOfAdvertisement(frame: Uint8Array): AddressClaim | undefine
     address: frame.slice(ADVERTISEMENT_TARGET, ADVERTISEMENT_OPTIONS),
     mac: frame.slice(from, from + MAC_BYTES),
   };
+}
+
+const ARP_OPERATION = 20;
+const ARP_REPLY = 2;
+const ADVERTISEMENT_FLAGS = 58;
+const SOLICITED = 0x40;
+
+/** Whether a frame that makes a claim answers a question: then frames pass in both directions. */
+export function isAnswer(frame: Uint8Array, family: 'ipv4' | 'ipv6'): boolean {
+  return family === 'ipv4'
+    ? frame[ARP_OPERATION] === 0 && frame[ARP_OPERATION + 1] === ARP_REPLY
+    : ((frame[ADVERTISEMENT_FLAGS] ?? 0) & SOLICITED) !== 0;
 }

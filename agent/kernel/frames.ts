@@ -1,7 +1,7 @@
 import { type AddressFamily, familyOf } from '@tiebreak/shared/vrrp';
 import { ipv4VrrpPacket, ipv6VrrpPacket } from './ip-packet.ts';
 
-/** Ethernet frames that announce an address or its router. Pure: bytes in, bytes out. Malformed arguments are bugs and throw. */
+/** Ethernet frames that announce an address or its router, or ask for one. Pure: bytes in, bytes out. Malformed arguments are bugs and throw. */
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_ARP = 0x0806;
@@ -10,12 +10,11 @@ const ETHERNET_HEADER_BYTES = 14;
 const IPV4_HEADER_BYTES = 20;
 const IPV6_HEADER_BYTES = 40;
 const ARP_BYTES = 28;
-const NEIGHBOUR_ADVERTISEMENT_BYTES = 32;
+const NEIGHBOUR_DISCOVERY_BYTES = 32;
 const ICMPV6 = 58;
 const ND_HOP_LIMIT = 255; // RFC 4861 section 7.1.2: receivers drop anything else
 const BROADCAST_MAC = Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 const ALL_NODES = Uint8Array.of(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-const ALL_NODES_MAC = Uint8Array.of(0x33, 0x33, 0, 0, 0, 1); // RFC 2464 section 7
 
 /** Bytes of a MAC address. */
 export const MAC_BYTES = 6;
@@ -26,21 +25,50 @@ export const MAC_BYTES = 6;
  * ff:ff:ff:ff:ff:ff included: no receiver looks at that field, and switches and hosts in the field have seen it.
  */
 export function gratuitousArpFrame({ mac, address }: { mac: Uint8Array; address: Uint8Array }): Uint8Array {
+  return arpRequestFrame({ mac, source: address, target: address, targetMac: BROADCAST_MAC });
+}
+
+/** A broadcast ARP request, 42 bytes: who has `target`, tell `source` at `mac` (RFC 826). */
+export function arpRequestFrame(request: {
+  mac: Uint8Array;
+  source: Uint8Array;
+  target: Uint8Array;
+  targetMac?: Uint8Array;
+}): Uint8Array {
+  const { mac, source, target, targetMac = new Uint8Array(MAC_BYTES) } = request;
   requireBytes('MAC address', mac, MAC_BYTES);
-  requireBytes('IPv4 address', address, 4);
+  requireBytes('IPv4 address', source, 4);
+  requireBytes('IPv4 address', target, 4);
   const frame = new Uint8Array(ETHERNET_HEADER_BYTES + ARP_BYTES);
   const view = new DataView(frame.buffer);
   writeEthernetHeader(frame, BROADCAST_MAC, mac, ETHERTYPE_ARP);
   view.setUint16(14, 1); // hardware type: Ethernet
   view.setUint16(16, ETHERTYPE_IPV4);
   view.setUint8(18, MAC_BYTES);
-  view.setUint8(19, address.length);
+  view.setUint8(19, source.length);
   view.setUint16(20, 1); // operation: request
   frame.set(mac, 22);
-  frame.set(address, 28);
-  frame.set(BROADCAST_MAC, 32);
-  frame.set(address, 38);
+  frame.set(source, 28);
+  frame.set(targetMac, 32);
+  frame.set(target, 38);
   return frame;
+}
+
+/**
+ * A neighbour solicitation, 86 bytes (RFC 4861 section 4.3): who has `target`, tell `source` at `mac`. To the target's
+ * solicited-node multicast address (RFC 4291 section 2.7.1), with the source link-layer address option.
+ */
+export function neighbourSolicitationFrame(request: {
+  mac: Uint8Array;
+  source: Uint8Array;
+  target: Uint8Array;
+}): Uint8Array {
+  const { mac, source, target } = request;
+  requireBytes('MAC address', mac, MAC_BYTES);
+  requireBytes('IPv6 address', source, 16);
+  requireBytes('IPv6 address', target, 16);
+  const group = Uint8Array.of(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...target.subarray(13));
+  return neighbourDiscoveryFrame({ mac, source, destination: group, type: 135, flags: 0, target, option: 1 });
 }
 
 /**
@@ -57,26 +85,42 @@ export function unsolicitedNeighbourAdvertisementFrame(announcement: {
   const { mac, address, router } = announcement;
   requireBytes('MAC address', mac, MAC_BYTES);
   requireBytes('IPv6 address', address, 16);
-  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + NEIGHBOUR_ADVERTISEMENT_BYTES);
+  const flags = (router ? 0x80 : 0) | 0x20; // R, S, O
+  const named = { mac, source: address, destination: ALL_NODES, target: address };
+  return neighbourDiscoveryFrame({ ...named, type: 136, flags, option: 2 });
+}
+
+/** RFC 4861 sections 4.3 and 4.4: one target, and one option that names `mac`. */
+function neighbourDiscoveryFrame(message: {
+  mac: Uint8Array;
+  source: Uint8Array;
+  destination: Uint8Array;
+  type: 135 | 136;
+  flags: number;
+  target: Uint8Array;
+  /** 1: source link-layer address; 2: target link-layer address */
+  option: 1 | 2;
+}): Uint8Array {
+  const { mac, source, destination, type, flags, target, option } = message;
+  const frame = new Uint8Array(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES + NEIGHBOUR_DISCOVERY_BYTES);
   const view = new DataView(frame.buffer);
-  writeEthernetHeader(frame, ALL_NODES_MAC, mac, ETHERTYPE_IPV6);
+  writeEthernetHeader(frame, multicastMac('ipv6', destination), mac, ETHERTYPE_IPV6);
 
   view.setUint32(14, 0x60000000); // version 6, no traffic class, no flow label
-  view.setUint16(18, NEIGHBOUR_ADVERTISEMENT_BYTES);
+  view.setUint16(18, NEIGHBOUR_DISCOVERY_BYTES);
   view.setUint8(20, ICMPV6);
   view.setUint8(21, ND_HOP_LIMIT);
-  frame.set(address, 22);
-  frame.set(ALL_NODES, 38);
+  frame.set(source, 22);
+  frame.set(destination, 38);
 
-  view.setUint8(54, 136); // type: neighbour advertisement
-  view.setUint8(58, (router ? 0x80 : 0) | 0x20); // R, S, O
-  frame.set(address, 62);
-  view.setUint8(78, 2); // option: target link-layer address
+  view.setUint8(54, type);
+  view.setUint8(58, flags);
+  frame.set(target, 62);
+  view.setUint8(78, option);
   view.setUint8(79, 1); // of one unit of 8 bytes
   frame.set(mac, 80);
 
-  const message = frame.subarray(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES);
-  view.setUint16(56, icmpv6Checksum(address, ALL_NODES, message));
+  view.setUint16(56, icmpv6Checksum(source, destination, frame.subarray(ETHERNET_HEADER_BYTES + IPV6_HEADER_BYTES)));
   return frame;
 }
 

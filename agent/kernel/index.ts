@@ -1,4 +1,6 @@
+export { type Account, findAccount } from './account.ts';
 export { type Announcer, openAnnouncer } from './announce.ts';
+export { type Capability, missingCapabilities } from './capabilities.ts';
 export type { AddressClaim } from './claim-filter.ts';
 export { openClaimListener } from './claim-listener.ts';
 export { boottimeUs, kernelTickUs, monotonicUs } from './clock.ts';

@@ -12,6 +12,7 @@ export const RTM_GETROUTE = 26;
 const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
 const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
@@ -23,6 +24,7 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTN_UNICAST = 1;
 const RTMSG_BYTES = 12;
+const PROTOCOL = 5;
 
 export interface RouteSpecification {
   family: AddressFamily;
@@ -32,15 +34,23 @@ export interface RouteSpecification {
   /** The gateway; without one the network is on the link itself. */
   via?: Uint8Array | undefined;
   interfaceIndex: number;
+  /** The address that this host's own traffic is sent from; it must be there. undefined: the kernel chooses. */
+  source?: Uint8Array | undefined;
+  /** The lower goes first. undefined: the kernel's default, 0 for IPv4 and 1024 for IPv6. */
+  metric?: number | undefined;
+  /** undefined: main */
+  table?: number | undefined;
 }
 
 function routeHeader(specification: RouteSpecification, scope: number): Uint8Array {
+  const { table = RT_TABLE_MAIN } = specification;
   return Uint8Array.of(
     familyNumber(specification.family),
     specification.prefixLength,
     0,
     0,
-    RT_TABLE_MAIN,
+    // A number of more than a byte is in its attribute alone.
+    table > 0xff ? 0 : table,
     OUR_PROTOCOL,
     scope,
     RTN_UNICAST,
@@ -51,16 +61,20 @@ function routeHeader(specification: RouteSpecification, scope: number): Uint8Arr
   );
 }
 
-function routeAttributes({ to, via, interfaceIndex }: RouteSpecification): NetlinkAttribute[] {
+function routeAttributes(specification: RouteSpecification): NetlinkAttribute[] {
+  const { to, via, interfaceIndex, source, metric, table } = specification;
   const attributes = [
     { type: RTA_DST, value: to },
     { type: RTA_OIF, value: u32(interfaceIndex) },
   ];
   if (via !== undefined) attributes.push({ type: RTA_GATEWAY, value: via });
+  if (source !== undefined) attributes.push({ type: RTA_PREFSRC, value: source });
+  if (metric !== undefined) attributes.push({ type: RTA_PRIORITY, value: u32(metric) });
+  if (table !== undefined) attributes.push({ type: RTA_TABLE, value: u32(table) });
   return attributes;
 }
 
-/** RTM_NEWROUTE into the main table. */
+/** RTM_NEWROUTE */
 export function encodeNewRoute(specification: RouteSpecification): RequestParts {
   const scope = specification.via === undefined ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   return { body: routeHeader(specification, scope), attributes: routeAttributes(specification) };
@@ -71,12 +85,14 @@ export function encodeDeleteRoute(specification: RouteSpecification): RequestPar
   return { body: routeHeader(specification, RT_SCOPE_NOWHERE), attributes: routeAttributes(specification) };
 }
 
-/** RTM_GETROUTE for a dump of both families. */
+/** RTM_GETROUTE for a dump of both families: of ours only, where the kernel can choose (Linux 4.20). */
 export function encodeGetRoutes(): Uint8Array {
-  return new Uint8Array(RTMSG_BYTES);
+  const body = new Uint8Array(RTMSG_BYTES);
+  body[PROTOCOL] = OUR_PROTOCOL;
+  return body;
 }
 
-/** One row of a route dump; undefined unless it is one of ours in the main table, through an interface. */
+/** One row of a route dump; undefined unless it is one of ours, through an interface. */
 export function decodeOurRoute(payload: Uint8Array): RouteSpecification | undefined {
   if (payload.length < RTMSG_BYTES) return undefined;
   const [familyByte = 0, prefixLength = 0, , , tableByte = 0, protocol = 0] = payload;
@@ -84,9 +100,9 @@ export function decodeOurRoute(payload: Uint8Array): RouteSpecification | undefi
   const attributes = decodeAttributes(payload, RTMSG_BYTES);
   const table = attributeU32(attributes.get(RTA_TABLE)) ?? tableByte;
   const interfaceIndex = attributeU32(attributes.get(RTA_OIF));
-  if (family === undefined || protocol !== OUR_PROTOCOL || table !== RT_TABLE_MAIN || interfaceIndex === undefined) {
-    return undefined;
-  }
+  if (family === undefined || protocol !== OUR_PROTOCOL || interfaceIndex === undefined) return undefined;
+  const metric = attributeU32(attributes.get(RTA_PRIORITY));
+  const source = attributes.get(RTA_PREFSRC);
   const via = attributes.get(RTA_GATEWAY);
   return {
     family,
@@ -94,6 +110,9 @@ export function decodeOurRoute(payload: Uint8Array): RouteSpecification | undefi
     prefixLength,
     interfaceIndex,
     ...(via === undefined ? {} : { via }),
+    ...(source === undefined ? {} : { source }),
+    ...(metric === undefined ? {} : { metric }),
+    ...(table === RT_TABLE_MAIN ? {} : { table }),
   };
 }
 

@@ -29,11 +29,11 @@ export interface Rtnetlink {
   addAddress(address: addressTable.AddressSpecification): SystemResult<'done' | 'already-there'>;
   /** Removes the address with just this prefix length. `not-there` also when the interface itself has gone. */
   removeAddress(address: addressTable.AddressSpecification): SystemResult<'done' | 'not-there'>;
-  /** Adds a route to the main table, marked with our protocol number (112). */
+  /** Adds a route, marked with our protocol number (112). `already-there`: one to that network is, whoever has made it. */
   addRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'already-there'>;
   /** Removes a route that carries our protocol number; others' routes are `not-there`. */
   removeRoute(route: routeTable.RouteSpecification): SystemResult<'done' | 'not-there'>;
-  /** The routes in the main table that carry our protocol number. */
+  /** The routes of all tables that carry our protocol number. Goes through every route of this host: not for what is urgent. */
   ourRoutes(): SystemResult<routeTable.RouteSpecification[]>;
   /** How the kernel would send to this address now (`ip route get`); `ENETUNREACH` if it would not. */
   routeTo(address: Uint8Array): SystemResult<routeTable.FoundRoute>;

@@ -7,8 +7,9 @@ import { describeFileError } from '../failure-text.ts';
  * link on the way to it, could have anything run as root.
  *
  * @param program absolute
+ * @param runsAs the user that it runs as, who may own it then; undefined: the agent's
  */
-export function programProblem(program: string): string | undefined {
+export function programProblem(program: string, runsAs?: number): string | undefined {
   try {
     if (!statSync(program).isFile()) return `${program} is no file`;
     accessSync(program, constants.X_OK);
@@ -16,30 +17,30 @@ export function programProblem(program: string): string | undefined {
     const executable = error instanceof Error && 'code' in error && error.code === 'EACCES';
     return `${program}: ${executable ? `cannot be run; make it executable: chmod +x ${program}` : describeFileError(error)}`;
   }
-  const problem = problemOnTheWay(resolve(program));
+  const problem = problemOnTheWay(resolve(program), runsAs);
   return problem === undefined ? undefined : `${program}: ${problem}`;
 }
 
-function problemOnTheWay(path: string): string | undefined {
+function problemOnTheWay(path: string, runsAs: number | undefined): string | undefined {
   const names = path.split('/').slice(1);
   let here = '/';
   for (const [index, name] of ['', ...names].entries()) {
     here = join(here, name);
     const found = lstatSync(here);
-    const problem = changeableByOthers(here, found);
+    const problem = changeableByOthers(here, found, runsAs);
     if (problem !== undefined) return problem;
     // Where it leads may lie below other folders: what is left of the way is walked from there.
     if (found.isSymbolicLink()) {
-      return problemOnTheWay(join(resolve(dirname(here), readlinkSync(here)), ...names.slice(index)));
+      return problemOnTheWay(join(resolve(dirname(here), readlinkSync(here)), ...names.slice(index)), runsAs);
     }
   }
   return undefined;
 }
 
-function changeableByOthers(path: string, found: Stats): string | undefined {
+function changeableByOthers(path: string, found: Stats, runsAs: number | undefined): string | undefined {
   const { mode, uid, gid } = found;
   const own = process.getuid?.() ?? 0;
-  if (uid !== 0 && uid !== own) {
+  if (uid !== 0 && uid !== own && uid !== runsAs) {
     return `${path} belongs to user ${uid}, who could have anything run as root: chown -h root ${path}`;
   }
   // Nobody can write to a link; and in a folder such as /tmp everyone may, yet replaces nothing of another's.

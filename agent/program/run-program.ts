@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureText } from '../failure-text.ts';
 
@@ -14,10 +15,12 @@ export type ProgramRun = {
   /** Besides PATH, the only variables that it has. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Whom it runs as, without supplementary groups; undefined: as the agent. */
+  readonly runAs?: { readonly uid: number; readonly gid: number } | undefined;
 };
 
-/** `ok`: it ended with 0 in time. `detail`: how it ended, and what it said last, for a person. */
-export type ProgramEnd = { readonly ok: boolean; readonly detail: string };
+/** `ok`: it ended with 0 in time. `finished`: it came to an end of its own. `detail`: how it ended, and what it said last, for a person. */
+export type ProgramEnd = { readonly ok: boolean; readonly finished: boolean; readonly detail: string };
 
 export type RunningProgram = {
   /** Resolves at the end of `timeoutMs` at the latest, and never rejects. */
@@ -35,11 +38,19 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   const { program, timeoutMs, environment } = run;
   const over = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ProgramEnd>();
-  const child = spawn(program, run.arguments, {
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, ...environment },
-  });
+  let child: ChildProcessByStdio<null, Readable, Readable>;
+  try {
+    child = spawn(program, run.arguments, {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH, ...environment },
+      ...run.runAs,
+    });
+  } catch (cause) {
+    // Node reports some failures by an event, and others (ENOMEM, EPERM) so.
+    const detail = `${program} could not be run: ${failureText(cause)}`;
+    return { ended: Promise.resolve({ ok: false, finished: false, detail }), over: Promise.resolve() };
+  }
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -61,15 +72,15 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   };
   const stop = (): void => {
     kill();
-    end({ ok: false, detail: 'the agent stops' });
+    end({ ok: false, finished: false, detail: 'the agent stops' });
   };
   const timer = setTimeout(() => {
     kill();
-    end({ ok: false, detail: `no answer within ${timeoutMs} ms` });
+    end({ ok: false, finished: false, detail: `no answer within ${timeoutMs} ms` });
   }, timeoutMs);
   running.addEventListener('abort', stop);
   child.once('error', (error) => {
-    end({ ok: false, detail: `${program} could not be run: ${failureText(error)}` });
+    end({ ok: false, finished: false, detail: `${program} could not be run: ${failureText(error)}` });
     over.resolve();
   });
   child.once('exit', (status, signal) => {
@@ -80,7 +91,7 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
       child.stderr.destroy();
       const how = signal === null ? `exit status ${status}` : `ended by ${signal}`;
       const words = lastLine(output);
-      end({ ok: status === 0, detail: words === '' ? how : `${how}: ${words}` });
+      end({ ok: status === 0, finished: true, detail: words === '' ? how : `${how}: ${words}` });
       over.resolve();
     });
   });

@@ -116,6 +116,10 @@ export class TiebreakAgent implements Agent {
     await this.#post(`/v1/groups/${GROUP}/health`, { check, healthy });
   }
 
+  async setMaintenance(on: boolean): Promise<void> {
+    await this.#post('/v1/maintenance', { on });
+  }
+
   watcherPid(): number {
     if (this.#process === undefined) throw new Error(`tiebreak on ${this.host} has not been started`);
     return this.#process.pid;

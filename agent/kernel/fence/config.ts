@@ -25,6 +25,8 @@ export interface FencedGroup {
    */
   readonly addresses: readonly string[];
   readonly virtualRouters: readonly FencedRouter[];
+  /** Those of `addresses` that this host does not accept packets for even while the group is open (RFC 9568, Accept_Mode). */
+  readonly refused?: readonly string[];
   /**
    * Interfaces on which other hosts use the group's addresses as their router: while it is closed, nothing that comes in
    * there is forwarded. Groups may share one: then any of them that is open lets it through.
@@ -90,7 +92,9 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
   const ids = new Set<number>();
   const groupOfAddress = new Map<string, number>();
   const groupOfRouter = new Map<string, number>();
-  for (const { id, addresses, virtualRouters, gatewayInterfaces, heldMs } of groups) {
+  for (const { id, addresses, virtualRouters, gatewayInterfaces, heldMs, refused = [] } of groups) {
+    const unknown = refused.find((address) => !addresses.includes(address));
+    if (unknown !== undefined) return `'${unknown}' is refused, and no address of group ${id}`;
     if (heldMs !== undefined && !(Number.isInteger(heldMs) && heldMs >= HELD_MIN_MS)) {
       return `group ${id} cannot be held open for ${heldMs} ms`;
     }

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
+import { missingCapabilities } from '../capabilities.ts';
 
 const LIBRARY = 'libnftables.so.1';
-const CAP_NET_ADMIN = 12n;
 
 /** Done, or why not, in words for people and without any secret. */
 export type NftResult = { readonly ok: true } | { readonly ok: false; readonly text: string };
@@ -28,7 +27,7 @@ let library: Library | undefined;
 /** Opens a context in the network namespace of this process. */
 export function openNftables(): { ok: true; nftables: Nftables } | { ok: false; text: string } {
   // Without the capability libnftables may end the whole process, so the question is asked first.
-  if (!hasNetAdmin()) {
+  if (missingCapabilities(['CAP_NET_ADMIN']).length > 0) {
     const advice = 'Run as root, or grant it to the service (AmbientCapabilities=CAP_NET_ADMIN).';
     return { ok: false, text: `nftables needs CAP_NET_ADMIN, which this process does not have. ${advice}` };
   }
@@ -67,11 +66,6 @@ export function readable(nftError: string): string {
   const complaint = (lines[first] ?? '').replace(/^.*?Error: /, '');
   const quoted = (lines[first + 1] ?? '').trim();
   return quoted === '' ? complaint : `${complaint}, at: ${quoted}`;
-}
-
-function hasNetAdmin(): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
-  return ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) === 1n;
 }
 
 function loadLibrary(): Library {

@@ -160,6 +160,7 @@ function inetTable(config: RulesetConfig): string[] {
       `type filter hook input priority ${PRIORITY}; policy accept;`,
       `meta l4proto ${VRRP_PROTOCOL} ip ttl != 255 drop`,
       `meta l4proto ${VRRP_PROTOCOL} ip6 hoplimit != 255 drop`,
+      ...refusalRules(config),
       ...sidebandPorts(config.sideband).map(({ port }) => `udp dport ${port} goto sideband_${port}`),
     ]),
     ...chain('out', [
@@ -173,6 +174,26 @@ function inetTable(config: RulesetConfig): string[] {
       'ip6 saddr @vip6 ip6 saddr != @owned6 drop',
       ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
+  ];
+}
+
+/**
+ * What is delivered here, so that what only passes through, or is sent on to another address (DNAT), still does. Neighbours
+ * must be able to find the address (RFC 9568 section 6.1).
+ */
+function refusalRules({ groups }: RulesetConfig): string[] {
+  const refused = groups.flatMap((group) => group.refused ?? []);
+  const ipv4 = addressesOf(refused, 'ipv4').join(', ');
+  const ipv6 = addressesOf(refused, 'ipv6').join(', ');
+  const delivered = `meta l4proto != ${VRRP_PROTOCOL}`;
+  return [
+    ...(ipv4 === '' ? [] : [`${delivered} ip daddr { ${ipv4} } drop`]),
+    ...(ipv6 === ''
+      ? []
+      : [
+          `ip6 daddr { ${ipv6} } icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept`,
+          `${delivered} ip6 daddr { ${ipv6} } drop`,
+        ]),
   ];
 }
 

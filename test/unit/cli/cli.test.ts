@@ -68,6 +68,23 @@ describe('check', () => {
     expect(outcome.stdout).toMatch(new RegExp(`^node +${node}\n`));
   });
 
+  it('warns of commands that the agent will refuse to run', async () => {
+    const program = put('probe', '#!/bin/sh\n', 0o777);
+    const checks = [
+      `name = "open"\ncommand = ["${program}"]`,
+      'name = "user"\ncommand = ["/bin/sh"]\nuser = "no-such-user"',
+      'name = "sound"\ncommand = ["/bin/sh"]',
+    ];
+    const text = `${PAIR}${checks.map((check) => `[[group.check]]\n${check}\n`).join('')}`;
+    const { code, stderr } = await tiebreak('check', '--config', put('edge.toml', text));
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      `warning: group edge, check open: ${program}: everyone may write to ${program} (mode 0777): chmod o-w ${program}; 'tiebreak run' will refuse it`,
+    );
+    expect(stderr).toContain('warning: group edge, check user: this host has no user no-such-user');
+    expect(stderr).not.toContain('check sound');
+  });
+
   it('sums up what will be', async () => {
     const key = put('edge.key', `1 ${'01'.repeat(31)}02\n`);
     const token = put('witness.token', `tbn1.${'01'.repeat(16)}.${'02'.repeat(32)}\n`);

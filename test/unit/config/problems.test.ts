@@ -412,6 +412,15 @@ describe('one mistake gives one problem at its place', () => {
   });
 });
 
+it('whoever owns an address accepts what is sent to it', () => {
+  const refusing = edit(PLAIN, '= 33', '= 33\naccept = false');
+  expect(problemsOf(refusing)).toEqual([]);
+  expect(problemsOf(edit(refusing, 'accept', 'priority = 255\naccept'))).toEqual([
+    expect.stringContaining("accept: with priority 255 the addresses are this host's own"),
+  ]);
+  expect(problemsOf(edit(PAIR, '= 33', '= 33\npriority = 255\naccept = false'))).toEqual([]);
+});
+
 describe('all problems come at once', () => {
   it('in the order of the file, whichever rule found them', () => {
     const text = edit(edit(PAIR, 'node = "b"', 'node = "a"'), '= 33', '= 0\npriorty = 1\nroutes = [{ to = "x" }]');
@@ -422,9 +431,7 @@ describe('all problems come at once', () => {
       'edge.toml:12:19', // the peer is this node
       'edge.toml:16:21', // virtual_router_id
       'edge.toml:17:1', // priorty
-      'edge.toml:18:1', // routes: not supported yet
-      'edge.toml:18:11', // via is missing
-      'edge.toml:18:18', // to
+      'edge.toml:18:18', // routes: no network
     ]);
   });
 });

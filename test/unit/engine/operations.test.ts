@@ -48,6 +48,16 @@ describe('what an operator asks of the groups', () => {
     expect(b.group.claim().priority).toBe(100);
   });
 
+  test('maintenance is also for the groups without votes', () => {
+    const told: boolean[] = [];
+    const fitness = { checks: [], report: () => true };
+    const plain = { name: 'plain', config: { checks: [] }, fitness, setMaintenance: (on: boolean) => told.push(on) };
+    const operations = operationsOn([], [plain], NO_FILE);
+    operations.setMaintenance(true);
+    operations.setMaintenance(false);
+    expect(told).toEqual([true, false]);
+  });
+
   test('maintenance that cannot be recorded is not entered: after a restart nobody would know', () => {
     const b = owning();
     const operations = operationsOn([b.group], [], { on: false, set: () => 'no space left' });

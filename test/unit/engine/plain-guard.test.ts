@@ -16,9 +16,11 @@ const router: VirtualRouterConfig = {
     { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
     { address: '198.51.100.7', prefixLength: 32, interface: 'eth1', label: null, advertised: false },
   ],
+  routes: [],
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

@@ -25,9 +25,11 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   priority: 100,
   advertisementIntervalUs: INTERVAL_US,
   addresses: [{ address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true }],
+  routes: [],
   sourceAddress: null,
   unicast: null,
   checksum: 'pseudo-header',
+  accept: true,
   virtualMac: false,
   authPass: null,
 };

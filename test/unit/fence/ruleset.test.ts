@@ -76,6 +76,21 @@ describe('the ruleset', () => {
     expect(rulesOf('g1_512ms_19_7', text)[0]).toMatch(/udp dport set 3114 accept$/);
   });
 
+  it('delivers nothing to addresses that are refused, but lets neighbours find them', () => {
+    const refusing = { ...config, groups: config.groups.map((group) => ({ ...group, refused: group.addresses })) };
+    const rules = rulesOf('in', fenceRuleset(refusing));
+    expect(rules).toContain('meta l4proto != 112 ip daddr { 10.77.0.100, 10.77.0.101, 10.77.0.102 } drop');
+    const found = rules.indexOf(
+      'ip6 daddr { fe80::100 } icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept',
+    );
+    expect(found).toBeGreaterThan(-1);
+    expect(rules.indexOf('meta l4proto != 112 ip6 daddr { fe80::100 } drop')).toBeGreaterThan(found);
+    expect(rulesOf('in').filter((rule) => rule.includes('daddr'))).toEqual([]);
+    const [first] = config.groups;
+    if (first === undefined) throw new Error('there is a group');
+    expect(problemIn({ ...config, groups: [{ ...first, refused: ['192.0.2.1'] }] })).toContain('192.0.2.1');
+  });
+
   it('takes everything away on CLOSE, the sentinel first', () => {
     expect(rulesOf('g33_close')).toEqual([
       'delete @armed { @th,192,32 . @th,224,16 }',

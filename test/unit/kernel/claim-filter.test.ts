@@ -7,33 +7,12 @@ import {
   claimOfArp,
 } from '../../../agent/kernel/claim-filter.ts';
 import { gratuitousArpFrame, unsolicitedNeighbourAdvertisementFrame } from '../../../agent/kernel/frames.ts';
+import { runFilter } from './run-filter.ts';
 
 const OWN = Uint8Array.of(2, 0, 0, 0, 0, 0x0a);
 const FOREIGN = Uint8Array.of(2, 0, 0, 0, 0, 0x0b);
 const IPV4 = [Uint8Array.of(192, 0, 2, 100), Uint8Array.of(203, 0, 113, 7)];
 const IPV6 = [100, 101].map((last) => Uint8Array.of(0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last));
-
-/** What the kernel does with a classic BPF program, as far as these programs need it. 0: the frame is dropped. */
-function runFilter(program: Uint8Array, frame: Uint8Array): number {
-  const code = new DataView(program.buffer);
-  const data = new DataView(frame.buffer, frame.byteOffset, frame.length);
-  let accumulator = 0;
-  for (let at = 0; at < program.length / 8; at += 1) {
-    const operand = code.getUint32(8 * at + 4, true);
-    const operation = code.getUint16(8 * at, true);
-    if (operation === 0x06) return operand;
-    if (operation === 0x15) {
-      at += code.getUint8(8 * at + (accumulator === operand ? 2 : 3));
-      continue;
-    }
-    const size = { 32: 4, 40: 2, 48: 1 }[operation];
-    if (size === undefined) throw new Error(`the kernel knows no operation ${operation} here`);
-    if (operand + size > frame.length) return 0;
-    if (size === 4) accumulator = data.getUint32(operand);
-    else accumulator = size === 2 ? data.getUint16(operand) : data.getUint8(operand);
-  }
-  throw new Error('the program ran past its end');
-}
 
 describe('ARP', () => {
   const filter = arpClaimFilter(IPV4, OWN);

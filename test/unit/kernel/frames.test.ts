@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { gratuitousArpFrame, unsolicitedNeighbourAdvertisementFrame } from '../../../agent/kernel/frames.ts';
+import {
+  arpRequestFrame,
+  gratuitousArpFrame,
+  neighbourSolicitationFrame,
+  unsolicitedNeighbourAdvertisementFrame,
+} from '../../../agent/kernel/frames.ts';
 
 const mac = Uint8Array.of(0x02, 0, 0, 0, 0, 0x0a);
 const hex = (frame: Uint8Array) => Buffer.from(frame).toString('hex');
@@ -56,5 +61,25 @@ describe('unsolicited neighbour advertisement', () => {
         expect((sum & 0xffff) + (sum >>> 16)).toBe(0xffff);
       }),
     );
+  });
+});
+
+describe('questions', () => {
+  it('an ARP request asks everybody, from the own address, and claims nothing of the target', () => {
+    const source = Uint8Array.of(192, 0, 2, 1);
+    const frame = arpRequestFrame({ mac, source, target: Uint8Array.of(192, 0, 2, 254) });
+    expect(hex(frame)).toBe(
+      'ffffffffffff02000000000a0806' + '0001080006040001' + '02000000000ac0000201' + '000000000000c00002fe',
+    );
+  });
+
+  it('a neighbour solicitation asks the solicited-node group and names its MAC address', () => {
+    const address = (last: number) => Uint8Array.of(0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xaa, 0, last);
+    const frame = neighbourSolicitationFrame({ mac, source: address(1), target: address(0xfe) });
+    expect(hex(frame.subarray(0, 14))).toBe('3333ffaa00fe02000000000a86dd');
+    expect(hex(frame.subarray(22, 38))).toBe(hex(address(1)));
+    expect(hex(frame.subarray(38, 54))).toBe('ff0200000000000000000001ffaa00fe');
+    expect(hex(frame.subarray(54, 56))).toBe('8700');
+    expect(hex(frame.subarray(62))).toBe(`${hex(address(0xfe))}010102000000000a`);
   });
 });

@@ -1,7 +1,7 @@
 import { parseAddress } from '@tiebreak/shared/vrrp';
 import { describe, expect, it } from 'vitest';
 import { encodeRequest, u32 } from '../../../agent/kernel/netlink-message.ts';
-import { decodeRoute, encodeGetRoute } from '../../../agent/kernel/rtnetlink-route.ts';
+import { decodeOurRoute, decodeRoute, encodeGetRoute, encodeNewRoute } from '../../../agent/kernel/rtnetlink-route.ts';
 
 const RTA = { dst: 1, oif: 4, gateway: 5, prefsrc: 7, via: 18 };
 const HEADER_BYTES = 16;
@@ -50,5 +50,34 @@ describe('the route to an address', () => {
     expect(decodeRoute(route(2, [{ type: RTA.oif, value: u32(4) }]))?.gateway).toBeUndefined();
     expect(decodeRoute(route(2, []))).toBeUndefined();
     expect(decodeRoute(new Uint8Array(4))).toBeUndefined();
+  });
+});
+
+describe('a route of ours', () => {
+  const plain = { family: 'ipv4' as const, to: bytes('203.0.113.0'), prefixLength: 24, interfaceIndex: 4 };
+
+  it.each([
+    ['to a gateway', { ...plain, via: bytes('192.0.2.254') }],
+    ['on a link', plain],
+    [
+      'with everything',
+      { ...plain, via: bytes('192.0.2.254'), source: bytes('192.0.2.100'), metric: 50, table: 70_000 },
+    ],
+    ['in a table of one byte', { ...plain, table: 100 }],
+    [
+      'of the other family',
+      { ...plain, family: 'ipv6' as const, to: bytes('2001:db8::'), prefixLength: 32, metric: 7 },
+    ],
+  ])('is read as it was written: %s', (_, specification) => {
+    const { body, attributes } = encodeNewRoute(specification);
+    const request = encodeRequest({ type: 24, flags: 0, sequence: 1, body, attributes });
+    expect(decodeOurRoute(request.subarray(HEADER_BYTES))).toEqual(specification);
+  });
+
+  it('has our mark', () => {
+    const { body, attributes } = encodeNewRoute(plain);
+    body[5] = 4;
+    const request = encodeRequest({ type: 24, flags: 0, sequence: 1, body, attributes });
+    expect(decodeOurRoute(request.subarray(HEADER_BYTES))).toBeUndefined();
   });
 });

@@ -131,7 +131,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
       ...virtualMac(settings, report),
       ...acceptance(statements, priority.value),
       ...authentication(settings, version?.number, report),
-      ...routes(settings.all('virtual_routes'), device?.words[1] ?? '', report),
+      ...routes(settings.all('virtual_routes'), report),
     ],
   };
 }

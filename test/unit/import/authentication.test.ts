@@ -48,15 +48,17 @@ describe('authentication', () => {
   });
 });
 
-describe('what another version of this program can load', () => {
-  it('routes by a gateway', () => {
-    const routes = 'virtual_routes {\n192.0.2.0/24 via 192.0.2.1\nto 198.51.100.7 gw 192.0.2.2 dev eth0\n}';
-    const { toml, findings } = drafted(instance(routes));
+describe('beside it', () => {
+  it('routes', () => {
+    const lines =
+      '192.0.2.0/24 via 192.0.2.1\nto 198.51.100.7 gw 192.0.2.2 dev eth0 metric 5\nsrc 192.0.2.100 default dev eth1 table 7';
+    const { toml, findings } = translated(instance(`virtual_routes {\n${lines}\n}`));
+    expect(findings.map(said)).toEqual([]);
     expect(toml).toContain(
       'routes = [\n  { to = "192.0.2.0/24", via = "192.0.2.1" },  # main.conf:7\n' +
-        '  { to = "198.51.100.7/32", via = "192.0.2.2" },  # main.conf:8\n]\n',
+        '  { to = "198.51.100.7/32", via = "192.0.2.2", interface = "eth0", metric = 5 },  # main.conf:8\n' +
+        '  { to = "0.0.0.0/0", source = "192.0.2.100", interface = "eth1", table = 7 },  # main.conf:9\n]\n',
     );
-    expect(findings).toEqual([expect.stringContaining("left_out: 'dev eth0' of 198.51.100.7")]);
   });
 
   it.each([

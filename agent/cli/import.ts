@@ -1,6 +1,6 @@
-import { globSync, readFileSync } from 'node:fs';
+import { accessSync, constants, globSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describeFileError } from '../failure-text.ts';
 import { type ImportFinding, type IncludedFile, readKeepalived, translate, validName } from '../import/index.ts';
@@ -36,7 +36,7 @@ function importFile(file: string, { configId, leaveOut = false, node }: ImportOp
     return EXIT.usage;
   }
   const read = readKeepalived({ file, text }, { configId: configId ?? shortHostName(), include });
-  const { toml, findings } = translate(read, file, name);
+  const { toml, findings } = translate(read, { file, node: name, findProgram });
   if (findings.length > 0) process.stderr.write(`${alignColumns(findings.map(row))}\n`);
   if (findings.some(({ kind }) => kind === 'broken')) {
     process.stderr.write(`tiebreak: ${file} cannot be read as it was meant: correct it first\n`);
@@ -74,6 +74,20 @@ function include(pattern: string, from: string): IncludedFile[] {
         return { file, text: undefined };
       }
     });
+}
+
+/** Where keepalived looks for a program without a path, as systemd starts it. */
+const PROGRAM_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+function findProgram(name: string): string | undefined {
+  return PROGRAM_FOLDERS.map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** keepalived compares with the first part of the node's name. */

@@ -1,4 +1,4 @@
-export { parseAddress, parsePrefix } from './address.ts';
+export { isLinkLocal, parseAddress, parsePrefix } from './address.ts';
 export { formatDuration } from './duration.ts';
 export { credentialFileOf } from './floating-ip-credential.ts';
 export { configHash, configIdentity, type IdentityContext } from './identity.ts';

@@ -1,4 +1,4 @@
-import { parseAddress, parsePrefix } from '../config/index.ts';
+import { isLinkLocal, parseAddress, parsePrefix } from '../config/index.ts';
 import { leftOut, refused } from './finding.ts';
 import { quoted, type Report } from './settings.ts';
 import { type TomlLine, tomlString } from './toml.ts';
@@ -8,6 +8,7 @@ export type Family = 'ipv4' | 'ipv6';
 type VirtualAddress = {
   readonly address: string;
   readonly family: Family;
+  readonly advertised: boolean;
   readonly interface: string | undefined;
   readonly line: TomlLine;
 };
@@ -23,7 +24,7 @@ export function translateAddresses(
   report: Report,
 ): { readonly lines: readonly TomlLine[]; readonly family: Family } | undefined {
   const seen = new Map<string, Statement>();
-  const lines: TomlLine[] = [];
+  const taken: VirtualAddress[] = [];
   let family: Family | undefined;
   for (const statement of [...advertised, ...excluded]) {
     const isAdvertised = advertised.includes(statement);
@@ -39,10 +40,20 @@ export function translateAddresses(
       report(refused(statement, what, 'give it a vrrp_instance of its own'));
     } else {
       seen.set(key, statement);
-      lines.push(address.line);
+      taken.push(address);
     }
   }
-  return family === undefined ? undefined : { lines, family };
+  return family === undefined ? undefined : { lines: linkLocalFirst(taken), family };
+}
+
+/** Where keepalived has it later, for IPv6: receivers look which one it is (RFC 9568 section 5.2.9). */
+function linkLocalFirst(addresses: readonly VirtualAddress[]): TomlLine[] {
+  const at = addresses.findIndex((each) => each.advertised && isLinkLocal(each.address, 'ipv6'));
+  const found = addresses[at];
+  const before = addresses.slice(0, Math.max(at, 0)).filter(({ advertised }) => advertised);
+  if (found?.family !== 'ipv6' || before.length === 0) return addresses.map(({ line }) => line);
+  const others = addresses.filter((each) => each !== found).map(({ line }) => line);
+  return [{ ...found.line, note: 'first, as RFC 9568 wants the link-local one' }, ...others];
 }
 
 function translateAddress(
@@ -68,7 +79,13 @@ function translateAddress(
     ...(isAdvertised ? [] : ['advertised = false']),
   ];
   const entry = fields.length === 1 ? value : `{ ${fields.join(', ')} }`;
-  return { address, family, interface: taken.interface, line: { text: `  ${entry},`, from: statement } };
+  return {
+    address,
+    family,
+    advertised: isAdvertised,
+    interface: taken.interface,
+    line: { text: `  ${entry},`, from: statement },
+  };
 }
 
 function takeOptions(

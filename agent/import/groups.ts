@@ -1,21 +1,48 @@
-import { type Place, refused } from './finding.ts';
+import { type CheckDraft, checkLines, merged, ofAddressOwner, withoutWeights } from './check.ts';
+import { leftOut, type Place, refused } from './finding.ts';
+import { Names } from './names.ts';
 import { IN_SYNC_GROUP, untranslated } from './no-equivalent.ts';
-import { BLOCK, quoted, type Report, refuseOtherShape, refuseOtherShapes, type Shape } from './settings.ts';
+import {
+  NOTIFY_KEYWORDS,
+  NOTIFY_SHAPE,
+  type NotifyDraft,
+  notifyLines,
+  refuseOwnNotify,
+  translateNotify,
+} from './notify.ts';
+import { BLOCK, quoted, type Report, refuseOtherShape, refuseOtherShapes, type Shape, settingsOf } from './settings.ts';
 import { type TomlLine, tomlString } from './toml.ts';
 import type { Statement } from './tree.ts';
-import { type Defaults, type RouterDraft, translateInstance } from './virtual-router.ts';
+import { type RouterDraft, type Surroundings, translateInstance } from './virtual-router.ts';
 
 export type GroupDraft = { readonly name: string; readonly place: Place; readonly lines: readonly TomlLine[] };
 
-const TRANSLATED: ReadonlyMap<string, Shape> = new Map([['group', BLOCK]]);
+/** What becomes a group: a sync group with its members, or an instance that is in none. */
+type Source = {
+  readonly name: string;
+  readonly place: Place;
+  readonly kind: 'GROUP' | 'INSTANCE';
+  readonly members: readonly RouterDraft[];
+  readonly checks: readonly CheckDraft[];
+  readonly notify: readonly NotifyDraft[];
+};
+
+const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
+  ['group', BLOCK],
+  ['track_script', BLOCK],
+  ['track_process', BLOCK],
+  ['track_interface', BLOCK],
+  ...NOTIFY_KEYWORDS.map((keyword): [string, Shape] => [keyword, NOTIFY_SHAPE]),
+]);
 
 /** A vrrp_sync_group is a group, and so is every vrrp_instance that is in none. */
-export function translateGroups(statements: readonly Statement[], defaults: Defaults, report: Report): GroupDraft[] {
+export function translateGroups(statements: readonly Statement[], around: Surroundings): GroupDraft[] {
+  const { report } = around;
   const routers = new Map<string, RouterDraft | undefined>();
   for (const statement of statements) {
     if (statement.words[0] !== 'vrrp_instance') continue;
     const name = statement.words[1] ?? '';
-    const draft = translateInstance(statement, defaults, report);
+    const draft = translateInstance(statement, around);
     if (routers.has(name)) report(refused(statement, `${quoted(statement)} stands twice`, 'rename one of them'));
     else routers.set(name, draft);
   }
@@ -25,13 +52,37 @@ export function translateGroups(statements: readonly Statement[], defaults: Defa
   for (const statement of statements) {
     if (statement.words[0] !== 'vrrp_sync_group') continue;
     const members = membersOf(statement, routers, grouped, report);
-    if (members.length > 0) groups.push(draftGroup(statement.words[1] ?? '', statement, members, names, report));
+    if (members.length > 0) groups.push(draftGroup(syncGroup(statement, members, around), names, report));
   }
   for (const [name, router] of routers) {
-    if (router !== undefined && !grouped.has(name))
-      groups.push(draftGroup(name, router.place, [router], names, report));
+    if (router === undefined || grouped.has(name)) continue;
+    const { place, notify } = router;
+    const checks = router.priority === 255 ? ofAddressOwner(router.checks, false, report) : router.checks;
+    groups.push(draftGroup({ name, place, kind: 'INSTANCE', members: [router], checks, notify }, names, report));
   }
   return groups;
+}
+
+/** Members track for the whole group, as keepalived has them go to the fault state together. */
+function syncGroup(statement: Statement, members: readonly RouterDraft[], around: Surroundings): Source {
+  const { tracking, programs, report } = around;
+  const own = tracking.checksOf(statement);
+  const checks = members.some(({ priority }) => priority === 255) ? ofAddressOwner(own, true, report) : own;
+  for (const member of members) refuseOwnNotify(member.notify, report);
+  return {
+    name: statement.words[1] ?? '',
+    place: statement,
+    kind: 'GROUP',
+    members,
+    checks: [
+      ...checks,
+      ...withoutWeights(
+        members.flatMap((member) => member.checks),
+        report,
+      ),
+    ],
+    notify: translateNotify(settingsOf(statement.block ?? [], report), programs, report),
+  };
 }
 
 function membersOf(
@@ -55,60 +106,45 @@ function membersOf(
       grouped.add(name);
     }
   }
-  if (members.length > 1) {
-    const what = `${quoted(group)}: in mode "vrrp" its virtual routers are elected one by one, and may part`;
-    report(refused(group, what, 'go over to mode "lease", in which they move together'));
-  }
   return members;
 }
 
-function draftGroup(
-  name: string,
-  place: Place,
-  members: readonly RouterDraft[],
-  names: Names,
-  report: Report,
-): GroupDraft {
+function draftGroup({ name, place, kind, members, checks, notify }: Source, names: Names, report: Report): GroupDraft {
   const [first, ...others] = members;
   for (const other of others) {
-    const differs = other.preempt.text !== first?.preempt.text || other.preemptDelay?.text !== first.preemptDelay?.text;
+    const { preempt, preemptDelay } = other.preemption;
+    const differs =
+      preempt.text !== first?.preemption.preempt.text || preemptDelay?.text !== first.preemption.preemptDelay?.text;
     if (differs) {
       const what = `vrrp_instance ${other.name} preempts otherwise than the first one of its group`;
       report(refused(other.place, what, 'set nopreempt and preempt_delay alike in all of them'));
     }
   }
-  const taken = names.take(name);
+  const now = names.take(name, 'group');
+  const checkNames = new Names();
+  const watched = members.map((router) => router.interface);
   const lines: TomlLine[] = [
     { text: '[[group]]', from: place },
-    { text: `name = ${tomlString(taken)}` },
+    { text: `name = ${tomlString(now)}` },
     { text: 'mode = "vrrp"', note: 'unprotected: see above' },
-    ...(first === undefined ? [] : [first.preempt]),
-    ...(first?.preemptDelay === undefined ? [] : [first.preemptDelay]),
+    ...(first === undefined ? [] : [first.preemption.preempt]),
+    ...(first?.preemption.preemptDelay === undefined ? [] : [first.preemption.preemptDelay]),
     ...members.flatMap((router) => [{ text: '' }, ...router.lines]),
+    ...merged(checks)
+      .filter((check) => !isWatched(check, watched, report))
+      .flatMap((check) => checkLines(check, checkNames)),
+    ...notify.flatMap((draft) => notifyLines(draft, { kind, before: name, now, routers: members.length }, report)),
   ];
-  return { name: taken, place, lines };
+  return { name: now, place, lines };
 }
 
-/** Names as this program has them, each one once. */
-class Names {
-  readonly #taken = new Set<string>();
-
-  take(name: string): string {
-    const base = validName(name) ?? 'group';
-    let candidate = base;
-    for (let number = 2; this.#taken.has(candidate); number++) candidate = `${base.slice(0, 56)}-${number}`;
-    this.#taken.add(candidate);
-    return candidate;
+/** A group is given up anyway when an interface that it advertises on loses its link; keepalived does not track it twice. */
+function isWatched({ kind, name, place, weight }: CheckDraft, watched: readonly string[], report: Report): boolean {
+  const found = kind === 'interface' && watched.includes(name);
+  if (found && weight !== 0) {
+    report(
+      leftOut(place, `${name} with weight ${weight}: keepalived ignores it, as it is the instance's own interface`),
+    );
   }
-}
-
-/** `VI_1` as `vi_1`: lower-case letters, digits, dots, dashes and underscores, 63 at most. */
-export function validName(name: string): string | undefined {
-  const valid = name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9._-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-    .slice(0, 63)
-    .replace(/[^a-z0-9]+$/, '');
-  return valid === '' ? undefined : valid;
+  return found;
 }

@@ -18,19 +18,34 @@ function all(keywords: string, verdict: Verdict): [string, Verdict][] {
 
 const off = (statement: Statement): boolean => !isOn(statement);
 const LATER = 'this version cannot do it';
-const CHECKS: Verdict = {
+const NOTIFY_OTHERWISE: Verdict = {
   kind: 'refused',
-  why: 'checks are not taken over by themselves yet',
-  instead: 'write them as [[group.check]]: docs/operations.md',
+  why: 'nothing is written to a FIFO',
+  instead: 'a [[group.notify]] is told of every change, in order: docs/migrate-from-keepalived.md',
 };
-const NOTIFY: Verdict = {
+const SERVICE: Verdict = {
   kind: 'refused',
-  why: 'a change of state starts no program yet',
-  instead: 'follow it by a webhook of the witness, or in the history: docs/webhooks.md',
+  why: 'the agent runs no program when it starts or ends',
+  instead: 'put it into the unit: ExecStartPre=, ExecStopPost=',
+};
+const TRACK_FILE: Verdict = {
+  kind: 'refused',
+  why: 'a number in a file changes no priority',
+  instead: 'write a [[group.check]] with file = "/path", which passes while it exists, or with push = true',
+};
+const BFD: Verdict = {
+  kind: 'refused',
+  why: 'BFD is not spoken here',
+  instead: 'mode "lease" hears the other node by itself; write a [[group.check]] for what else must be reached',
+};
+const LOWER_PRIORITY: Verdict = {
+  kind: 'refused',
+  why: 'nobody is told that a lower priority was heard',
+  instead: 'a cloud address is looked after by [[group.floating_ip]]',
 };
 const STRICT: Verdict = {
   kind: 'refused',
-  why: 'no packets to the addresses would be accepted, which this version cannot do',
+  why: 'it changes what else is allowed, and whether packets to the addresses are accepted',
   instead: 'take it out of the configuration of every node first',
   unless: off,
 };
@@ -63,7 +78,7 @@ const OWN_WAY: Verdict = { kind: 'refused', why: LATER, instead: 'take it out of
 export const AT_TOP: Verdicts = new Map([
   ...all('virtual_server virtual_server_group SSL', LOAD_BALANCER),
   ...all('static_ipaddress static_routes static_rules', HOST_NETWORK),
-  ...all('vrrp_script vrrp_track_file track_file vrrp_track_process track_process bfd_instance', UNUSED),
+  ...all('vrrp_track_file track_file bfd_instance', UNUSED),
   ...all('track_group interface_up_down_delays', OWN_WAY),
   ...all('garp_group', ARP),
   ...all('linkbeat_interfaces linkbeat_use_polling', {
@@ -83,9 +98,10 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
   ...all('notification_email notification_email_from smtp_server smtp_helo_name smtp_connect_timeout', MAIL),
   ...all('smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults', MAIL),
   ...all('router_id', { kind: 'left_out', why: 'the node has its name from the key node' }),
-  ...all('script_user enable_script_security', {
+  ...all('enable_script_security', {
     kind: 'left_out',
-    why: 'no scripts are taken over, and commands of checks are looked at before',
+    why: 'programs that others than root could change are always refused',
+    unless: () => true,
   }),
   ...all('vrrp_garp_master_delay vrrp_garp_master_repeat vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat', ARP),
   ...all('vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_gna_interval', ARP),
@@ -95,8 +111,8 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
   ...all('vrrp_skip_check_adv_addr vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert', RFC),
   ...all('vrrp_check_unicast_src vrrp_owner_ignore_adverts v3_checksum_as_v2', OWN_WAY),
   ...all('vrrp_startup_delay vrrp_delay_after_boot down_timer_adverts', OWN_WAY),
-  ...all('notify_fifo vrrp_notify_fifo notify_fifo_script vrrp_notify_fifo_script', NOTIFY),
-  ...all('startup_script shutdown_script', NOTIFY),
+  ...all('notify_fifo vrrp_notify_fifo notify_fifo_script vrrp_notify_fifo_script', NOTIFY_OTHERWISE),
+  ...all('startup_script shutdown_script', SERVICE),
   ...all(
     'lvs_notify_fifo lvs_notify_fifo_script lvs_sync_daemon lvs_flush lvs_flush_on_stop lvs_timeouts',
     LOAD_BALANCER,
@@ -110,37 +126,41 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
   ...all('vrrp_iptables vrrp_ipsets nftables nftables_priority nftables_counters nftables_ifindex', PROCESS),
 ]);
 
-const NOTIFY_KEYWORDS =
-  'notify notify_master notify_backup notify_fault notify_stop notify_deleted notify_master_rx_lower_pri';
-const TRACK_KEYWORDS = 'track_interface track_script track_file track_process track_bfd';
+/** Beside what is taken over of both. */
+const IN_BOTH: Verdicts = new Map([
+  ...all('track_file', TRACK_FILE),
+  ...all('track_bfd', BFD),
+  ...all('notify_master_rx_lower_pri', LOWER_PRIORITY),
+  ...all('notify_deleted', {
+    kind: 'left_out',
+    why: 'a virtual router goes when the agent is stopped, which notify is told',
+  }),
+  ...all('notify_priority_changes', {
+    kind: 'left_out',
+    why: 'priorities are in the status and the metrics',
+    unless: off,
+  }),
+  ...all('smtp_alert', { ...MAIL, unless: off }),
+]);
 
 export const IN_SYNC_GROUP: Verdicts = new Map([
-  ...all(NOTIFY_KEYWORDS, NOTIFY),
-  ...all(TRACK_KEYWORDS, CHECKS),
-  ...all('smtp_alert', MAIL),
-  ...all('notify_priority_changes', { kind: 'left_out', why: 'no program is told' }),
+  ...IN_BOTH,
   ...all('global_tracking sync_group_tracking_weight', {
-    kind: 'left_out',
-    why: 'checks are not taken over by themselves yet',
+    kind: 'refused',
+    why: 'the weights of its members would make their priorities part',
+    instead: 'let the sync group track what its members track',
   }),
 ]);
 
 export const IN_INSTANCE: Verdicts = new Map([
-  ...IN_SYNC_GROUP,
-  ...all('authentication', {
-    kind: 'refused',
-    why: 'authentication is not taken over by itself yet, and routers that ask for it would not listen',
-    instead: 'write auth_type PASS as auth_pass = "..." in the virtual router, or take it out of every node',
-  }),
+  ...IN_BOTH,
   ...all('auth_hmac', { kind: 'refused', why: LATER, instead: 'take it out first; mode "lease" is authenticated' }),
-  ...all('virtual_routes virtual_rules', {
+  ...all('virtual_rules', {
     kind: 'refused',
-    why: 'routes and rules do not move with the group yet',
+    why: 'rules do not move with the group',
     instead: "put them into the host's network configuration, or take them out",
   }),
-  ...all('no_accept', STRICT),
   ...all('strict_mode', STRICT),
-  ...all('accept', { kind: 'left_out', why: 'packets to the addresses are accepted', unless: () => true }),
   ...all('preempt', { kind: 'left_out', why: 'it is the default', unless: () => true }),
   ...all('use_ipvlan', { kind: 'refused', why: 'there is no ipvlan here', instead: 'use_vmac has an equivalent' }),
   ...all('use_vmac_addr', { kind: 'refused', why: 'the virtual MAC is for addresses on the own interface only' }),

@@ -1,4 +1,4 @@
-import { Definitions, parseDefinition, parseSequence } from './definitions.ts';
+import { Definitions, parseDefinition, parseRepetition } from './definitions.ts';
 import { broken, type ImportFinding, leftOut, type Place, refused } from './finding.ts';
 import { type Statement, TreeBuilder } from './tree.ts';
 import { withoutComment, wordsOf } from './words.ts';
@@ -140,21 +140,28 @@ class Reader {
   }
 
   #repeat(line: string, place: Place, depth: number): void {
-    const sequence = parseSequence(line);
-    if (sequence === undefined) {
-      const head = line.slice(0, 40);
-      this.#findings.push(broken(place, `${head}: not a ~SEQ(var, start, step, end) that ends`, 'write the lines out'));
+    const repetition = parseRepetition(line);
+    if (repetition === undefined) {
+      const form = line.startsWith('~LST') ? '~LST(var, value, value)' : '~SEQ(var, start, step, end) that ends';
+      const what = `${line.slice(0, 40)}: not a ${form}`;
+      this.#findings.push(broken(place, what, 'write the lines out'));
       return;
     }
-    for (const value of sequence.values) {
-      this.#definitions.set(sequence.name, value);
-      this.#expand(sequence.rest, place, depth + 1);
+    const { names, values, rest } = repetition;
+    for (const each of values) {
+      for (const [index, name] of names.entries()) this.#definitions.set(name, each[index] ?? '');
+      this.#expand(rest, place, depth + 1);
     }
   }
 
   #addWords(line: string, place: Place): void {
-    if (/\$\{_(?:RANDOM|ENV)/.test(line)) {
-      this.#findings.push(broken(place, 'a value that is known only when keepalived starts', 'write the value'));
+    const environment = /\$\{_(?:RANDOM|ENV)[^}]*\}/g;
+    const known = line.replaceAll(environment, '');
+    if (known !== line) {
+      const what = `${line.match(environment)?.[0]}: a value that is known only when keepalived starts`;
+      // Without a line that opens or closes a block, what follows would be read wrongly.
+      const say = /[{}]/.test(known) ? broken : refused;
+      this.#findings.push(say(place, what, 'write the value'));
       return;
     }
     if (/(?<!\\)(?:\\\\)*\\$/.test(line)) {

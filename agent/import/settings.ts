@@ -8,6 +8,9 @@ export type Report = (finding: ImportFinding) => void;
 export type Settings = {
   /** The one that counts: keepalived takes the last. */
   readonly one: (keyword: string) => Statement | undefined;
+  readonly all: (keyword: string) => readonly Statement[];
+  /** The one that counts of those of which keepalived takes the first. */
+  readonly first: (keyword: string) => Statement | undefined;
   /** The entries of a block, also of one that stands several times. */
   readonly entries: (keyword: string) => readonly Statement[];
 };
@@ -22,6 +25,14 @@ export function settingsOf(statements: readonly Statement[], report: Report): Se
         if (earlier !== last) report(leftOut(earlier, `'${keyword}' stands again in line ${last?.line}, which counts`));
       }
       return last;
+    },
+    all: named,
+    first: (keyword) => {
+      const [first, ...later] = named(keyword);
+      for (const each of later) {
+        report(leftOut(each, `'${keyword}' stands in line ${first?.line} already, which counts`));
+      }
+      return first;
     },
     entries: (keyword) => named(keyword).flatMap(({ block }) => block ?? []),
   };

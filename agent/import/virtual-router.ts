@@ -1,6 +1,11 @@
-import { type Family, translateAddresses } from './addresses.ts';
+import { translateAddresses } from './addresses.ts';
+import { authentication } from './authentication.ts';
+import type { CheckDraft } from './check.ts';
 import { leftOut, type Place, refused } from './finding.ts';
 import { IN_INSTANCE, untranslated } from './no-equivalent.ts';
+import { NOTIFY_KEYWORDS, NOTIFY_SHAPE, type NotifyDraft, translateNotify } from './notify.ts';
+import type { Programs } from './programs.ts';
+import { routes } from './routes.ts';
 import {
   BLOCK,
   quoted,
@@ -9,26 +14,39 @@ import {
   refuseOtherShapes,
   type Settings,
   type Shape,
-  seconds,
   settingsOf,
   VALUE,
   WORD,
   wholeNumber,
 } from './settings.ts';
-import { type TomlLine, tomlString } from './toml.ts';
+import { DEFAULT, intervalLine, type Preemption, preemption, versionOf } from './timing.ts';
+import { partOf, type TomlLine, tomlString } from './toml.ts';
+import type { Tracking } from './tracking.ts';
 import type { Statement } from './tree.ts';
 
 /** A vrrp_instance: its table, and what is a matter of the group here. */
 export type RouterDraft = {
   readonly place: Place;
   readonly name: string;
-  readonly preempt: TomlLine;
-  readonly preemptDelay: TomlLine | undefined;
+  readonly interface: string;
+  readonly priority: number;
+  readonly preemption: Preemption;
+  /** What it tracks, and whom it notifies: a matter of the group. */
+  readonly checks: readonly CheckDraft[];
+  readonly notify: readonly NotifyDraft[];
   readonly lines: readonly TomlLine[];
 };
 
 /** What `global_defs` says for every instance. */
 export type Defaults = { readonly version: Statement | undefined; readonly interface: Statement | undefined };
+
+/** What the translation of an instance needs beside it. */
+export type Surroundings = {
+  readonly defaults: Defaults;
+  readonly tracking: Tracking;
+  readonly programs: Programs;
+  readonly report: Report;
+};
 
 const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
   ['state', VALUE],
@@ -45,11 +63,19 @@ const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
   ['unicast_src_ip', VALUE],
   ['unicast_peer', BLOCK],
   ['use_vmac', { words: 3, block: false }],
+  ['authentication', BLOCK],
+  ['no_accept', WORD],
+  ['accept', WORD],
+  ['virtual_routes', BLOCK],
+  ['track_script', BLOCK],
+  ['track_process', BLOCK],
+  ['track_interface', BLOCK],
+  ...NOTIFY_KEYWORDS.map((keyword): [string, Shape] => [keyword, NOTIFY_SHAPE]),
 ]);
-const DEFAULT = "keepalived's default";
 
 /** Undefined where something is missing without which there is no virtual router; the report then says what. */
-export function translateInstance(instance: Statement, defaults: Defaults, report: Report): RouterDraft | undefined {
+export function translateInstance(instance: Statement, around: Surroundings): RouterDraft | undefined {
+  const { defaults, tracking, programs, report } = around;
   const statements = instance.block ?? [];
   const name = instance.words[1] ?? '';
   for (const finding of untranslated(statements, TRANSLATED, IN_INSTANCE)) report(finding);
@@ -63,24 +89,37 @@ export function translateInstance(instance: Statement, defaults: Defaults, repor
     report,
   );
   if (addresses === undefined) {
-    report(refused(instance, `${quoted(instance)} has no virtual_ipaddress`, 'a virtual router needs at least one'));
+    report(
+      refused(
+        instance,
+        `${quoted(instance)} has no virtual_ipaddress`,
+        'add one on every node first; where a cloud moves the address, one like 169.254.33.33/32 will do',
+      ),
+    );
   }
+  const identifier = required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report);
+  const version = versionOf(settings.one('version') ?? defaults.version, addresses?.family, report);
+  const priority = priorityOf(settings, report);
   const needed = [
     interfaceLine(device),
-    identifierLine(required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report), report),
-    versionLine(settings.one('version') ?? defaults.version, addresses?.family, report),
-    priorityLine(settings, report),
-    intervalLine(settings, report),
+    identifierLine(identifier, report),
+    version?.line,
+    priority?.line,
+    version === undefined ? undefined : intervalLine(settings, version.number, report),
   ];
   const present = needed.filter((line) => line !== undefined);
-  if (addresses === undefined || present.length < needed.length) {
+  if (addresses === undefined || priority === undefined || present.length < needed.length) {
     report(refused(instance, `${quoted(instance)} cannot be taken over as it is`));
     return undefined;
   }
   return {
     place: instance,
     name,
-    ...preemption(settings, report),
+    interface: device?.words[1] ?? '',
+    priority: priority.value,
+    preemption: preemption(settings, priority.value, report),
+    checks: tracking.checksOf(instance),
+    notify: translateNotify(settings, programs, report),
     lines: [
       { text: '[[group.virtual_router]]', from: instance, note: `vrrp_instance ${name}` },
       ...present,
@@ -90,6 +129,9 @@ export function translateInstance(instance: Statement, defaults: Defaults, repor
       ...sourceAddress(settings, report),
       ...unicastPeers(settings, report),
       ...virtualMac(settings, report),
+      ...acceptance(statements, priority.value),
+      ...authentication(settings, version?.number, report),
+      ...routes(settings.all('virtual_routes'), report),
     ],
   };
 }
@@ -116,59 +158,18 @@ function identifierLine(statement: Statement | undefined, report: Report): TomlL
   return { text: `virtual_router_id = ${value}`, from: statement };
 }
 
-function priorityLine(settings: Settings, report: Report): TomlLine | undefined {
+function priorityOf(settings: Settings, report: Report): { value: number; line: TomlLine } | undefined {
   const statement = settings.one('priority');
-  if (statement === undefined) return { text: 'priority = 100', note: DEFAULT };
+  if (statement === undefined) return { value: 100, line: { text: 'priority = 100', note: DEFAULT } };
   const value = wholeNumber(statement, 1, 255, report);
-  return value === undefined ? undefined : { text: `priority = ${value}`, from: statement };
+  return value === undefined ? undefined : { value, line: { text: `priority = ${value}`, from: statement } };
 }
 
-/** IPv6 is always version 3, whatever is set. */
-function versionLine(
-  statement: Statement | undefined,
-  family: Family | undefined,
-  report: Report,
-): TomlLine | undefined {
-  if (family === 'ipv6') return { text: 'version = 3', note: 'the only one for IPv6' };
-  if (statement === undefined) return { text: 'version = 2', note: DEFAULT };
-  const value = wholeNumber(statement, 2, 3, report);
-  return value === undefined ? undefined : { text: `version = ${value}`, from: statement };
-}
-
-function intervalLine(settings: Settings, report: Report): TomlLine | undefined {
-  const statement = settings.one('advert_int');
-  if (statement === undefined) return { text: 'advertisement_interval = "1s"', note: DEFAULT };
-  const duration = seconds(statement, report);
-  if (duration === undefined) return undefined;
-  return { text: `advertisement_interval = ${tomlString(duration)}`, from: statement };
-}
-
-/** keepalived preempts by default, and whatever is set if it is to start as Master. */
-function preemption(settings: Settings, report: Report): Pick<RouterDraft, 'preempt' | 'preemptDelay'> {
-  const state = settings.one('state');
-  const startsAsMaster = state?.words[1] === 'MASTER';
-  if (state !== undefined && startsAsMaster) {
-    report(leftOut(state, "'state MASTER': a router starts as Backup; the priority decides"));
-  } else if (state !== undefined && state.words[1] !== 'BACKUP') {
-    report(refused(state, `${quoted(state)}: neither MASTER nor BACKUP`, 'correct it'));
-  }
-  const nopreempt = settings.one('nopreempt');
-  const delay = settings.one('preempt_delay');
-  for (const statement of [nopreempt, delay]) {
-    if (startsAsMaster && statement !== undefined) {
-      report(leftOut(statement, `${quoted(statement)}: keepalived ignores it with 'state MASTER'`));
-    }
-  }
-  if (nopreempt !== undefined && !startsAsMaster) {
-    if (delay !== undefined) report(leftOut(delay, `${quoted(delay)}: has no effect with nopreempt`));
-    return { preempt: { text: 'preempt = false', from: nopreempt }, preemptDelay: undefined };
-  }
-  const duration = delay === undefined || startsAsMaster ? undefined : seconds(delay, report);
-  const preemptDelay =
-    delay === undefined || duration === undefined
-      ? undefined
-      : { text: `preempt_delay = ${tomlString(duration)}`, from: delay };
-  return { preempt: { text: 'preempt = true', note: DEFAULT }, preemptDelay };
+/** The later one of `accept` and `no_accept` counts; the host of the addresses itself accepts in any case. */
+function acceptance(statements: readonly Statement[], priority: number): TomlLine[] {
+  const last = statements.findLast(({ words }) => words[0] === 'accept' || words[0] === 'no_accept');
+  if (last?.words[0] !== 'no_accept' || priority === 255) return [];
+  return partOf(last, 'no_accept', [{ text: 'accept = false', from: last }]);
 }
 
 /** Both keywords set the same thing: the later one counts. */

@@ -2,8 +2,8 @@
 export type Word = { readonly text: string; readonly quoted: boolean };
 
 const COMMENT = new Set(['!', '#']);
-const BOTH_QUOTES = new Set(['"', "'"]);
-const DOUBLE_QUOTES = new Set(['"']);
+/** What takes a command line, wherever on its line it stands; all else is split at blanks and double quotes alone. */
+const TAKES_COMMAND = /(?:^|[{}\s])(?:\w+_)?(?:script|notify)(?:_\w+)?\s/;
 const CONTROL_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['a', '\x07'],
   ['b', '\b'],
@@ -27,12 +27,25 @@ export function withoutComment(line: string): string {
   return line;
 }
 
-/** The words of a line without comment; undefined if a quotation is not closed. An apostrophe alone is text. */
+/** The words of a line without comment; undefined if a quotation is not closed. */
 export function wordsOf(line: string): Word[] | undefined {
-  return split(line, BOTH_QUOTES) ?? split(line, DOUBLE_QUOTES);
+  return TAKES_COMMAND.test(line) ? (commandWords(line) ?? plainWords(line)) : plainWords(line);
 }
 
-function split(line: string, quotes: ReadonlySet<string>): Word[] | undefined {
+/** A quotation is a word of its own; apostrophes and backslashes are text. */
+function plainWords(line: string): Word[] | undefined {
+  const words: Word[] = [];
+  for (const [word, quotation] of line.matchAll(/"([^"]*)"|[^\s"]+|"/g)) {
+    if (word === '"') return undefined;
+    // Unquoted, a backslash keeps a comment sign from starting a comment, and goes.
+    const text = quotation ?? word.replaceAll(/\\([#!])/g, '$1');
+    words.push({ text, quoted: quotation !== undefined });
+  }
+  return words;
+}
+
+/** The words of a command line, as a shell would have them; undefined if a quotation is not closed. */
+export function commandWords(line: string): Word[] | undefined {
   const words: Word[] = [];
   let text = '';
   let quoted = false;
@@ -54,7 +67,7 @@ function split(line: string, quotes: ReadonlySet<string>): Word[] | undefined {
     }
     if (char === quote) quote = '';
     else if (quote !== '') text += char;
-    else if (quotes.has(char)) {
+    else if (char === '"' || char === "'") {
       quote = char;
       quoted = true;
     } else if (/\s/.test(char)) end();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { everythingKilled } from '../lab/faults.ts';
+import { everythingKilled, lanCarrierLost } from '../lab/faults.ts';
 import { LAB_TOOLS, requireTools } from '../lab/prerequisites.ts';
 import { NETWORK } from '../lab/topology.ts';
 import { Pair, type PairOptions } from './pair.ts';
@@ -188,4 +188,14 @@ interval = "200ms"
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+});
+
+test('who has lost its own link gives the address up, as keepalived does, and has it again with the link', async () => {
+  await runningInOrder({ ...OURS_HIGHER, tiebreakPreempts: true }, 'tiebreak');
+  await sleep(START_MS / 5);
+  const { inject, heal } = lanCarrierLost(pair.topology, 'a');
+  await inject();
+  await pair.ownedBy('b', START_MS);
+  await heal();
+  await pair.ownedBy('a', START_MS);
 });

@@ -40,13 +40,13 @@ it('writes what loads, with the files that are included, and nothing else', asyn
 });
 
 it('ends with 1 and writes nothing if something is refused, until told to leave it out', async () => {
-  const file = put('keepalived.conf', `${INSTANCE}state MASTER\nnotify /bin/x\n}\n`);
+  const file = put('keepalived.conf', `${INSTANCE}state MASTER\ntrack_bfd { b }\n}\n`);
   const refused = await tiebreak('import', file);
   expect(refused.code).toBe(1);
   expect(refused.stdout).toBe('');
   expect(refused.stderr.split('\n')).toEqual([
     `${file}:5:  left out  'state MASTER': a router starts as Backup; the priority decides`,
-    `${file}:6:  refused   'notify': a change of state starts no program yet; follow it by a webhook of the witness, or in the history: docs/webhooks.md`,
+    `${file}:6:  refused   'track_bfd': BFD is not spoken here; mode "lease" hears the other node by itself; write a [[group.check]] for what else must be reached`,
     `tiebreak: ${file}: 1 refused; change them first, or do without them: 'tiebreak import --leave-out'`,
     '',
   ]);

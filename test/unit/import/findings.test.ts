@@ -11,20 +11,18 @@ function findings(text: string): readonly string[] {
 
 describe('in an instance, what would change its behaviour is refused', () => {
   it.each([
-    ['authentication {\nauth_type PASS\nauth_pass 1111\n}', 'authentication is not taken over by itself yet'],
-    ['authentication {\nauth_type AH\n}', 'authentication is not taken over by itself yet'],
     ['auth_hmac { key 1 hex:00 }', 'this version cannot do it'],
-    ['track_script { chk }', 'checks are not taken over by themselves yet'],
-    ['track_interface { eth1 weight 2 }', 'checks are not taken over by themselves yet'],
-    ['track_file { f }', 'checks are not taken over by themselves yet'],
-    ['track_process { p }', 'checks are not taken over by themselves yet'],
-    ['track_bfd { b }', 'checks are not taken over by themselves yet'],
-    ['notify "/bin/x a"', 'a change of state starts no program yet'],
-    ['notify_master /bin/x', 'a change of state starts no program yet'],
-    ['virtual_routes { 192.0.2.0/24 via 192.0.2.1 }', 'routes and rules do not move with the group yet'],
-    ['virtual_rules { from 192.0.2.0/24 table 1 }', 'routes and rules do not move with the group yet'],
-    ['no_accept', 'no packets to the addresses would be accepted'],
-    ['strict_mode', 'no packets to the addresses would be accepted'],
+    ['track_file { f }', 'a number in a file changes no priority'],
+    ['track_bfd { b }', 'BFD is not spoken here'],
+    ['track_script { chk }', "'chk': there is no vrrp_script chk"],
+    ['notify_master_rx_lower_pri /bin/x', 'nobody is told that a lower priority was heard'],
+    ['virtual_routes { 192.0.2.0/24 via 192.0.2.1 scope link }', "'scope' has no equivalent"],
+    ['virtual_routes { blackhole 192.0.2.0/24 }', "'blackhole' has no equivalent"],
+    ['virtual_routes { 192.0.2.0/24 via 192.0.2.1 table main }', "'table main' is no number"],
+    ['virtual_routes { via 192.0.2.1 }', 'says not where it leads'],
+    ['virtual_routes { 192.0.2.0/24 via here }', 'must be an IPv4 or IPv6 address'],
+    ['virtual_rules { from 192.0.2.0/24 table 1 }', 'rules do not move with the group'],
+    ['strict_mode', 'changes what else is allowed, and whether packets to the addresses are accepted'],
     ['use_ipvlan', 'there is no ipvlan here'],
     [
       'use_vmac vrrp.51 00:00:5e:00:01:01',
@@ -55,6 +53,7 @@ describe('in an instance, what would change its behaviour is refused', () => {
 describe('in an instance, what does no harm is left out', () => {
   it.each([
     ['state MASTER', "'state MASTER': a router starts as Backup; the priority decides"],
+    ['notify_deleted', "'notify_deleted': a virtual router goes when the agent is stopped, which notify is told"],
     ['smtp_alert', "'smtp_alert': no mail is sent; a webhook of the witness tells of changes: docs/webhooks.md"],
     ['garp_master_delay 10', "'garp_master_delay': gratuitous ARP has a schedule of its own"],
     ['use_vmac vrrp.51', 'the interface name vrrp.51: the interface of the virtual MAC is named by itself'],
@@ -76,6 +75,12 @@ describe('in an instance, what does no harm is left out', () => {
     expect(findings(instance('state MASTER', 'nopreempt')).at(-1)).toBe(
       "main.conf:7: left_out: 'nopreempt': keepalived ignores it with 'state MASTER'",
     );
+    expect(findings(instance('state MASTER', 'state BACKUP')).at(-1)).toBe(
+      "main.conf:7: left_out: 'state BACKUP': keepalived ignores it beside 'state MASTER'",
+    );
+    expect(findings(instance('nopreempt', 'priority 255'))).toEqual([
+      "main.conf:6: left_out: 'nopreempt': keepalived ignores it with priority 255",
+    ]);
     expect(findings(instance('nopreempt', 'preempt_delay 5'))).toEqual([
       "main.conf:7: left_out: 'preempt_delay 5': has no effect with nopreempt",
     ]);
@@ -94,11 +99,12 @@ describe('beside the instances', () => {
       'refused',
       "'vrrp_instanc' is not a keyword that is known here; did you mean 'vrrp_instance'?",
     ],
-    ['global_defs { vrrp_strict }', 'refused', 'no packets to the addresses would be accepted'],
+    ['global_defs { vrrp_strict }', 'refused', 'changes what else is allowed'],
     ['global_defs { vrrp_mcast_group4 224.0.0.99 }', 'refused', 'would no longer fit those of the other routers'],
-    ['global_defs { vrrp_notify_fifo /run/x }', 'refused', 'a change of state starts no program yet'],
+    ['global_defs { vrrp_notify_fifo /run/x }', 'refused', 'nothing is written to a FIFO'],
     ['global_defs { wonder }', 'refused', "'wonder' is not a keyword that is known here"],
-    ['vrrp_script chk { script /bin/true }', 'left_out', 'it only describes what other statements use'],
+    ['vrrp_script chk { script /bin/true }', 'left_out', "'vrrp_script chk': nothing tracks it"],
+    ['track_file f { file /x }', 'left_out', 'it only describes what other statements use'],
     ['global_defs { router_id R }', 'left_out', 'the node has its name from the key node'],
     ['use_pid_dir', 'left_out', "it is about keepalived's own process"],
   ])('%s', (line, kind, expected) => {
@@ -131,11 +137,7 @@ describe('an instance that cannot be taken over is refused as a whole', () => {
       instance().replace('advert_int 2', 'advert_int fast'),
       "'advert_int fast': must be a number of seconds",
     ],
-    [
-      'an interval of version 3',
-      instance().replace('advert_int 2', 'advert_int 0.5'),
-      'version 2 counts whole seconds',
-    ],
+    ['no interval', instance().replace('advert_int 2', 'advert_int 0'), "'advert_int 0': must be more than 0"],
     ['source', instance('unicast_src_ip here'), 'must be an IPv4 or IPv6 address'],
     [
       'virtual MAC of an address owner',

@@ -1,4 +1,8 @@
+import { translateGroups } from '../../../agent/import/groups.ts';
 import { type ImportFinding, readKeepalived, type Translation, translate } from '../../../agent/import/index.ts';
+import { Programs } from '../../../agent/import/programs.ts';
+import { renderToml } from '../../../agent/import/toml.ts';
+import { Tracking } from '../../../agent/import/tracking.ts';
 
 export type Files = Readonly<Record<string, string>>;
 
@@ -14,7 +18,7 @@ export function read(text: string, configId = 'here', files: Files = {}) {
 }
 
 export function translated(text: string, configId?: string, files?: Files): Translation {
-  return translate(read(text, configId, files), 'main.conf', 'a');
+  return translate(read(text, configId, files), { file: 'main.conf', node: 'a', findProgram });
 }
 
 export function said({ kind, file, line, what, instead }: ImportFinding): string {
@@ -32,4 +36,21 @@ export function instance(...more: readonly string[]): string {
     ...more,
     '}',
   ].join('\n');
+}
+
+/** The programs of the host that it is translated on. */
+function findProgram(name: string): string | undefined {
+  return name === 'pidof' ? '/usr/bin/pidof' : undefined;
+}
+
+/** The lines of all groups before they are loaded: also what another version of this program can load only. */
+export function drafted(text: string): { readonly toml: string; readonly findings: readonly string[] } {
+  const { statements } = read(text);
+  const findings: ImportFinding[] = [];
+  const report = (finding: ImportFinding): void => void findings.push(finding);
+  const programs = new Programs(findProgram, undefined, report);
+  const tracking = new Tracking(statements, programs, report);
+  const defaults = { version: undefined, interface: undefined };
+  const groups = translateGroups(statements, { defaults, tracking, programs, report });
+  return { toml: renderToml(groups.flatMap(({ lines }) => lines)), findings: findings.map(said) };
 }

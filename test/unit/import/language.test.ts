@@ -25,13 +25,22 @@ describe('words', () => {
     ['words end at blanks', 'a  b\tc', ['a|b|c']],
     ['a comment starts anywhere', 'a b ! c\n# d\n! e\nf#g', ['a|b', 'f']],
     ['a quotation keeps blanks and comment signs', 'a "b  c ! #"', ['a|b  c ! #']],
-    ['quotes may stand inside a word', 'abcd" efg h jkl "mnop', ['abcd efg h jkl mnop']],
-    ['single quotes stand in double ones', `script "sh -c 'a b'"`, [`script|sh -c 'a b'`]],
-    ['an apostrophe alone is text', "a don't b", ["a|don't|b"]],
+    ['a quotation is a word of its own', 'abcd" efg h jkl "mnop', ['abcd| efg h jkl |mnop']],
+    ['apostrophes and backslashes are text', String.raw`auth_pass 'a\b`, [String.raw`auth_pass|'a\b`]],
     ['a comment starts in single quotes, too', "'bog!us'", ["'bog"]],
     ['an empty quotation is a word', 'a "" b', ['a||b']],
-    ['escapes are those of a shell', String.raw`a\ b "\"c\"" \x41\102\\`, [String.raw`a b|"c"|AB\ `.trim()]],
     ['an escaped sign starts no comment', String.raw`a \# b`, ['a|#|b']],
+    [
+      'quotes may stand inside a word of a command',
+      `script abcd" efg h jkl 'mnop'"q`,
+      [`script|abcd efg h jkl 'mnop'q`],
+    ],
+    ['single quotes stand in double ones', `script "sh -c 'a b'"`, [`script|sh -c 'a b'`]],
+    [
+      'escapes of a command are those of a shell',
+      String.raw`notify_master a\ b "\"c\"" \x41\102\\`,
+      [String.raw`notify_master|a b|"c"|AB\ `.trim()],
+    ],
     ['lines may end as on Windows', 'a\r\nb\r\n', ['a', 'b']],
     ['a byte order mark is no word', '\uFEFFa', ['a']],
   ])('%s', (_what, text, expected) => {
@@ -47,7 +56,7 @@ describe('blocks', () => {
     ['with the brace at the word', 'a b{\nc }', [['a|b', ['c']]]],
     ['inside each other', 'a {\nb {\nc\n}\nd\n}', [['a', [['b', ['c']], 'd']]]],
     ['empty', 'a { }', [['a', []]]],
-    ['a brace in quotes is text', 'a "{" \'}\'', ['a|{|}']],
+    ['a brace in quotes is text', 'script "{" \'}\'', ['script|{|}']],
   ])('%s', (_what, text, expected) => {
     expect(tree(text)).toEqual(expected);
   });
@@ -103,6 +112,17 @@ describe('sequences', () => {
   });
 });
 
+describe('lists', () => {
+  it.each([
+    ['of values', `~LST(A, x, y) a.\${A}`, ['a.x', 'a.y']],
+    ['of sets of values', `~LST({A, B}, {10,1},{20, 4}) \${A}.\${B}`, ['10.1', '20.4']],
+    ['what is missing in a set is empty', `~LST({A, B}, {1}, 2) a\${A}b\${B}`, ['a1b', 'a2b']],
+    ['inside each other, and with sequences', `~LST(A, x, y) ~SEQ(B, 1, 2) $A \${B}`, ['x|1', 'x|2', 'y|1', 'y|2']],
+  ])('%s', (_what, text, expected) => {
+    expect(tree(text)).toEqual(expected);
+  });
+});
+
 describe('included files', () => {
   it('come in at their place, with their own name and lines', () => {
     const { statements } = read('a {\ninclude part/*\n}\nz', 'here', { 'part/1': 'b', 'part/2': '\nc' });
@@ -149,14 +169,25 @@ describe('what cannot be read as it was meant is told with its place', () => {
       'main.conf:1: broken: ~SEQ(A, 1, 0, 5) x: not a ~SEQ(var, start, step, end) that ends; write the lines out',
     ],
     [
-      'a list block',
-      '~LST(A, 1, 2) x',
-      'main.conf:1: broken: ~LST(A, 1, 2) x: not a ~SEQ(var, start, step, end) that ends; write the lines out',
+      'a list with more values than names',
+      '~LST({A, B}, {1, 2, 3}) x',
+      'main.conf:1: broken: ~LST({A, B}, {1, 2, 3}) x: not a ~LST(var, value, value); write the lines out',
     ],
     [
       'a random value',
       `x \${_RANDOM 1 5}`,
-      'main.conf:1: broken: a value that is known only when keepalived starts; write the value',
+      `main.conf:1: refused: \${_RANDOM 1 5}: a value that is known only when keepalived starts; write the value`,
+    ],
+    [
+      'a value from the environment',
+      `x \${_ENV HOME}`,
+      `main.conf:1: refused: \${_ENV HOME}: a value that is known only when keepalived starts; write the value`,
+    ],
+    [
+      'such a value in a line that opens a block',
+      `x \${_ENV HOME} {\n}`,
+      `main.conf:1: broken: \${_ENV HOME}: a value that is known only when keepalived starts; write the value`,
+      'main.conf:2: broken: a } that closes nothing; remove it, or add the { that is missing above',
     ],
     [
       'a line that goes on',
@@ -169,8 +200,8 @@ describe('what cannot be read as it was meant is told with its place', () => {
       'main.conf:1: refused: include one: there is no such file; put it there, or take the line out',
     ],
     ['no file of a pattern', 'include d/*', 'main.conf:1: left_out: include d/*: there is no such file'],
-  ])('%s', (_what, text, expected) => {
-    expect(findings(text)).toEqual([expected]);
+  ])('%s', (_what, text, ...expected) => {
+    expect(findings(text)).toEqual(expected);
   });
 
   it('a circle of includes', () => {

@@ -88,17 +88,13 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     device?.words[1] ?? '',
     report,
   );
-  if (addresses === undefined) {
-    report(
-      refused(
-        instance,
-        `${quoted(instance)} has no virtual_ipaddress`,
-        'add one on every node first; where a cloud moves the address, one like 169.254.33.33/32 will do',
-      ),
-    );
-  }
   const identifier = required(settings.one('virtual_router_id'), 'virtual_router_id', instance, report);
   const version = versionOf(settings.one('version') ?? defaults.version, addresses?.family, report);
+  const hasAddresses = addresses !== undefined || version?.number === 2;
+  if (!hasAddresses) {
+    const what = `${quoted(instance)} has no virtual_ipaddress`;
+    report(refused(instance, what, 'add one on every node first, or use version 2, which may have none'));
+  }
   const priority = priorityOf(settings, report);
   const needed = [
     interfaceLine(device),
@@ -108,7 +104,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     version === undefined ? undefined : intervalLine(settings, version.number, report),
   ];
   const present = needed.filter((line) => line !== undefined);
-  if (addresses === undefined || priority === undefined || present.length < needed.length) {
+  if (!hasAddresses || priority === undefined || present.length < needed.length) {
     report(refused(instance, `${quoted(instance)} cannot be taken over as it is`));
     return undefined;
   }
@@ -123,9 +119,9 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     lines: [
       { text: '[[group.virtual_router]]', from: instance, note: `vrrp_instance ${name}` },
       ...present,
-      { text: 'addresses = [' },
-      ...addresses.lines,
-      { text: ']' },
+      ...(addresses === undefined
+        ? [{ text: 'addresses = []', from: instance, note: 'something else moves, by notify' }]
+        : [{ text: 'addresses = [' }, ...addresses.lines, { text: ']' }]),
       ...sourceAddress(settings, report),
       ...unicastPeers(settings, report),
       ...virtualMac(settings, report),

@@ -129,7 +129,11 @@ describe('an instance that cannot be taken over is refused as a whole', () => {
       instance().replace('virtual_router_id 51', ''),
       "'vrrp_instance VI_1' has no virtual_router_id",
     ],
-    ['without address', instance().replace('192.0.2.100/24', ''), "'vrrp_instance VI_1' has no virtual_ipaddress"],
+    [
+      'without address',
+      instance('version 3').replace('192.0.2.100/24', ''),
+      "'vrrp_instance VI_1' has no virtual_ipaddress",
+    ],
     ['priority', instance('priority 256'), "'priority 256': must be a whole number from 1 to 255"],
     ['version', instance('version 4'), "'version 4': must be a whole number from 2 to 3"],
     [

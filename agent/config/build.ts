@@ -3,6 +3,7 @@ import { buildFloatingIp } from './floating-ip.ts';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type {
+  AuthHmacConfig,
   CheckConfig,
   Config,
   GroupConfig,
@@ -127,6 +128,7 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     unicast: table.unicast ?? null,
     checksum: table.checksum,
     authPass: table.auth_pass ?? null,
+    authHmac: table.auth_hmac === undefined ? null : buildAuthHmac(table.auth_hmac, table.advertisement_interval),
     accept: table.accept,
     virtualMac,
   };
@@ -137,6 +139,14 @@ function buildRoute(route: RouterTable['routes'][number], own: string): RouteCon
   const { family, address: to, prefixLength } = route.to;
   const { via = null, interface: device = own, source = null, metric = null, table = null } = route;
   return { family, to, prefixLength, via, interface: device, source, metric, table };
+}
+
+/** The window is keepalived's: three advertisements, and 5 s at least. */
+function buildAuthHmac(table: NonNullable<RouterTable['auth_hmac']>, intervalUs: number): AuthHmacConfig {
+  const { key_file: keyFile, mode, anti_replay: kind } = table;
+  if (kind === 'monotonic') return { keyFile, mode, antiReplay: { kind } };
+  const windowUs = table.time_window ?? Math.max(3 * intervalUs, 5_000_000);
+  return { keyFile, mode, antiReplay: { kind, windowS: Math.min(300, Math.ceil(windowUs / 1_000_000)) } };
 }
 
 function buildAddress(entry: RouterTable['addresses'][number], device: string): VirtualAddress {

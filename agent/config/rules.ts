@@ -95,6 +95,10 @@ function addressFindings(router: VirtualRouterAlone, path: Path, source: Source)
   if (router.version === 2 && family === 'ipv6') {
     found.push(at(source.valueAt([...path, 'version']), [...path, 'version'], 'version 2 is for IPv4 only'));
   }
+  if (router.auth_hmac !== undefined && router.auth_pass !== undefined) {
+    const here = [...path, 'auth_pass'];
+    found.push(at(source.keyAt(here), here, 'auth_hmac and auth_pass exclude each other', 'leave auth_pass out'));
+  }
   if (router.version === 3 && router.auth_pass !== undefined) {
     const here = [...path, 'auth_pass'];
     const message = 'version 3 has no passwords';

@@ -98,6 +98,16 @@ const Route = z.strictObject({
     .optional(),
 });
 
+/** keepalived's block of that name; its window counts whole seconds. */
+const AuthHmac = z.strictObject({
+  key_file: AbsolutePath,
+  mode: z.enum(['enforce', 'permissive', 'receive-only']).default('enforce'),
+  anti_replay: z.enum(['time', 'monotonic']).default('time'),
+  time_window: Duration.refine((us) => us % 1_000_000 === 0 && us >= 1_000_000 && us <= 300_000_000, {
+    message: 'must be whole seconds, 1s to 300s',
+  }).optional(),
+});
+
 export const VirtualRouter = z.strictObject({
   interface: InterfaceName,
   virtual_router_id: integer(1, 255),
@@ -116,6 +126,7 @@ export const VirtualRouter = z.strictObject({
   virtual_mac: z.boolean().default(false),
   accept: z.boolean().default(true),
   checksum: z.enum(['pseudo-header', 'message']).default('pseudo-header'),
+  auth_hmac: AuthHmac.optional(),
   auth_pass: z
     .string()
     .regex(/^[\x21-\x7e]{1,8}$/, 'must be 1 to 8 letters, digits and signs, without spaces')
@@ -260,6 +271,7 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
     'group.peers': Peer.shape,
     'group.virtual_router': VirtualRouter.shape,
     'group.virtual_router.addresses': VirtualAddressTable.shape,
+    'group.virtual_router.auth_hmac': AuthHmac.shape,
     'group.virtual_router.routes': Route.shape,
     'group.check': Check.shape,
     'group.check.arp': ArpTargetTable.shape,

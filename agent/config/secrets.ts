@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { NODE_TOKEN } from '@tiebreak/shared/wire';
 import { describeFileError } from '../failure-text.ts';
 import { credentialFileOf } from './floating-ip-credential.ts';
-import type { Config, FloatingIpCredential, Secrets, SidebandKey, WitnessCredential } from './types.ts';
+import type { Config, FloatingIpCredential, HmacKey, Secrets, SidebandKey, WitnessCredential } from './types.ts';
 
 export type SecretProblem = {
   readonly file: string;
@@ -21,6 +21,8 @@ type Parsed<T> = { ok: true; value: T } | { ok: false; line: number | null; mess
 
 const KEY_LINE = /^(\d{1,3})[ \t]+([0-9A-Fa-f]+)$/;
 const KEY_BYTES = 32;
+/** keepalived's limit. */
+const HMAC_KEY_BYTES_MAX = 64;
 const MAX_KEYS = 16;
 /** No key or token file comes near; whatever is larger is another file. */
 const MAX_FILE_BYTES = 65_536;
@@ -51,6 +53,12 @@ export function loadSecrets(config: Config): LoadedSecrets {
     if (keys !== undefined) groupKeys.set(group.name, keys);
   }
   const witness = config.witness === null ? undefined : read(config.witness.tokenFile, parseWitnessToken);
+  const hmacKeys = new Map<string, readonly [HmacKey, ...HmacKey[]]>();
+  const hmacFiles = config.groups.flatMap((group) => group.virtualRouters.map((router) => router.authHmac?.keyFile));
+  for (const file of new Set(hmacFiles)) {
+    const keys = file === undefined ? undefined : read(file, (text) => parseKeyFile(text, HMAC_KEY_BYTES_MAX));
+    if (file !== undefined && keys !== undefined) hmacKeys.set(file, keys);
+  }
   const webhookSecrets = new Map<string, string>();
   for (const { notify } of config.groups) {
     for (const told of notify) {
@@ -71,7 +79,14 @@ export function loadSecrets(config: Config): LoadedSecrets {
   if (problems.length > 0) return { ok: false, problems };
   return {
     ok: true,
-    secrets: { groupKeys, witness: witness ?? null, apiToken: apiToken ?? null, webhookSecrets, floatingIpTokens },
+    secrets: {
+      groupKeys,
+      witness: witness ?? null,
+      apiToken: apiToken ?? null,
+      hmacKeys,
+      webhookSecrets,
+      floatingIpTokens,
+    },
   };
 }
 
@@ -90,13 +105,17 @@ export function formatSecretProblem({ file, line, message }: SecretProblem): str
   return line === null ? `${file}: ${message}` : `${file}:${line}: ${message}`;
 }
 
-/** Lines of `ID HEX`, blank lines and lines that start with # apart. The first signs, all verify. */
-export function parseKeyFile(text: string): Parsed<readonly [SidebandKey, ...SidebandKey[]]> {
+/**
+ * Lines of `ID HEX`, blank lines and lines that start with # apart. The first signs, all verify.
+ *
+ * @param bytesMax the longest key; the shortest has 32 bytes
+ */
+export function parseKeyFile(text: string, bytesMax = KEY_BYTES): Parsed<readonly [SidebandKey, ...SidebandKey[]]> {
   const keys: SidebandKey[] = [];
   for (const [index, raw] of text.split('\n').entries()) {
     const content = raw.trim();
     if (content === '' || content.startsWith('#')) continue;
-    const key = parseKeyLine(content);
+    const key = parseKeyLine(content, bytesMax);
     if (!key.ok) return { ...key, line: index + 1 };
     if (keys.some((other) => other.id === key.value.id)) {
       return { ok: false, line: index + 1, message: `the key ID ${key.value.id} is there twice` };
@@ -111,15 +130,17 @@ export function parseKeyFile(text: string): Parsed<readonly [SidebandKey, ...Sid
   return { ok: true, value: [first, ...others] };
 }
 
-function parseKeyLine(content: string): Parsed<SidebandKey> {
+function parseKeyLine(content: string, bytesMax: number): Parsed<SidebandKey> {
   const match = KEY_LINE.exec(content);
   const [, id, hex] = match ?? [];
   if (id === undefined || hex === undefined) {
     return { ok: false, line: null, message: `is not 'ID HEX', a number and ${KEY_BYTES * 2} hex digits` };
   }
   if (Number(id) < 1 || Number(id) > 255) return { ok: false, line: null, message: 'the key ID must be 1 to 255' };
-  if (hex.length !== KEY_BYTES * 2) {
-    const message = `the key has ${hex.length} hex digits and needs ${KEY_BYTES * 2} (${KEY_BYTES} bytes)`;
+  if (hex.length < KEY_BYTES * 2 || hex.length > bytesMax * 2 || hex.length % 2 !== 0) {
+    const needed =
+      bytesMax === KEY_BYTES ? `${KEY_BYTES * 2} (${KEY_BYTES} bytes)` : `${KEY_BYTES} to ${bytesMax} bytes`;
+    const message = `the key has ${hex.length} hex digits and needs ${needed}`;
     return { ok: false, line: null, message };
   }
   const key = new Uint8Array(Buffer.from(hex, 'hex'));

@@ -1,4 +1,5 @@
 import type { Policy } from '@tiebreak/shared/lease';
+import type { AntiReplay } from '@tiebreak/shared/vrrp';
 
 /** The configuration as the engine reads it: checked, complete, every default filled in, units in the names. */
 export type Config = {
@@ -231,10 +232,20 @@ export type VirtualRouterConfig = {
   readonly checksum: 'pseudo-header' | 'message';
   /** Version 2: the simple password of RFC 2338, up to 8 characters, sent in clear; null: no authentication. */
   readonly authPass: string | null;
+  /** keepalived's trailer with an HMAC; null: none. */
+  readonly authHmac: AuthHmacConfig | null;
   /** It accepts packets for its addresses, and does not only forward (RFC 9568 section 6.1, Accept_Mode). */
   readonly accept: boolean;
   /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
   readonly virtualMac: boolean;
+};
+
+export type AuthHmacConfig = {
+  /** Lines of 'ID HEX', 32 to 64 bytes; the first signs, all verify. */
+  readonly keyFile: string;
+  /** `receive-only` signs nothing; but for `enforce` what comes without an HMAC is believed too. */
+  readonly mode: 'enforce' | 'permissive' | 'receive-only';
+  readonly antiReplay: AntiReplay;
 };
 
 export type AddressFamily = 'ipv4' | 'ipv6';
@@ -286,6 +297,8 @@ export type Secrets = {
   readonly groupKeys: ReadonlyMap<string, readonly [SidebandKey, ...SidebandKey[]]>;
   readonly witness: WitnessCredential | null;
   readonly apiToken: string | null;
+  /** By file. */
+  readonly hmacKeys: ReadonlyMap<string, readonly [HmacKey, ...HmacKey[]]>;
   /** By file: `whsec_…` */
   readonly webhookSecrets: ReadonlyMap<string, string>;
   /** By the path of the file. */
@@ -305,6 +318,9 @@ export type FloatingIpCredential =
 
 /** `id` 1 to 255, unique in its file; `key` 32 bytes. */
 export type SidebandKey = { readonly id: number; readonly key: Uint8Array };
+
+/** `key` 32 to 64 bytes. */
+export type HmacKey = SidebandKey;
 
 export type WitnessCredential = {
   /** The whole `tbn1.…` text, which authenticates this node. */

@@ -295,6 +295,7 @@ export class Agent {
         links,
         rtnetlink,
         log: this.#log,
+        secrets: this.#secrets,
         onAdvertisement: (heard) => hear(router, heard),
       });
       if (!opened.ok) throw new StartFailure(`group ${config.name}: ${opened.error}`);

@@ -37,6 +37,7 @@ const ROUTER: VirtualRouterConfig = {
   accept: true,
   virtualMac: false,
   authPass: null,
+  authHmac: null,
 };
 
 const GROUP: Omit<LeaseGroupConfig, 'peers'> = {

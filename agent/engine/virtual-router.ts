@@ -8,8 +8,9 @@ import {
   encodeAdvertisement,
   formatAddress,
   RELEASE_PRIORITY,
+  splitTrailer,
 } from '@tiebreak/shared/vrrp';
-import type { VirtualRouterConfig } from '../config/index.ts';
+import type { Secrets, VirtualRouterConfig } from '../config/index.ts';
 import type {
   Announcer,
   InterfaceAddress,
@@ -22,6 +23,7 @@ import type {
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { bytesOf } from './address-bytes.ts';
+import { AdvertisementHmac } from './advertisement-hmac.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { KeptAddresses } from './kept-addresses.ts';
@@ -81,6 +83,8 @@ export function openVirtualRouter(options: {
   links: readonly Link[];
   rtnetlink: Rtnetlink;
   log: Logger;
+  /** For `auth_hmac`. */
+  secrets: Pick<Secrets, 'hmacKeys'>;
   onAdvertisement: (heard: HeardAdvertisement) => void;
 }): OpenedVirtualRouter {
   const { config, links, rtnetlink, log } = options;
@@ -105,7 +109,8 @@ export function openVirtualRouter(options: {
     const sent = own?.advertisement({ source, ...packet });
     if (sent?.ok === false) complaints.warn('advertise', { interface: config.interface }, sent.text);
   };
-  let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
+  const hmac = openHmac(config, source, options.secrets);
+  let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
   const password = config.authPass === null ? null : passwordBytes(config.authPass);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
   const routes = new KeptRoutes({ routes: config.routes, links, rtnetlink, complaints });
@@ -144,7 +149,7 @@ export function openVirtualRouter(options: {
     }
     ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
     ({ ports } = again);
-    advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
+    advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
     faults.clear();
     log.warn(
       { interface: config.interface },
@@ -160,7 +165,10 @@ export function openVirtualRouter(options: {
   }
 
   function hear(received: ReceivedMessage): void {
-    const decoded = decodeAdvertisement(received.message, { family: config.family, ...received });
+    const { family } = config;
+    const { message, trailer } =
+      hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
+    const decoded = decodeAdvertisement(message, { family, ...received, trailer });
     if (!decoded.ok) {
       complaints.warn(decoded.reason, { interface: config.interface }, `refused a VRRP packet: ${decoded.reason}`);
       return;
@@ -171,7 +179,8 @@ export function openVirtualRouter(options: {
       complaints.warn('version', { interface: config.interface }, text);
       return;
     }
-    const problem = authenticationProblem(decoded.advertisement, password);
+    const problem =
+      authenticationProblem(decoded.advertisement, password) ?? hmac?.problem(message, trailer, received.source);
     if (problem !== undefined) {
       const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
       complaints.warn('authentication', { interface: config.interface }, text);
@@ -262,6 +271,7 @@ function advertiser(
   source: Uint8Array,
   socket: VrrpSocket,
   sendFromVirtualMac: SendAdvertisement,
+  hmac: AdvertisementHmac | undefined,
 ): (priority: number) => void {
   const messages = new Map<number, readonly { destination: Uint8Array; message: Uint8Array }[]>();
   function encoded(priority: number): readonly { destination: Uint8Array; message: Uint8Array }[] {
@@ -277,7 +287,8 @@ function advertiser(
   }
   return (priority) => {
     const fromVirtualMac = config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY;
-    for (const packet of encoded(priority)) {
+    const packets = encoded(priority);
+    for (const packet of hmac?.signed(packets) ?? packets) {
       if (fromVirtualMac) sendFromVirtualMac(packet);
       else socket.send(packet.message, packet.destination);
     }
@@ -298,6 +309,18 @@ function advertisementOf(config: VirtualRouterConfig, priority: number): Adverti
   }
   const intervalCs = announcedIntervalCs(advertisementIntervalUs);
   return advertisementV3({ family, virtualRouterId, priority, intervalCs, addresses });
+}
+
+function openHmac(
+  config: VirtualRouterConfig,
+  source: Uint8Array,
+  { hmacKeys }: Pick<Secrets, 'hmacKeys'>,
+): AdvertisementHmac | undefined {
+  const { authHmac, family } = config;
+  if (authHmac === null) return undefined;
+  const keys = hmacKeys.get(authHmac.keyFile);
+  if (keys === undefined) throw new Error(`${authHmac.keyFile} was not loaded`);
+  return new AdvertisementHmac({ family, source, config: authHmac, keys });
 }
 
 type FoundSource = { readonly ok: true; readonly address: Uint8Array } | { readonly ok: false; readonly error: string };

@@ -154,7 +154,11 @@ export const IN_SYNC_GROUP: Verdicts = new Map([
 
 export const IN_INSTANCE: Verdicts = new Map([
   ...IN_BOTH,
-  ...all('auth_hmac', { kind: 'refused', why: LATER, instead: 'take it out first; mode "lease" is authenticated' }),
+  ...all('auth_hmac', {
+    kind: 'refused',
+    why: 'its keys belong into a file of their own here',
+    instead: 'write auth_hmac = { key_file = … } into the result: docs/operations.md',
+  }),
   ...all('virtual_rules', {
     kind: 'refused',
     why: 'rules do not move with the group',

@@ -12,6 +12,16 @@ export {
   advertisementV3,
 } from './advertisement.ts';
 export { type ChecksumForm, VRRP_PROTOCOL } from './checksum.ts';
+export { type AntiReplay, ageS, isNew, nextSequence } from './hmac-sequence.ts';
+export {
+  type HmacSha256,
+  isTrailerOf,
+  makeTrailer,
+  readTrailer,
+  splitTrailer,
+  TRAILER_BYTES,
+  withTrailer,
+} from './hmac-trailer.ts';
 export { nextDeadlineUs, step } from './machine.ts';
 export {
   type DecodedMessage,

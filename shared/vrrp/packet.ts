@@ -33,6 +33,8 @@ export type ReceivedEnvelope = {
   readonly destination: Uint8Array;
   /** `undefined` where the transport does not tell, or does not promise 255 (unicast). */
   readonly hopLimit: number | undefined;
+  /** What came behind the message: a checksum of IPv6 covers it too. */
+  readonly trailer?: Uint8Array | undefined;
 };
 
 /** What the IP header of a message to be sent will say. */
@@ -129,9 +131,11 @@ function decodeVersion3(message: Uint8Array, family: AddressFamily, checksumForm
 
 /** The form in which the checksum is right; version 3 over IPv4 may use either, `undefined` if it is wrong. */
 function intactForm(message: Uint8Array, version: 2 | 3, envelope: ReceivedEnvelope): ChecksumForm | undefined {
-  const sum = sumOfWords(message);
+  const trailer = envelope.family === 'ipv6' ? envelope.trailer : undefined;
+  const sum = sumOfWords(message) + (trailer === undefined ? 0 : sumOfWords(trailer));
   if (version === 3) {
-    const pseudoHeader = sumOfPseudoHeader(envelope.source, envelope.destination, message.length);
+    const bytes = message.length + (trailer?.length ?? 0);
+    const pseudoHeader = sumOfPseudoHeader(envelope.source, envelope.destination, bytes);
     if (fold(sum + pseudoHeader) === INTACT) return 'pseudo-header';
     if (envelope.family === 'ipv6') return undefined;
   }

@@ -64,6 +64,31 @@ describe('sound files', () => {
   });
 });
 
+describe('the keys of auth_hmac', () => {
+  const text = PAIR.replace(
+    'addresses = ["192.0.2.100/24"]',
+    'addresses = ["192.0.2.100/24"]\nauth_hmac = { key_file = "/etc/tiebreak/vrrp.key" }',
+  );
+  const with64 = `${KEY}${KEY}`;
+
+  it('have 32 to 64 bytes', () => {
+    put('edge.key', `1 ${KEY}`);
+    put('witness.token', TOKEN);
+    put('vrrp.key', `2 ${with64}\n1 ${KEY}\n`);
+    const loaded = load(text);
+    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+    const [keys] = loaded.secrets.hmacKeys.values();
+    expect(keys?.map(({ id, key }) => [id, key.length])).toEqual([
+      [2, 64],
+      [1, 32],
+    ]);
+    put('vrrp.key', `2 ${with64}00\n`);
+    expect(problems(text)).toEqual(['/vrrp.key:1: the key has 130 hex digits and needs 32 to 64 bytes']);
+    put('vrrp.key', `2 ${with64}\n`, 0o644);
+    expect(problems(text)).toEqual(['/vrrp.key: others may use it (mode 0644); do: chmod 600 /vrrp.key']);
+  });
+});
+
 describe('a key file is refused', () => {
   it.each([
     ['empty', '', '/edge.key: holds no key; write one with: echo "1 $(openssl rand -hex 32)"'],

@@ -23,6 +23,7 @@ const router: VirtualRouterConfig = {
   accept: true,
   virtualMac: false,
   authPass: null,
+  authHmac: null,
 };
 
 const group: VrrpGroupConfig = {

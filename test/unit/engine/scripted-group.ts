@@ -32,6 +32,7 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   accept: true,
   virtualMac: false,
   authPass: null,
+  authHmac: null,
 };
 
 export const GROUP: LeaseGroupConfig = {

@@ -11,7 +11,7 @@ function findings(text: string): readonly string[] {
 
 describe('in an instance, what would change its behaviour is refused', () => {
   it.each([
-    ['auth_hmac { key 1 hex:00 }', 'this version cannot do it'],
+    ['auth_hmac { key 1 hex:00 }', 'its keys belong into a file of their own here'],
     ['track_file { f }', 'a number in a file changes no priority'],
     ['track_bfd { b }', 'BFD is not spoken here'],
     ['track_script { chk }', "'chk': there is no vrrp_script chk"],

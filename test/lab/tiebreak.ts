@@ -26,6 +26,7 @@ export type VirtualRouterOptions = {
   readonly checksum: 'pseudo-header' | 'message';
   readonly virtualMac?: boolean;
   readonly authPass?: string | undefined;
+  readonly hmacKeyFile?: string;
   /** The virtual address is the client's router. */
   readonly gateway?: boolean;
 };
@@ -303,6 +304,7 @@ export function tiebreakConfiguration(
     `addresses = [${addresses.map((address) => `"${address}"`).join(', ')}]`,
     `checksum = "${options.checksum}"`,
     ...(options.authPass === undefined ? [] : [`auth_pass = "${options.authPass}"`]),
+    ...(options.hmacKeyFile === undefined ? [] : [`auth_hmac = { key_file = "${options.hmacKeyFile}" }`]),
     ...(options.virtualMac === true ? ['virtual_mac = true'] : []),
     ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
   ];

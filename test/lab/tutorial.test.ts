@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { TOKEN } from '../cloud/digitalocean.ts';
 import { BootedHost } from './booted-host.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
@@ -29,25 +29,16 @@ const MOVE_TIMEOUT_MS = 45_000;
 /** After a takeover the owner looks again within 5 s whether the address is still its own. */
 const SECOND_LOOK_MS = 6_000;
 
-let topology: Topology;
-let cloud: LabProcess;
-let witness: LocalWitness | undefined;
-
 beforeAll(() => {
   requireTools([...LAB_TOOLS, 'unshare']);
   if (!existsSync(NGINX)) throw new Error(`${NGINX} is missing. Type: ./dev test`);
 });
-afterEach(async () => {
-  await witness?.stop();
-  witness = undefined;
-  topology?.close();
-});
 
-function folder(host: HostName): string {
+function folderOf(topology: Topology, host: HostName): string {
   return topology.folderOf(`web-${host}`);
 }
 
-function keepalivedConf(host: HostName): string {
+function keepalivedConf(topology: Topology, host: HostName): string {
   const { hosts } = NETWORK;
   return `
 vrrp_script chk_nginx {
@@ -71,21 +62,21 @@ vrrp_instance VI_1 {
     track_script {
         chk_nginx
     }
-    notify_master ${folder(host)}/master.sh
+    notify_master ${folderOf(topology, host)}/master.sh
 }
 `;
 }
 
-async function imported(host: HostName): Promise<string> {
-  const file = join(folder(host), 'keepalived.conf');
-  writeFileSync(file, keepalivedConf(host));
-  return run(process.execPath, [BIN, 'import', file, '--node', host]);
-}
+type ConfigurationOf = (topology: Topology, host: HostName) => Promise<string>;
 
-async function leased(host: HostName): Promise<string> {
-  witness ??= await LocalWitness.create(topology);
-  await witness.createCluster('web');
-  const tokenFile = join(folder(host), 'witness.token');
+const imported: ConfigurationOf = async (topology, host) => {
+  const file = join(folderOf(topology, host), 'keepalived.conf');
+  writeFileSync(file, keepalivedConf(topology, host));
+  return run(process.execPath, [BIN, 'import', file, '--node', host]);
+};
+
+async function leased(witness: LocalWitness, topology: Topology, host: HostName): Promise<string> {
+  const tokenFile = join(folderOf(topology, host), 'witness.token');
   const keyFile = join(topology.folder, 'web.key');
   writeFileSync(tokenFile, await witness.enrol('web', host), { mode: 0o600 });
   if (!existsSync(keyFile)) await run(process.execPath, [BIN, 'keygen', '--out', keyFile]);
@@ -120,17 +111,17 @@ command = ["/usr/bin/pidof", "nginx"]
 interval = "2s"
 
 [[group.notify]]
-command = ["${folder(host)}/master.sh"]
+command = ["${folderOf(topology, host)}/master.sh"]
 states = ["active"]
 keepalived_arguments = false
 `;
 }
 
 /** What the guide adds by hand. */
-function completed(toml: string, host: HostName): string {
-  const tokenFile = join(folder(host), 'do.token');
+function completed(toml: string, topology: Topology, host: HostName): string {
+  const tokenFile = join(folderOf(topology, host), 'do.token');
   writeFileSync(tokenFile, `${TOKEN}\n`, { mode: 0o600 });
-  const folders = `state_dir = "${folder(host)}/state"\nrun_dir = "${topology.runFolderOf(`web-${host}`)}"`;
+  const folders = `state_dir = "${folderOf(topology, host)}/state"\nrun_dir = "${topology.runFolderOf(`web-${host}`)}"`;
   return `${toml.replace(/^node = .*$/m, (line) => `${line}\n${folders}`)}
 [[group.floating_ip]]
 provider = "digitalocean"
@@ -142,8 +133,8 @@ url = "http://${NETWORK.client.lan}:${CLOUD_PORT}"
 }
 
 /** As if the host had been set up by the tutorial; nothing of it runs yet. */
-async function prepare(host: HostName, configurationOf: (host: HostName) => Promise<string>): Promise<void> {
-  const home = folder(host);
+async function prepare(topology: Topology, host: HostName, configurationOf: ConfigurationOf): Promise<void> {
+  const home = folderOf(topology, host);
   mkdirSync(join(home, 'html'));
   writeFileSync(join(home, 'html', 'index.html'), `served by ${host}\n`);
   writeFileSync(
@@ -163,40 +154,45 @@ http {
   );
   writeFileSync(join(home, 'master.sh'), `#!/bin/sh\necho ${host} >> ${topology.folder}/masters\n`, { mode: 0o755 });
   await topology.ip(host, [`addr add ${FLOATING_IP}/32 dev lo`]);
-  writeFileSync(join(home, 'tiebreak.toml'), completed(await configurationOf(host), host), { mode: 0o600 });
+  writeFileSync(join(home, 'tiebreak.toml'), completed(await configurationOf(topology, host), topology, host), {
+    mode: 0o600,
+  });
 }
 
 class WebHost {
   readonly name: HostName;
+  readonly #topology: Topology;
+  readonly #home: string;
   #host: BootedHost | undefined;
   #agent: LabProcess | undefined;
 
-  constructor(name: HostName) {
+  constructor(topology: Topology, name: HostName) {
     this.name = name;
+    this.#topology = topology;
+    this.#home = folderOf(topology, name);
   }
 
   async boot(): Promise<void> {
-    topology.runFolderOf(`web-${this.name}`);
-    const host = await BootedHost.boot(topology, this.name);
+    this.#topology.runFolderOf(`web-${this.name}`);
+    const host = await BootedHost.boot(this.#topology, this.name);
     this.#host = host;
     await this.startNginx();
-    const home = folder(this.name);
-    const args = [BIN, 'run', '--config', join(home, 'tiebreak.toml')];
-    this.#agent = host.spawn(process.execPath, args, join(home, 'agent.log'));
+    const args = [BIN, 'run', '--config', join(this.#home, 'tiebreak.toml')];
+    this.#agent = host.spawn(process.execPath, args, join(this.#home, 'agent.log'));
   }
 
   async startNginx(): Promise<void> {
-    await this.#host?.run(NGINX, ['-c', join(folder(this.name), 'nginx.conf')]);
+    await this.#host?.run(NGINX, ['-c', join(this.#home, 'nginx.conf')]);
   }
 
   async stopNginx(): Promise<void> {
-    await this.#host?.run(NGINX, ['-c', join(folder(this.name), 'nginx.conf'), '-s', 'stop']);
+    await this.#host?.run(NGINX, ['-c', join(this.#home, 'nginx.conf'), '-s', 'stop']);
   }
 
   async losePower(): Promise<void> {
     await this.#host?.losePower();
-    rmSync(topology.runFolderOf(`web-${this.name}`), { recursive: true, force: true });
-    rmSync(join(folder(this.name), 'nginx.pid'), { force: true });
+    rmSync(this.#topology.runFolderOf(`web-${this.name}`), { recursive: true, force: true });
+    rmSync(join(this.#home, 'nginx.pid'), { force: true });
   }
 
   get log(): string {
@@ -204,68 +200,107 @@ class WebHost {
   }
 }
 
-/** The cloud sends what is for the address to the droplet that has it: here by the client's route. */
-async function routed(droplet: number): Promise<void> {
-  const host = droplet === DROPLETS.a ? 'a' : 'b';
-  await topology.ip('client', [`route replace ${FLOATING_IP}/32 via ${NETWORK.hosts[host].lan}`]);
-}
+/** The two web servers, the cloud that moves their address, and the client that asks for a page. */
+class Tutorial {
+  readonly topology: Topology;
+  readonly a: WebHost;
+  readonly b: WebHost;
+  readonly #cloud: LabProcess;
 
-function assignments(): number[] {
-  return [...cloud.log.matchAll(/^assigned (\d+)/gm)].map(([, droplet]) => Number(droplet));
-}
+  private constructor(topology: Topology, cloud: LabProcess) {
+    this.topology = topology;
+    this.#cloud = cloud;
+    this.a = new WebHost(topology, 'a');
+    this.b = new WebHost(topology, 'b');
+  }
 
-async function page(): Promise<string> {
-  const script = `console.log(await (await fetch('http://${FLOATING_IP}/', { signal: AbortSignal.timeout(2000) })).text())`;
-  return (await topology.inside('client', process.execPath, ['--input-type=module', '-e', script])).trim();
-}
-
-/** The address has moved to `host`, by one request more than before, and that host's page is served. */
-async function served(by: HostName, moves: number, logs: () => string): Promise<void> {
-  try {
-    await waitFor(`the floating IP is at ${by}`, MOVE_TIMEOUT_MS, async () => {
-      return assignments().length === moves && assignments().at(-1) === DROPLETS[by] ? true : undefined;
+  static async create(topology: Topology, configurationOf: ConfigurationOf): Promise<Tutorial> {
+    const cloud = topology.spawn('client', {
+      command: process.execPath,
+      args: [CLOUD, NETWORK.client.lan, String(CLOUD_PORT)],
+      logFile: join(topology.folder, 'cloud.log'),
     });
-    await routed(DROPLETS[by]);
-    await waitFor(`${by}'s page is served`, 10_000, async () => {
-      const shown = await page().catch(() => '');
-      return shown === `served by ${by}` || undefined;
-    });
-    await sleep(SECOND_LOOK_MS);
-    // Not once more, not even for the second look; and by the cloud's own count.
-    expect(assignments()).toHaveLength(moves);
-    expect(cloud.log.trimEnd().split('\n').at(-1)).toBe(`assigned ${DROPLETS[by]}, asked ${moves} times`);
-    expect(readFileSync(join(topology.folder, 'masters'), 'utf8').trimEnd().split('\n')).toHaveLength(moves);
-  } catch (error) {
-    throw new Error(`${error instanceof Error ? error.message : error}\ncloud:\n${cloud.log}\n${logs()}`);
+    await cloud.waitForLog('ready', 10_000);
+    for (const host of HOSTS) await prepare(topology, host, configurationOf);
+    return new Tutorial(topology, cloud);
+  }
+
+  logs(): string {
+    return `cloud:\n${this.#cloud.log}\na:\n${this.a.log}\nb:\n${this.b.log}`;
+  }
+
+  /** The address has moved to `host`, by one request more than before, and that host's page is served. */
+  async served(host: HostName, moves: number): Promise<void> {
+    try {
+      await waitFor(`the floating IP is at ${host}`, MOVE_TIMEOUT_MS, () => {
+        return this.#assigned().length === moves && this.#assigned().at(-1) === DROPLETS[host] ? true : undefined;
+      });
+      // The cloud sends what is for the address to the droplet that has it.
+      await this.topology.ip('client', [`route replace ${FLOATING_IP}/32 via ${NETWORK.hosts[host].lan}`]);
+      await waitFor(`${host}'s page is served`, 10_000, async () => {
+        const shown = await this.#page().catch(() => '');
+        return shown === `served by ${host}` || undefined;
+      });
+      await sleep(SECOND_LOOK_MS);
+      // Not once more, not even for the second look; and by the cloud's own count.
+      expect(this.#cloud.log.trimEnd().split('\n').at(-1)).toBe(`assigned ${DROPLETS[host]}, asked ${moves} times`);
+      const masters = readFileSync(join(this.topology.folder, 'masters'), 'utf8').trimEnd().split('\n');
+      expect(masters).toHaveLength(moves);
+      expect(masters.at(-1)).toBe(host);
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}\n${this.logs()}`);
+    }
+  }
+
+  #assigned(): number[] {
+    return [...this.#cloud.log.matchAll(/^assigned (\d+)/gm)].map(([, droplet]) => Number(droplet));
+  }
+
+  async #page(): Promise<string> {
+    const script = `console.log(await (await fetch('http://${FLOATING_IP}/', { signal: AbortSignal.timeout(2000) })).text())`;
+    return (await this.topology.inside('client', process.execPath, ['--input-type=module', '-e', script])).trim();
   }
 }
 
-test.each([
-  ['as imported', imported],
-  ['in mode "lease"', leased],
-])('the tutorial, %s: the page and the floating IP follow the web server that works', async (_, configurationOf) => {
-  topology = await Topology.create();
-  cloud = topology.spawn('client', {
-    command: process.execPath,
-    args: [CLOUD, NETWORK.client.lan, String(CLOUD_PORT)],
-    logFile: join(topology.folder, 'cloud.log'),
-  });
-  await cloud.waitForLog('ready', 10_000);
-  for (const host of HOSTS) await prepare(host, configurationOf);
-  const [a, b] = [new WebHost('a'), new WebHost('b')];
-  const logs = (): string => `a:\n${a.log}\nb:\n${b.log}`;
+async function play(topology: Topology, configurationOf: ConfigurationOf): Promise<void> {
+  const tutorial = await Tutorial.create(topology, configurationOf);
+  const { a, b } = tutorial;
   await a.boot();
-  await served('a', 1, logs);
+  await tutorial.served('a', 1);
   await b.boot();
   await sleep(SECOND_LOOK_MS);
   await a.stopNginx();
-  await served('b', 2, logs);
+  await tutorial.served('b', 2);
   await a.startNginx();
-  await served('a', 3, logs);
+  await tutorial.served('a', 3);
   await a.losePower();
-  await served('b', 4, logs);
+  await tutorial.served('b', 4);
   await topology.reboot('a');
   await a.boot();
-  await served('a', 5, logs);
-  expect(logs()).not.toContain(TOKEN);
+  await tutorial.served('a', 5);
+  expect(tutorial.logs()).not.toContain(TOKEN);
+}
+
+// Side by side: they wait most of the time.
+describe.concurrent('the page and the floating IP follow the web server that works', () => {
+  test('as imported', async () => {
+    const topology = await Topology.create();
+    try {
+      await play(topology, imported);
+    } finally {
+      topology.close();
+    }
+  });
+
+  test('in mode "lease"', async () => {
+    const topology = await Topology.create();
+    try {
+      const witness = await LocalWitness.create(topology);
+      await witness.createCluster('web');
+      await play(topology, (where, host) => leased(witness, where, host));
+      await witness.stop();
+    } finally {
+      topology.close();
+    }
+  });
 });

@@ -4,8 +4,8 @@
  * each take of one runtime's memory, and how many votes a second it gives over all of them.
  */
 import { parseArgs } from 'node:util';
+import { machine } from './figures.ts';
 import { besideHello } from './witness/beside-hello.ts';
-import { machine } from './witness/figures.ts';
 import { manyClusters } from './witness/many-clusters.ts';
 
 const USAGE = 'npm run bench:witness -- [--runs N] [--clusters N]';

@@ -4,7 +4,7 @@ import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { RequestPath, SocketPath, type WitnessPath } from '../../served-witness/paths.ts';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
-import { ofRuns, quantile } from './figures.ts';
+import { ofRuns, quantile } from '../figures.ts';
 
 const BATCHES = 10;
 const PER_BATCH = 200;

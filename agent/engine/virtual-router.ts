@@ -21,6 +21,7 @@ import type {
   VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { type DiscardedAdvertisement, RouterTraffic } from '../metrics/counters/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
@@ -62,6 +63,10 @@ export interface ReconciledRouter extends VirtualRouter {
   reconcile(present: readonly InterfaceAddress[]): void;
   /** What has been put right since the start. */
   corrections(): Corrections;
+  /** Whoever finds an advertisement wanting later on counts it here. */
+  readonly traffic: RouterTraffic;
+  /** All that was not taken for an advertisement of this virtual router, by reason, since the start. */
+  discarded(): ReadonlyMap<DiscardedAdvertisement, number>;
 }
 
 export type Corrections = {
@@ -89,6 +94,7 @@ export function openVirtualRouter(options: {
   const source = found.address;
   const complaints = new RateLimitedLog(log);
   const faults = new Map<string, string>();
+  const traffic = new RouterTraffic();
   let { carrier } = link.link;
   if (!carrier) {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
@@ -139,6 +145,7 @@ export function openVirtualRouter(options: {
       complaints.error('ports', { interface: config.interface }, `virtual router ${config.virtualRouterId} ${text}`);
       return;
     }
+    traffic.add(ports.socket.counters());
     ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
     ({ ports } = again);
     advertise = advertiser(config, source, ports.socket, sendFromVirtualMac);
@@ -159,21 +166,25 @@ export function openVirtualRouter(options: {
   function hear(received: ReceivedMessage): void {
     const decoded = decodeAdvertisement(received.message, { family: config.family, ...received });
     if (!decoded.ok) {
+      traffic.discard(decoded.reason);
       complaints.warn(decoded.reason, { interface: config.interface }, `refused a VRRP packet: ${decoded.reason}`);
       return;
     }
     if (decoded.advertisement.virtualRouterId !== config.virtualRouterId) return;
     if (decoded.advertisement.version !== config.version) {
+      traffic.discard('version');
       const text = `refused an advertisement of version ${decoded.advertisement.version}; version ${config.version} is configured here`;
       complaints.warn('version', { interface: config.interface }, text);
       return;
     }
     const problem = authenticationProblem(decoded.advertisement, password);
     if (problem !== undefined) {
+      traffic.discard('authentication');
       const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
       complaints.warn('authentication', { interface: config.interface }, text);
       return;
     }
+    traffic.received += 1;
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
@@ -192,7 +203,12 @@ export function openVirtualRouter(options: {
     router: {
       config,
       primaryAddress: source,
-      advertise: (priority) => advertise(priority),
+      traffic,
+      discarded: () => traffic.discarded(ports.socket.counters()),
+      advertise(priority) {
+        traffic.sent += ports.socket.destinations.length;
+        advertise(priority);
+      },
       addAddresses: () => addresses.add(),
       removeAddresses() {
         announcements.stop();

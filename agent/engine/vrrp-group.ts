@@ -15,22 +15,24 @@ import {
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Transitions } from '../metrics/counters/index.ts';
 import { Deadline } from './deadline.ts';
 import { GroupFitness } from './group-fitness.ts';
 import type { PlainGuard } from './plain-guard.ts';
 import type { Loop } from './progress.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
+import type { HeardAdvertisement, ReconciledRouter } from './virtual-router.ts';
 
 /**
  * The loop of one virtual router in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its guard, where there is
  * one, ends what the kernel answers when this process no longer advertises (DESIGN section 3).
  */
 class PlainRouter {
-  readonly #io: VirtualRouter;
+  readonly #io: ReconciledRouter;
   readonly guard: PlainGuard | undefined;
   readonly #log: Logger;
   readonly #complaints: RateLimitedLog;
+  readonly #transitions: Transitions;
   readonly fitness: GroupFitness;
   #parameters: RouterParameters;
   #running = false;
@@ -39,7 +41,14 @@ class PlainRouter {
   #sinceMs = Date.now();
   #lastProgressUs = boottimeUs();
 
-  constructor(io: VirtualRouter, group: VrrpGroupConfig, guard: PlainGuard | undefined, log: Logger) {
+  constructor(
+    io: ReconciledRouter,
+    group: VrrpGroupConfig,
+    guard: PlainGuard | undefined,
+    transitions: Transitions,
+    log: Logger,
+  ) {
+    this.#transitions = transitions;
     this.#io = io;
     this.guard = guard;
     this.#log = log;
@@ -162,11 +171,13 @@ class PlainRouter {
         );
         return;
       case 'discard':
+        this.#io.traffic.discard(effect.reason);
         if (effect.reason === 'inferior') return;
         this.#complaints.warn(effect.reason, where, `discarded an advertisement: ${effect.reason}`);
         return;
       case 'change-state':
         this.#sinceMs = Date.now();
+        this.#transitions.count(effect);
         this.#log.warn(
           { ...where, from: effect.from, to: effect.to, cause: effect.cause },
           `virtual router ${where.virtual_router_id} on ${where.interface}: ${effect.from} -> ${effect.to}: ${effect.cause} (unprotected: plain VRRP, no votes)`,
@@ -179,18 +190,20 @@ class PlainRouter {
 /** A group in `mode = "vrrp"`: its virtual routers run side by side. */
 export class VrrpGroup {
   readonly config: VrrpGroupConfig;
+  /** Of all its virtual routers. */
+  readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
   readonly #log: Logger;
 
   constructor(
     config: VrrpGroupConfig,
-    ios: readonly VirtualRouter[],
+    ios: readonly ReconciledRouter[],
     guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>,
     log: Logger,
   ) {
     this.config = config;
     this.#log = log;
-    this.#routers = ios.map((io) => new PlainRouter(io, config, guards.get(io.config), log));
+    this.#routers = ios.map((io) => new PlainRouter(io, config, guards.get(io.config), this.transitions, log));
   }
 
   /** Of each virtual router; undefined for one without. */

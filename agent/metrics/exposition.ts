@@ -29,13 +29,15 @@ async function familyOf({ name, type, help, labels, read }: Metric, reading: Rea
   const registry = new Registry();
   const options = { name, help, labelNames: [...labels], registers: [registry] };
   const samples = read(reading);
+  // The library begins a family without labels at 0, which is not what is known here.
+  const unknown = labels.length === 0 && samples.length === 0;
   if (type === 'counter') {
     const family = new Counter(options);
-    if (samples.length === 0) family.remove();
+    if (unknown) family.remove();
     for (const { labels: of, value } of samples) family.inc(of, value);
   } else {
     const family = new Gauge(options);
-    if (samples.length === 0) family.remove();
+    if (unknown) family.remove();
     for (const { labels: of, value } of samples) family.set(of, value);
   }
   return { text: await registry.getSingleMetricAsString(name), count: samples.length };

@@ -33,6 +33,12 @@ export const GROUP_METRICS: readonly Metric[] = [
     each(({ owner }, { node }) => truth(owner === node)),
   ),
   gauge(
+    'tiebreak_group_owner_known',
+    'Whether this node owns the group, or hears another node that does; in mode vrrp only the former.',
+    ['group'],
+    each(({ owner }) => truth(owner !== null)),
+  ),
+  gauge(
     'tiebreak_group_role',
     'The role of this node in the group: 1 for the present one, 0 for every other.',
     ['group', 'role'],

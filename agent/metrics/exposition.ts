@@ -4,8 +4,8 @@ import { METRICS } from './catalogue.ts';
 import type { Metric } from './metric.ts';
 import type { Reading } from './reading.ts';
 
-/** So many samples take about a millisecond; then whatever the event loop has to do comes first. */
-const SAMPLES_PER_TURN = 500;
+/** So many samples take about half a millisecond; then whatever the event loop has to do comes first. */
+const SAMPLES_PER_TURN = 250;
 
 export type Exposition = { readonly contentType: string; readonly text: string };
 

@@ -63,7 +63,7 @@ export const PEER_METRICS: readonly Metric[] = [
   ),
   gauge(
     'tiebreak_peer_path_round_trip_seconds',
-    'How long the last heartbeat took to the peer and its acknowledgement back by this path.',
+    'How long a heartbeat took to the peer, and its acknowledgement back by this path. Missing for a path that was never the first to bring one.',
     ['group', 'peer', 'path'],
     paths(({ rtt_ms }) => rtt_ms),
   ),

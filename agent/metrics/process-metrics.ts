@@ -8,8 +8,8 @@ export const PROCESS_METRICS: readonly Metric[] = [
   gauge('process_resident_memory_bytes', 'Resident memory of the engine.', [], ({ engine }) =>
     single(engine.residentBytes),
   ),
-  gauge('process_open_fds', 'Open file descriptors of the engine.', [], ({ engine }) =>
-    single(engine.openFileDescriptors),
+  gauge('process_open_fds', 'Open file descriptors of the engine.', [], ({ engine: { openFileDescriptors: open } }) =>
+    open === undefined ? [] : single(open),
   ),
   gauge('process_start_time_seconds', 'When the engine was started, as Unix time.', [], ({ engine }) =>
     single(engine.startTimeSeconds),

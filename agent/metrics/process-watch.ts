@@ -16,8 +16,7 @@ export class ProcessWatch {
     return {
       cpuSeconds: (user + system) / US_PER_S,
       residentBytes: process.memoryUsage.rss(),
-      // One of them is what reads them.
-      openFileDescriptors: readdirSync('/proc/self/fd').length - 1,
+      openFileDescriptors: openFileDescriptors(),
       startTimeSeconds: performance.timeOrigin / 1000,
       eventLoopLag: this.#eventLoopLag(),
     };
@@ -39,6 +38,15 @@ export class ProcessWatch {
     const lag = { p99Seconds: lateBy(this.#delays.percentile(99)), maxSeconds: lateBy(this.#delays.max) };
     this.#delays.reset();
     return count === 0 ? undefined : lag;
+  }
+}
+
+function openFileDescriptors(): number | undefined {
+  try {
+    // One of them is what reads them.
+    return readdirSync('/proc/self/fd').length - 1;
+  } catch {
+    return undefined;
   }
 }
 

@@ -48,7 +48,8 @@ export type WitnessReading = {
 export type ProcessReading = {
   readonly cpuSeconds: number;
   readonly residentBytes: number;
-  readonly openFileDescriptors: number;
+  /** undefined: they could not be read. */
+  readonly openFileDescriptors: number | undefined;
   /** Unix time. */
   readonly startTimeSeconds: number;
   /** Since the reading before; undefined: this is the first. */

@@ -115,6 +115,7 @@ describe('what is not known is not told as 0', () => {
     ],
     ['tiebreak_peer_path_heard_age_seconds', withGroup({ peers: [silentPeer()] })],
     ['tiebreak_witness_votes_requested_total', { ...HEALTHY, witness: undefined }],
+    ['process_open_fds', { ...HEALTHY, engine: { ...HEALTHY.engine, openFileDescriptors: undefined } }],
     ['nodejs_eventloop_lag_p99_seconds', { ...HEALTHY, engine: { ...HEALTHY.engine, eventLoopLag: undefined } }],
   ])('%s', async (name, reading) => {
     expect(await samplesOf(name)).not.toEqual([]);

@@ -1,8 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** The version of this agent, from its package. */
+let version: string | undefined;
+
+/** The version of this agent, from its package. Read once: the status tells it again and again. */
 export function agentVersion(): string {
-  const text = readFileSync(new URL('./package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  if (version === undefined) {
+    const text = readFileSync(new URL('./package.json', import.meta.url), 'utf8');
+    version = z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  }
+  return version;
 }

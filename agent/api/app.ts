@@ -18,12 +18,14 @@ export type ApiSources = {
   readonly history: () => readonly HistoryEntry[];
   readonly health: () => Health;
   readonly operations: Operations;
+  /** As it is sent to Prometheus. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** An error of the API itself; the caller learns no more than that there was one. */
   readonly onError?: (error: Error) => void;
 };
 
 const READ_METHODS = 'GET, HEAD';
-const READ_PATHS = ['/v1/status', '/v1/history', '/healthz'] as const;
+const READ_PATHS = ['/v1/status', '/v1/history', '/metrics', '/healthz'] as const;
 const WRITE_PATHS = [
   '/v1/maintenance',
   '/v1/groups/:group/handover',
@@ -33,10 +35,15 @@ const WRITE_PATHS = [
 ] as const;
 
 /** The local API (DESIGN section 7), as it is served where `access` holds. */
-export function createApp({ status, history, health, operations, onError }: ApiSources, access: Access): Hono {
+export function createApp(sources: ApiSources, access: Access): Hono {
+  const { status, history, metrics, health, operations, onError } = sources;
   const app = new Hono();
   app.get('/v1/status', (context) => context.json(status()));
   app.get('/v1/history', (context) => context.json(history()));
+  app.get('/metrics', async (context) => {
+    const { contentType, text } = await metrics();
+    return context.body(text, 200, { 'Content-Type': contentType });
+  });
   app.get('/healthz', (context) => {
     const { ok, detail } = health();
     return ok ? context.json({ status: 'ok', detail }) : problem(context, 503, 'The agent is stuck', detail);

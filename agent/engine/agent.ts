@@ -18,6 +18,7 @@ import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
 import { Notifier, receiversOf } from '../notify/index.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
 import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
@@ -34,6 +35,7 @@ import { SYSTEM_CLOCK } from './clock.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { LeaseGroup } from './lease-group.ts';
+import { metricsReading } from './metrics-reading.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
@@ -118,6 +120,8 @@ export class Agent {
   #floatingIps: FloatingIps | undefined;
   #changes = 0;
   readonly #signsOfLife: SignsOfLife;
+  readonly #processWatch = new ProcessWatch();
+  readonly #recentCrashes: number;
   /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
   readonly standNotBeforeUs: number;
   #closeApi: () => Promise<void> = async () => {};
@@ -128,6 +132,7 @@ export class Agent {
     this.#secrets = secrets;
     this.#log = log;
     this.#ownership = new OwnershipBoard(config.groups.length);
+    this.#recentCrashes = recentCrashes;
     this.standNotBeforeUs = boottimeUs() + holdOffMs(recentCrashes) * 1000;
     this.#signsOfLife = new SignsOfLife({
       loops: () => this.#loops(),
@@ -242,6 +247,7 @@ export class Agent {
     await this.#floatingIps?.close();
     await this.#closeApi();
     this.#signsOfLife.end();
+    this.#processWatch.close();
     await this.#flushHistory();
   }
 
@@ -313,7 +319,7 @@ export class Agent {
     }
     const group = this.#leaseGroup(config, state);
     this.#leaseGroups.push(group);
-    hear = hearingPeersOnly(group, this.#log);
+    hear = hearingPeersOnly(group, routers, this.#log);
   }
 
   #standing(config: GroupConfig): GroupStanding {
@@ -509,11 +515,31 @@ export class Agent {
       status: () => this.#status(),
       history: () => this.#history?.entries ?? [],
       operations: this.#operations(),
+      metrics: () => this.#metrics(),
       health: () => this.#health(),
       onError: (error) => this.#log.error({ err: error }, 'the local API failed'),
     });
     if (!api.ok) throw new StartFailure(api.error);
     this.#closeApi = api.close;
+  }
+
+  #metrics(): Promise<Exposition> {
+    return expose(
+      metricsReading({
+        status: this.#status(),
+        healthy: this.#health().ok,
+        engine: this.#processWatch.read(),
+        recentCrashes: this.#recentCrashes,
+        leaseGroups: this.#leaseGroups,
+        vrrpGroups: this.#vrrpGroups,
+        routers: this.#routers,
+        sideband: this.#sideband,
+        witness: this.#witness,
+        fence: this.#fence?.fence,
+        reconciler: this.#reconciler,
+        history: this.#history,
+      }),
+    );
   }
 
   #status(): Status {
@@ -582,11 +608,11 @@ function quarantines(groups: readonly LeaseGroup[]): string {
 type Hearing = (router: VirtualRouterConfig, heard: HeardAdvertisement) => void;
 
 /** In lease mode only a configured peer's advertisements start timers; a stranger's raises an alarm (DESIGN section 5). */
-function hearingPeersOnly(group: LeaseGroup, log: Logger): Hearing {
+function hearingPeersOnly(group: LeaseGroup, routers: readonly ReconciledRouter[], log: Logger): Hearing {
   const complaints = new RateLimitedLog(log);
   const addresses = group.config.peers.flatMap((peer) => peer.addresses);
   const peers = new Set(addresses.map((address) => bytesOf(address).join('.')));
-  return ({ virtualRouterId }, heard) => {
+  return (config, heard) => {
     const source = heard.source.join('.');
     if (peers.has(source)) {
       group.advertised(heard);
@@ -595,8 +621,9 @@ function hearingPeersOnly(group: LeaseGroup, log: Logger): Hearing {
     // Multicast over IPv6 speaks from a link-local address (RFC 9568 section 5.1.2.1), and peers are configured by others:
     // it starts no timer, which heartbeats do (L4), and it alarms an owner only, who should hear nobody.
     if (heard.source.length === 16 && isLinkLocal(heard.source) && group.state.role.name !== 'active') return;
-    const text = `${group.name}: ${source} advertises our virtual router ${virtualRouterId} and is no configured peer. It changes nothing here, but two owners may be on the wire; if it is a peer by another address, add that to its addresses in peers`;
-    complaints.warn('stranger', { group: group.name, source, virtual_router_id: virtualRouterId }, text);
+    routers.find((router) => router.config === config)?.traffic.discard('stranger');
+    const text = `${group.name}: ${source} advertises our virtual router ${config.virtualRouterId} and is no configured peer. It changes nothing here, but two owners may be on the wire; if it is a peer by another address, add that to its addresses in peers`;
+    complaints.warn('stranger', { group: group.name, source, virtual_router_id: config.virtualRouterId }, text);
   };
 }
 

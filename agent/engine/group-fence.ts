@@ -1,6 +1,10 @@
 import type { MemberEvent } from '@tiebreak/shared/lease';
 import type { Fence, FenceAct, FenceClose } from '../kernel/fence/index.ts';
+import { Tally } from '../metrics/counters/index.ts';
 import type { RateLimitedLog } from './rate-limited-log.ts';
+
+/** What the kernel did not confirm: an opening or a refresh, by its reason, or a closing. */
+export type FenceRefusal = Extract<FenceAct, { confirmed: false }>['reason'] | 'not_closed';
 
 /** The fence of one group: what the kernel says to an act, as the event that goes back into the group's loop. */
 export class GroupFence {
@@ -8,6 +12,7 @@ export class GroupFence {
   readonly #group: { readonly id: number; readonly name: string };
   readonly #complaints: RateLimitedLog;
   readonly #replaced: (alsoClosed: readonly number[]) => void;
+  readonly refusals = new Tally<FenceRefusal>();
 
   constructor(options: {
     fence: Fence;
@@ -43,6 +48,7 @@ export class GroupFence {
     const act: FenceClose = this.#fence.close(this.#group.id);
     const { name } = this.#group;
     if (!act.confirmed) {
+      this.refusals.count('not_closed');
       const text = `${name}: the fence is not confirmed closed, so nothing is released yet: ${act.text}`;
       this.#complaints.error('close', { group: name }, text);
       return { type: 'fence-close-failed' };
@@ -57,6 +63,7 @@ export class GroupFence {
 
   #outcome(act: FenceAct, type: 'fence-opened' | 'fence-refreshed'): MemberEvent {
     if (act.confirmed) return { type, expiresAtUs: act.expiresAtUs };
+    this.refusals.count(act.reason);
     // A lease that is about to end is an everyday matter, and the transition that follows tells of it.
     if (act.reason !== 'lease_too_short') {
       const text = `${this.#group.name}: the kernel did not confirm the fence: ${act.text}`;

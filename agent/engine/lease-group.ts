@@ -20,6 +20,7 @@ import type { LeaseGroupConfig } from '../config/index.ts';
 import type { Decision } from '../history/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Transitions } from '../metrics/counters/index.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
 import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
@@ -27,7 +28,7 @@ import { ClockGap } from './clock-gap.ts';
 import { explainPeer, explainTransition, isHeard, type Told, votesOf } from './explain.ts';
 import { explainPromises, explainProtection, promiseReasons } from './explain-promises.ts';
 import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
-import { GroupFence } from './group-fence.ts';
+import { type FenceRefusal, GroupFence } from './group-fence.ts';
 import { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, leaseStanding } from './group-standing.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -55,6 +56,9 @@ const LEAVING_MAX_US = (4 / 3) * leavePatienceUs(true);
 /** A step that needs a ballot which cannot be recorded is tried again so often. */
 const UNRECORDED_RETRY_US = 100_000;
 
+/** L16: `identity` costs the votes, `settings` a warning. */
+export type ConfigDifference = { readonly kind: 'identity' | 'settings' };
+
 export type GroupSurroundings = {
   readonly config: LeaseGroupConfig;
   readonly member: MemberConfig;
@@ -81,6 +85,7 @@ export type GroupSurroundings = {
 export class LeaseGroup implements LinkedGroup {
   readonly config: LeaseGroupConfig;
   readonly fitness: GroupFitness;
+  readonly transitions = new Transitions();
   readonly #around: GroupSurroundings;
   readonly #alarm: Alarm;
   readonly #askSoon: Alarm;
@@ -102,7 +107,7 @@ export class LeaseGroup implements LinkedGroup {
   #closed = false;
   readonly #clockGap = new ClockGap();
   /** By peer: in what its configuration differs from ours (L16). */
-  readonly #differences = new Map<string, string>();
+  readonly #differences = new Map<string, ConfigDifference & { readonly text: string }>();
   readonly #heardPeers = new Set<string>();
   #unprotected = false;
   /** The run in which the peer that departed last said so; undefined: this run has not heard it. */
@@ -163,13 +168,22 @@ export class LeaseGroup implements LinkedGroup {
     return this.#heardOwner;
   }
 
+  /** Of each peer whose configuration differs from ours. */
+  get differences(): ReadonlyMap<string, ConfigDifference> {
+    return this.#differences;
+  }
+
+  get fenceRefusals(): ReadonlyMap<FenceRefusal, number> {
+    return this.#fence.refusals.counts;
+  }
+
   /** What keeps the group from being as it was configured to be, for a person. */
   get faults(): string[] {
     const reason = this.fitness.reason();
     return [
       ...(reason === undefined ? [] : [reason]),
       ...this.#routers.flatMap((router) => router.faults()),
-      ...this.#differences.values(),
+      ...Array.from(this.#differences.values(), ({ text }) => text),
     ];
   }
 
@@ -380,7 +394,7 @@ export class LeaseGroup implements LinkedGroup {
       return;
     }
     const text = `${this.name}: peer ${from} ${what}`;
-    this.#differences.set(from, text);
+    this.#differences.set(from, { kind: configHash !== config.configHash ? 'identity' : 'settings', text });
     this.#complaints.warn('differs', { group: this.name, peer: from }, text);
   }
 
@@ -562,6 +576,7 @@ export class LeaseGroup implements LinkedGroup {
     const votes = votesOf(state, this.#around.clock.nowUs(), reachable);
     const atMs = Date.now();
     setImmediate(() => {
+      this.transitions.count(change);
       const told = explainTransition(state, change, votes, atMs);
       this.#around.log[told.level](told.fields, told.text);
       // The attempts of a long outage would drive out what led to it.

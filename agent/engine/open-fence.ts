@@ -1,6 +1,6 @@
 import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
-import { type Fence, type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
+import { type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { bytesOf } from './address-bytes.ts';
@@ -11,7 +11,7 @@ import { virtualMacInterfaces } from './virtual-mac.ts';
 
 /** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
 export interface OpenedFence {
-  readonly fence: Fence;
+  readonly fence: KeptFence;
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
 }
 

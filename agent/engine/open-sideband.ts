@@ -3,10 +3,11 @@ import { isIPv6 } from 'node:net';
 import type { PeerConfig, Secrets, SidebandKey } from '../config/index.ts';
 import type { GuardedLink } from '../guardian/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Tally } from '../metrics/counters/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import { receivePassedOn, SidebandInbox } from './sideband-inbox.ts';
+import { type Misdirection, receivePassedOn, SidebandInbox } from './sideband-inbox.ts';
 import { SidebandLink } from './sideband-link.ts';
 import { openSidebandPort, type SidebandPort } from './sideband-port.ts';
 import { StartFailure } from './start-failure.ts';
@@ -16,6 +17,8 @@ export interface Sideband {
   linksOf(group: LeaseGroup): readonly SidebandLink[];
   /** The links as someone needs them who speaks in this process's place. */
   guarded(): GuardedLink[];
+  /** Datagrams that no link took, by reason. */
+  misdirected(): ReadonlyMap<Misdirection, number>;
   /** A datagram that the witness passes on from another node. */
   passedOn(from: string, datagram: Uint8Array): void;
   close(): void;
@@ -50,6 +53,7 @@ export async function openSideband(options: {
   const inboxes = new Map<number, SidebandInbox>();
   const links: SidebandLink[] = [];
   const linkOf = new Map<Plan, SidebandLink>();
+  const passedOnInVain = new Tally<Misdirection>();
   const linksByGroup = new Map<LeaseGroup, SidebandLink[]>();
   const close = (): void => {
     for (const port of ports.values()) port.close();
@@ -102,9 +106,16 @@ export async function openSideband(options: {
         groups: own.map(({ name }) => name),
         met,
       })),
+    misdirected() {
+      const all = new Tally<Misdirection>();
+      const tallies = [...Array.from(inboxes.values(), (inbox) => inbox.refusals()), passedOnInVain.counts];
+      for (const tally of tallies) for (const [reason, count] of tally) all.count(reason, count);
+      return all.counts;
+    },
     passedOn(from, datagram) {
       const reason = receivePassedOn(links, from, datagram);
       if (reason === undefined) return;
+      passedOnInVain.count(reason);
       const text = `refused what the witness passed on from ${from}: ${reason === 'stranger' ? 'no group here has that peer' : reason}`;
       complaints.warn(`passed on ${reason}`, { peer: from, reason }, text);
     },

@@ -2,6 +2,8 @@ import { activeDownIntervalUs, OWNER_PRIORITY } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import type { Fence, FencedGroup } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Tally } from '../metrics/counters/index.ts';
+import type { FenceRefusal } from './group-fence.ts';
 
 /** Below this the kernel's ticks, the sentinel and an ordinary garbage collection would eat the time up. */
 const HELD_MIN_MS = 100;
@@ -51,6 +53,8 @@ export class PlainGuard {
   readonly #fence: Fence;
   readonly #id: number;
   readonly #log: Logger;
+  /** What the kernel did not confirm. */
+  readonly refusals = new Tally<FenceRefusal>();
 
   constructor(fence: Fence, id: number, log: Logger) {
     this.#fence = fence;
@@ -70,20 +74,27 @@ export class PlainGuard {
   open(): void {
     const act = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
     if (act.confirmed) return;
+    this.refusals.count(act.reason);
     this.#fence.close(this.#id);
     const again = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
-    if (!again.confirmed) this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
+    if (again.confirmed) return;
+    this.refusals.count(again.reason);
+    this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
   }
 
   /** For each own advertisement. False: it had closed meanwhile, since the process had stood still, and is open again. */
   hold(): boolean {
-    if (this.#fence.refresh(this.#id, Number.POSITIVE_INFINITY).confirmed) return true;
+    const act = this.#fence.refresh(this.#id, Number.POSITIVE_INFINITY);
+    if (act.confirmed) return true;
+    this.refusals.count(act.reason);
     this.open();
     return false;
   }
 
   close(): void {
     const closed = this.#fence.close(this.#id);
-    if (!closed.confirmed) this.#log.error(closed.text);
+    if (closed.confirmed) return;
+    this.refusals.count('not_closed');
+    this.#log.error(closed.text);
   }
 }

@@ -8,31 +8,35 @@ import {
 } from '@tiebreak/shared/vrrp';
 import type { VrrpGroupConfig } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { Transitions } from '../metrics/counters/index.ts';
 import { GroupFitness } from './group-fitness.ts';
 import type { PlainGuard } from './plain-guard.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import type { VirtualRouter } from './virtual-router.ts';
+import type { ReconciledRouter } from './virtual-router.ts';
 
 /**
  * What one virtual router in `mode = "vrrp"` does. Its guard, where there is one, ends what the kernel answers when this process
  * no longer advertises (DESIGN section 3).
  */
 export class PlainRouter {
-  readonly #io: VirtualRouter;
+  readonly #io: ReconciledRouter;
   readonly guard: PlainGuard | undefined;
   readonly fitness: GroupFitness;
   readonly #log: Logger;
+  readonly #transitions: Transitions;
   readonly #complaints: RateLimitedLog;
   #parameters: RouterParameters;
 
   constructor(options: {
-    readonly io: VirtualRouter;
+    readonly io: ReconciledRouter;
     readonly group: VrrpGroupConfig;
     readonly guard: PlainGuard | undefined;
+    readonly transitions: Transitions;
     readonly log: Logger;
     readonly onFitness: () => void;
   }) {
-    const { io, group, guard, log, onFitness } = options;
+    const { io, group, guard, transitions, log, onFitness } = options;
+    this.#transitions = transitions;
     this.#io = io;
     this.guard = guard;
     this.#log = log;
@@ -94,11 +98,13 @@ export class PlainRouter {
         return;
       }
       case 'discard':
+        this.#io.traffic.discard(effect.reason);
         if (effect.reason === 'inferior') return;
         this.#complaints.warn(effect.reason, where, `discarded an advertisement: ${effect.reason}`);
         return;
       case 'change-state': {
         const { from, to, cause } = effect;
+        this.#transitions.count(effect);
         this.#log.warn(
           { ...where, from, to, cause },
           `virtual router ${virtualRouterId} on ${name}: ${from} -> ${to}: ${cause} (unprotected: plain VRRP, no votes)`,

@@ -70,6 +70,8 @@ export class SidebandLink {
   readonly #paths = new Map<string, { heardAtUs: number | undefined; rttUs: number | undefined }>();
   readonly #sentAtUs = new Map<number, number>();
   readonly #refused = new Map<OpenFailure, number>();
+  #sent = 0;
+  #received = 0;
   #metIncarnation: number | undefined;
   #heardDirectlyUs = Number.NEGATIVE_INFINITY;
   #nextBeatUs = 0;
@@ -123,6 +125,11 @@ export class SidebandLink {
     return Array.from(this.#paths, ([address, path]) => ({ address, ...path }));
   }
 
+  /** Datagrams since the start: those handed to the direct paths, and those believed from any. */
+  get traffic(): { readonly sent: number; readonly received: number } {
+    return { sent: this.#sent, received: this.#received };
+  }
+
   /** Datagrams that were refused, by reason. */
   refusals(): ReadonlyMap<OpenFailure, number> {
     return this.#refused;
@@ -144,6 +151,7 @@ export class SidebandLink {
       if (opened.introduce !== undefined) this.#introduce(opened.introduce);
       return undefined;
     }
+    this.#received += 1;
     this.#heardOn(fromAddress);
     if (opened.incarnation !== this.#metIncarnation) {
       this.#metIncarnation = opened.incarnation;
@@ -281,6 +289,7 @@ export class SidebandLink {
     const sentAtUs = this.#clock.nowUs();
     const { datagram, sequence } = this.#session.seal(message, echo);
     for (const address of this.addresses) this.#send(datagram, address);
+    this.#sent += this.addresses.length;
     return { datagram, sequence, sentAtUs };
   }
 

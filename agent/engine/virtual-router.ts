@@ -22,6 +22,7 @@ import type {
   VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { type DiscardedAdvertisement, RouterTraffic } from '../metrics/counters/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { AdvertisementHmac } from './advertisement-hmac.ts';
 import { Announcements } from './announcements.ts';
@@ -66,6 +67,10 @@ export interface ReconciledRouter extends VirtualRouter {
   reconcile(present: readonly InterfaceAddress[]): void;
   /** What has been put right since the start. */
   corrections(): Corrections;
+  /** Whoever finds an advertisement wanting later on counts it here. */
+  readonly traffic: RouterTraffic;
+  /** All that was not taken for an advertisement of this virtual router, by reason, since the start. */
+  discarded(): ReadonlyMap<DiscardedAdvertisement, number>;
 }
 
 export type Corrections = {
@@ -95,6 +100,7 @@ export function openVirtualRouter(options: {
   const source = found.address;
   const complaints = new RateLimitedLog(log);
   const faults = new Map<string, string>();
+  const traffic = new RouterTraffic();
   let { carrier } = link.link;
   if (!carrier) {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
@@ -147,6 +153,7 @@ export function openVirtualRouter(options: {
       complaints.error('ports', { interface: config.interface }, `virtual router ${config.virtualRouterId} ${text}`);
       return;
     }
+    traffic.add(ports.socket.counters());
     ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
     ({ ports } = again);
     advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
@@ -170,11 +177,13 @@ export function openVirtualRouter(options: {
       hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
     const decoded = decodeAdvertisement(message, { family, ...received, trailer });
     if (!decoded.ok) {
+      traffic.discard(decoded.reason);
       complaints.warn(decoded.reason, { interface: config.interface }, `refused a VRRP packet: ${decoded.reason}`);
       return;
     }
     if (decoded.advertisement.virtualRouterId !== config.virtualRouterId) return;
     if (decoded.advertisement.version !== config.version) {
+      traffic.discard('version');
       const text = `refused an advertisement of version ${decoded.advertisement.version}; version ${config.version} is configured here`;
       complaints.warn('version', { interface: config.interface }, text);
       return;
@@ -182,10 +191,12 @@ export function openVirtualRouter(options: {
     const problem =
       authenticationProblem(decoded.advertisement, password) ?? hmac?.problem(message, trailer, received.source);
     if (problem !== undefined) {
+      traffic.discard('authentication');
       const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
       complaints.warn('authentication', { interface: config.interface }, text);
       return;
     }
+    traffic.received += 1;
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
@@ -204,7 +215,12 @@ export function openVirtualRouter(options: {
     router: {
       config,
       primaryAddress: source,
-      advertise: (priority) => advertise(priority),
+      traffic,
+      discarded: () => traffic.discarded(ports.socket.counters()),
+      advertise(priority) {
+        traffic.sent += ports.socket.destinations.length;
+        advertise(priority);
+      },
       addAddresses() {
         addresses.add();
         routes.add();

@@ -11,18 +11,19 @@ import {
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import { Transitions } from '../metrics/counters/index.ts';
 import { Deadline } from './deadline.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, NO_BALLOT, type Standing } from './group-standing.ts';
 import type { PlainGuard } from './plain-guard.ts';
 import { PlainRouter } from './plain-router.ts';
 import type { Loop } from './progress.ts';
-import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
+import type { HeardAdvertisement, ReconciledRouter } from './virtual-router.ts';
 
 type VrrpGroupOptions = {
   readonly config: VrrpGroupConfig;
   /** In the order of the configuration. */
-  readonly ios: readonly VirtualRouter[];
+  readonly ios: readonly ReconciledRouter[];
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
   readonly standing: Pick<GroupStanding, 'note'>;
   readonly log: Logger;
@@ -34,6 +35,8 @@ const DOWN_INTERVALS = 3;
 /** A group in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its virtual routers move together. */
 export class VrrpGroup {
   readonly config: VrrpGroupConfig;
+  /** Of all its virtual routers. */
+  readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
   readonly #alarms: readonly Deadline[];
   readonly #standing: Pick<GroupStanding, 'note'>;
@@ -54,6 +57,7 @@ export class VrrpGroup {
           io,
           group: config,
           guard: guards.get(io.config),
+          transitions: this.transitions,
           log,
           onFitness: () => this.#fitnessChanged(index),
         }),

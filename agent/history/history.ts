@@ -31,6 +31,11 @@ export class HistoryLog {
     return this.#entries;
   }
 
+  /** How many have been added since the start. */
+  get added(): number {
+    return this.#added;
+  }
+
   add(decision: Decision): void {
     this.#added += 1;
     const entry = { id: `${this.#incarnation}-${this.#added}`, ...decision, text: fitting(decision.text) };

@@ -1,9 +1,18 @@
 import type { Ballot } from '@tiebreak/shared/lease';
-import type { PassedHealth } from '@tiebreak/shared/wire';
+import type { PassedHealth, RefusalReason } from '@tiebreak/shared/wire';
 import type { DropCounts } from './frame.ts';
 import type { KnownGroup, Report } from './requests.ts';
 import type { Reply } from './session.ts';
 import type { LinkLog, WitnessLinkState } from './state.ts';
+
+export type WitnessCounts = {
+  /** Votes asked for, repeats left out. */
+  readonly votesRequested: number;
+  readonly votesGranted: number;
+  readonly votesRefused: ReadonlyMap<RefusalReason, number>;
+  /** How often a working link was lost. */
+  readonly linkLosses: number;
+};
 
 export type WitnessLinkOptions = {
   /** Where the witness is; https:// or http://. */
@@ -68,6 +77,8 @@ export type WitnessLink = {
   voteTimes(): { count: number; p50Ms: number | null; p99Ms: number | null };
   /** What came from the witness and was not believed, by reason. */
   dropped(): DropCounts;
+  /** Since the start. */
+  counts(): WitnessCounts;
   /** Asks for one more rehearsal now; nothing happens while the link is down. */
   rehearse(): void;
   /** Ends everything; no callback follows and nothing keeps the process alive. */

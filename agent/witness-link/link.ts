@@ -1,7 +1,8 @@
 import type { Ballot } from '@tiebreak/shared/lease';
-import { WITNESS_PROTOCOLS, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
+import { type RefusalReason, WITNESS_PROTOCOLS, type WitnessRequest, type WitnessResult } from '@tiebreak/shared/wire';
+import { Tally } from '../metrics/counters/index.ts';
 import { Addresses } from './addresses.ts';
-import type { WitnessLink, WitnessLinkOptions } from './api.ts';
+import type { WitnessCounts, WitnessLink, WitnessLinkOptions } from './api.ts';
 import { witnessConnector } from './connector.ts';
 import { type DropCounts, type DropReason, noDrops } from './frame.ts';
 import { HttpsPath, WARM_INTERVAL_MS } from './https.ts';
@@ -47,6 +48,11 @@ class Link implements WitnessLink {
   readonly #reports = new Reports();
   readonly #times = new VoteTimes();
   readonly #dropped: DropCounts = noDrops();
+  #votesRequested = 0;
+  #votesGranted = 0;
+  readonly #votesRefused = new Tally<RefusalReason>();
+  #linkLosses = 0;
+  #wasConnected = false;
   #dueTimer: NodeJS.Timeout | undefined;
   #wayTimer: NodeJS.Timeout | undefined;
   #warmTimer: NodeJS.Timeout | undefined;
@@ -92,6 +98,7 @@ class Link implements WitnessLink {
   }
 
   vote(group: string, ballot: Ballot, promiseMs: number): number {
+    this.#votesRequested += 1;
     const { effects, requestId } = this.#session.vote(group, ballot, promiseMs, this.#options.nowUs());
     this.#perform(effects);
     return requestId;
@@ -123,6 +130,15 @@ class Link implements WitnessLink {
     return { ...this.#dropped };
   }
 
+  counts(): WitnessCounts {
+    return {
+      votesRequested: this.#votesRequested,
+      votesGranted: this.#votesGranted,
+      votesRefused: this.#votesRefused.counts,
+      linkLosses: this.#linkLosses,
+    };
+  }
+
   rehearse(): void {
     this.#perform(this.#session.rehearse(this.#options.nowUs()));
   }
@@ -143,8 +159,11 @@ class Link implements WitnessLink {
 
   #stateChanged(state: WitnessLinkState): void {
     if (this.#closed) return;
+    const connected = state.kind === 'connected';
+    if (this.#wasConnected && !connected) this.#linkLosses += 1;
+    this.#wasConnected = connected;
     clearInterval(this.#tokenTimer);
-    if (state.kind !== 'connected') this.#tokenTimer = setInterval(() => this.#lookForToken(), TOKEN_INTERVAL_MS);
+    if (!connected) this.#tokenTimer = setInterval(() => this.#lookForToken(), TOKEN_INTERVAL_MS);
     this.#options.onState(state);
   }
 
@@ -207,6 +226,7 @@ class Link implements WitnessLink {
         this.#times.add(effect.durationUs / 1_000);
         return;
       case 'reply':
+        this.#countVote(effect.reply.result);
         this.#options.onReply(effect.reply);
         return;
       case 'freed':
@@ -230,6 +250,11 @@ class Link implements WitnessLink {
         this.#drop(effect.reason);
         return;
     }
+  }
+
+  #countVote(result: WitnessResult): void {
+    if (result.kind === 'granted') this.#votesGranted += 1;
+    if (result.kind === 'refused') this.#votesRefused.count(result.reason);
   }
 
   #welcomed(path: Path): void {

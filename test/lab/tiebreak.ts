@@ -145,6 +145,13 @@ export class TiebreakAgent implements Agent {
     return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
   }
 
+  /** What Prometheus would be told. */
+  async metrics(): Promise<string> {
+    const reply = await askOverSocket(this.#socketPath, 'GET', '/metrics');
+    if (reply?.status === 200) return reply.body;
+    throw new Error(`GET /metrics: tiebreak on ${this.host}: ${reply?.status ?? 'no answer'} ${reply?.body ?? ''}`);
+  }
+
   async group(): Promise<GroupStatus | undefined> {
     return (await this.status())?.groups[0];
   }

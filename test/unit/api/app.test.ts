@@ -72,6 +72,33 @@ describe('GET /v1/history', () => {
   });
 });
 
+describe('GET /metrics', () => {
+  it('gives the text as it is, with its content type', async () => {
+    const response = await appWith().request('/metrics');
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4');
+    expect(await response.text()).toBe('tiebreak_healthy 1\n');
+  });
+
+  it('is for reading only', async () => {
+    const response = await appWith().request('/metrics', { method: 'POST' });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe('GET, HEAD');
+  });
+
+  it('hides what went wrong from the reader, and tells the agent', async () => {
+    const errors: Error[] = [];
+    const sources = {
+      ...SOURCES,
+      metrics: () => Promise.reject(new Error('inner detail')),
+      onError: (error: Error) => errors.push(error),
+    };
+    const response = await createApp(sources, SOCKET).request('/metrics');
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('inner detail');
+    expect(errors.map((error) => error.message)).toEqual(['inner detail']);
+  });
+});
+
 describe('writes', () => {
   const TOKEN = 'a-token-of-22-letters';
 

@@ -33,6 +33,7 @@ export function operationsOf(outcome: Outcome, asked: unknown[][] = []): Operati
 export const SOURCES: ApiSources = {
   status: () => WELL,
   history: () => [ENTRY],
+  metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'tiebreak_healthy 1\n' }),
   health: () => ({ ok: true, detail: '' }),
   operations: operationsOf({ ok: true, detail: 'done' }),
 };

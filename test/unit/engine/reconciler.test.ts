@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { Reconciler } from '../../../agent/engine/reconciler.ts';
 import type { ReconciledRouter } from '../../../agent/engine/virtual-router.ts';
 import type { InterfaceAddress, Link } from '../../../agent/kernel/index.ts';
+import { RouterTraffic } from '../../../agent/metrics/counters/index.ts';
 import { recordedLog } from './recorded-log.ts';
 import { ROUTER } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
@@ -35,6 +36,10 @@ class Router implements ReconciledRouter {
   }
   reconcile(present: readonly InterfaceAddress[]): void {
     this.told.push(`compared with ${present.length}`);
+  }
+  readonly traffic = new RouterTraffic();
+  discarded() {
+    return new Map();
   }
   corrections() {
     return { addressesRestored: 0, addressesRemoved: 0, foreignClaims: 0 };

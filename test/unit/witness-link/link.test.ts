@@ -118,6 +118,33 @@ describe('the warm link', () => {
     expect(replies[0]?.receivedAtUs).toBeGreaterThan(afterUs);
   });
 
+  test('counts the votes that it asks for, what becomes of them, and how often it is lost', async () => {
+    const { port, witness } = await startWitness();
+    const { link, replies } = open(port);
+    expect(link.counts()).toEqual({ votesRequested: 0, votesGranted: 0, votesRefused: new Map(), linkLosses: 0 });
+    await connected(link);
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(1), PATIENCE);
+    witness.answer = (request) =>
+      request.type === 'vote'
+        ? signed(
+            reply(request, {
+              kind: 'refused',
+              group: 'edge',
+              reason: 'bound',
+              remaining_ms: 100,
+              highest: BALLOT,
+              holder: 'b',
+            }),
+          )
+        : obliging(request, 'socket');
+    link.vote('edge', BALLOT, 5_000);
+    await vi.waitFor(() => expect(replies).toHaveLength(2), PATIENCE);
+    expect(link.counts()).toMatchObject({ votesRequested: 2, votesGranted: 1, votesRefused: new Map([['bound', 1]]) });
+    for (const socket of witness.sockets) socket.destroy();
+    await vi.waitFor(() => expect(link.counts().linkLosses).toBe(1), PATIENCE);
+  });
+
   test('rehearses five times at the first connection', async () => {
     const { port, witness } = await startWitness();
     const { link } = open(port);

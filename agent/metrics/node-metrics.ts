@@ -1,0 +1,44 @@
+import { counter, gauge, type Metric, single, truth } from './metric.ts';
+
+/** What the whole agent has one of. */
+export const NODE_METRICS: readonly Metric[] = [
+  gauge(
+    'tiebreak_build_info',
+    'Always 1: the node as its configuration names it, and the version of the agent.',
+    ['node', 'version'],
+    ({ status: { node, version } }) => [{ labels: { node, version }, value: 1 }],
+  ),
+  gauge('tiebreak_healthy', 'Whether every decision loop makes progress, as GET /healthz says.', [], ({ healthy }) =>
+    single(truth(healthy)),
+  ),
+  gauge(
+    'tiebreak_guardian_running',
+    'Whether the guardian runs, which closes the fence and hands over should the engine die.',
+    [],
+    ({ status }) => single(truth(status.process.guardian_pid !== null)),
+  ),
+  gauge(
+    'tiebreak_engine_recent_crashes',
+    'Crashes of the engine in the ten minutes before this engine was started.',
+    [],
+    ({ recentCrashes }) => single(recentCrashes),
+  ),
+  counter(
+    'tiebreak_history_entries_total',
+    'Decisions that went into the history (tiebreak history).',
+    [],
+    ({ historyEntries }) => single(historyEntries),
+  ),
+  counter(
+    'tiebreak_network_monitor_overruns_total',
+    'How often the kernel had more changes of interfaces and addresses to tell than were read in time, so that all were read anew.',
+    [],
+    ({ networkMonitorOverruns }) => single(networkMonitorOverruns),
+  ),
+  counter(
+    'tiebreak_fence_recreations_total',
+    "How often the fence's nftables rules had to be put up again because another program had removed them.",
+    [],
+    ({ fenceRecreations }) => single(fenceRecreations),
+  ),
+];

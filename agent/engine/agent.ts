@@ -242,9 +242,8 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     for (const kept of this.#kept) await kept.close();
-    await this.#checker?.close();
-    await this.#notifier?.close();
-    await this.#floatingIps?.close();
+    // Side by side: each may use up its patience, and the service manager has its own.
+    await Promise.all([this.#checker?.close(), this.#notifier?.close(), this.#floatingIps?.close()]);
     await this.#closeApi();
     this.#signsOfLife.end();
     this.#processWatch.close();

@@ -52,7 +52,7 @@ export class FenceHands {
       agent.dispatch({ type: 'fence-close-failed' });
       return;
     }
-    agent.fence.close();
+    agent.fence.close(this.#around.schedule.nowUs);
     agent.dispatch({ type: 'fence-closed' }, answering);
   }
 

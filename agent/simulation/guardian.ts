@@ -105,7 +105,7 @@ export class Guardian {
       this.#process.push(() => this.#rest());
       return;
     }
-    agent.fence.close();
+    agent.fence.close(this.#options.around.schedule.nowUs);
     agent.note(() => 'its guardian closes the fence');
     this.#process.push(() => this.#release());
   }

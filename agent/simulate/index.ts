@@ -1,4 +1,4 @@
-import type { Tampering, Tampering } from '../simulation/index.ts';
+import type { Tampering } from '../simulation/index.ts';
 import { type Advice, adviseOn, isTooLong } from './advice.ts';
 import { faultsOf } from './faults.ts';
 import { type FaultResult, resultOf } from './result.ts';

@@ -64,7 +64,7 @@ function renderRow(setting: Setting, result: FaultResult): string[] {
   ];
 }
 
-/** `b`, `a for 45.0 s, then nobody`, `b 19 times, nobody once` */
+/** `b`, `a for 45.0 s, then nobody`, `19 of 20: b / 1 of 20: nobody` */
 function describeOwners(setting: Setting, result: FaultResult): string {
   const times = new Map<string, number>();
   for (const outcome of result.outcomes) {
@@ -72,7 +72,7 @@ function describeOwners(setting: Setting, result: FaultResult): string {
     times.set(text, (times.get(text) ?? 0) + outcome.runs);
   }
   if (times.size === 1) return [...times.keys()].join('');
-  return [...times].map(([text, runs]) => `${text} (${runs} of ${result.runs})`).join(', ');
+  return [...times].map(([text, runs]) => `${runs} of ${result.runs}: ${text}`).join(' / ');
 }
 
 function describeOutcome(setting: Setting, outcome: Outcome, { fault, keptUs }: FaultResult): string {

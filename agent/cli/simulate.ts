@@ -26,9 +26,9 @@ const SEED_MAX = 2 ** 31 - 1;
 const QUIET_MS = 1_000;
 const PROGRESS_EVERY_MS = 200;
 
-const PLAIN_VRRP = `mode "vrrp" is plain VRRP, which is not simulated: it has no votes. While the link between the
-  routers is cut both own, and while one is frozen or its processes are gone, its addresses may have two owners for a down time.
-  docs/fault-model.md says what is promised, and mode = "lease" what it takes to be sure of one owner.`;
+const PLAIN_VRRP = `mode "vrrp" is plain VRRP, which has no votes and is not simulated.
+  While the link between the routers is cut, in one direction or both, two of them own its addresses. It promises nothing
+  beyond RFC 9568 (docs/fault-model.md); mode = "lease" has one owner then.`;
 
 export function registerSimulate(program: Command): void {
   program

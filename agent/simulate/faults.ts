@@ -21,6 +21,8 @@ export type Names = { readonly owner: string; readonly peer: string; readonly pe
 const SECOND_US = 1_000_000;
 /** An owner yields to preemption no sooner. */
 const TENURE_US = 10 * SECOND_US;
+/** Nobody waits for more in a simulation: such a group is told of as it is before it moves back. */
+const PREEMPT_DELAY_MAX_US = 60 * SECOND_US;
 const OWNER: NodeName = placeOf(0);
 const WITNESS: Place = 'w';
 const FROZEN_MIN_US = 3 * SECOND_US;
@@ -44,7 +46,8 @@ export function lastsUs(fault: Fault, setting: Setting): number {
 /** By then a group has come to rest, preemption included. */
 export function restingUs(setting: Setting): number {
   const { preemptDelayUs, intervalUs } = setting;
-  const backUs = preemptDelayUs === undefined ? 0 : TENURE_US + preemptDelayUs + SECOND_US + 4 * intervalUs;
+  const delayUs = Math.min(preemptDelayUs ?? 0, PREEMPT_DELAY_MAX_US);
+  const backUs = preemptDelayUs === undefined ? 0 : TENURE_US + delayUs + SECOND_US + 4 * intervalUs;
   return Math.max(6 * SECOND_US, 4 * masterDownUs(setting)) + backUs;
 }
 

@@ -35,6 +35,8 @@ export type Trial = {
 const SECOND_US = 1_000_000;
 /** Booted so long ago that no promise of a former run can bind anybody. */
 const UPTIME_US = 60 * SECOND_US;
+/** Without promises to wait for, agents that start come to rest in that time. */
+const REST_US = 3 * SECOND_US;
 /** Witnesses that are away for as long as that have had all its consequences. */
 const BEFORE_US = 12 * SECOND_US;
 /** Crystals that no time server corrects, either way. */
@@ -74,6 +76,12 @@ export function runTrial(setting: Setting, fault: Fault, seed: number, tampering
   }
   const { nowUs } = world;
   return measure(world.tenures.all, { seed, broken, beganUs, endedUs: endedUs ?? nowUs, nowUs });
+}
+
+/** How much time one run takes in the simulated world, roughly. */
+export function simulatedUs(setting: Setting, fault: Fault): number {
+  const beforeUs = REST_US + (fault.before === undefined ? 0 : BEFORE_US);
+  return beforeUs + lastsUs(fault, setting) + (fault.end === undefined ? 0 : restingUs(setting));
 }
 
 function measure(
@@ -143,7 +151,7 @@ function bringToRest(world: World, setting: Setting, seed: number): void {
     agent.disk.boot(agent.localUs() - UPTIME_US);
     world.schedule.after(world.random.between(0, intervalUs / 4), () => agent.start());
   }
-  world.runFor(3 * SECOND_US + 8 * intervalUs);
+  world.runFor(REST_US + 8 * intervalUs);
   if (world.owner !== placeOf(0)) {
     for (const agent of world.agents) agent.handOver(placeOf(0));
     world.runFor(SECOND_US + 8 * intervalUs);

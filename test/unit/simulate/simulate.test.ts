@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { masterDownUs, type Setting } from '../../../agent/simulate/index.ts';
+import { renderSimulated } from '../../../agent/cli/simulate-text.ts';
+import { affordableRuns, hadTwoOwners, masterDownUs, type Setting } from '../../../agent/simulate/index.ts';
 import { ownersAfter, PAIR, play, resultOf } from './pair.ts';
 
 const DOWN_US = masterDownUs(PAIR);
@@ -114,6 +115,14 @@ describe('what to change', () => {
 });
 
 describe('other groups', () => {
+  it('that take long to simulate are played less often', () => {
+    const slow: Setting = { ...PAIR, intervalUs: 60_000, policy: { name: 'bias', promiseMs: 600_000 } };
+    expect(affordableRuns(PAIR)).toBe(20);
+    expect(affordableRuns(slow)).toBeLessThan(20);
+    expect(affordableRuns(slow)).toBeGreaterThanOrEqual(5);
+    expect(affordableRuns({ ...slow, nodes: ['a', 'b', 'c', 'd', 'e'], preemptDelayUs: 60_000_000 })).toBe(5);
+  });
+
   it('three nodes go on with two, whichever is lost, and have no fault of a witness that has no vote', () => {
     const simulated = play({ ...SAFE, nodes: ['a', 'b', 'c'], priorities: [200, 100, 90] });
     expect(simulated.results.filter(({ fault }) => fault.id.startsWith('witness'))).toEqual([]);
@@ -149,5 +158,9 @@ describe('a broken rule is seen', () => {
     });
     const messages = simulated.results.flatMap(({ broken }) => broken.map(({ broken: rule }) => rule?.rule));
     expect(messages).toContain('belief exceeds the register');
+    expect(simulated.results.some(hadTwoOwners)).toBe(true);
+    const text = renderSimulated('edge', simulated, 1);
+    expect(text).toContain('A rule of the election was broken. This is a defect of tiebreak: please report it');
+    expect(text).toMatch(/^ {2}the link between left and right is cut, seed 1: belief exceeds the register: /m);
   });
 });

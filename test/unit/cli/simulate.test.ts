@@ -75,7 +75,8 @@ describe('tiebreak simulate', () => {
     const file = changed([/^key_file.*$/m, 'mode = "vrrp"'], [/^peers.*$/m, '']);
     const { code, stdout } = await tiebreak('simulate', '--config', file);
     expect(code).toBe(0);
-    expect(stdout).toContain('group edge: mode "vrrp" is plain VRRP, which is not simulated');
+    expect(stdout).toContain('group edge: mode "vrrp" is plain VRRP, which has no votes and is not simulated.');
+    expect(stdout).toContain('While the link between the routers is cut, in one direction or both, two of them own');
     expect(stdout).not.toContain('FAULT');
     const json = JSON.parse((await tiebreak('simulate', '--config', file, '--json')).stdout);
     expect(json.groups).toEqual([{ name: 'edge', mode: 'vrrp', simulated: false }]);

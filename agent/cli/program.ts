@@ -25,13 +25,13 @@ export async function runProgram(): Promise<void> {
 
   registerRun(program);
   registerCheck(program);
-  registerSimulate(program);
   registerStatus(program);
   registerWatch(program);
   registerHistory(program);
   registerOperations(program);
   registerImport(program);
   registerKeygen(program);
+  registerSimulate(program);
   registerWitness(program);
 
   try {

@@ -7,6 +7,7 @@ import { registerImport } from './import.ts';
 import { registerKeygen } from './keygen.ts';
 import { registerOperations } from './operate.ts';
 import { registerRun } from './run.ts';
+import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerWatch } from './watch.ts';
 import { registerWitness } from './witness/index.ts';
@@ -30,6 +31,7 @@ export async function runProgram(): Promise<void> {
   registerOperations(program);
   registerImport(program);
   registerKeygen(program);
+  registerSimulate(program);
   registerWitness(program);
 
   try {

@@ -5,7 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { advertisementV2, advertisementV3, decodeAdvertisement, encodeAdvertisement } from '@tiebreak/shared/vrrp';
-import { Random } from '../sim/random.ts';
+import { Random } from '../../agent/simulation/random.ts';
 import { type Victim, victim } from './victim.ts';
 
 const USAGE = 'npm run fuzz -- [--packets N] [--seed S]';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Random } from '../sim/random.ts';
+import { Random } from '../../agent/simulation/random.ts';
 import { type Fault, frozen } from './faults.ts';
 import { Laboratory, type Trial } from './laboratory.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';

@@ -1,4 +1,4 @@
-import type { Random } from '../sim/random.ts';
+import type { Random } from '../../agent/simulation/random.ts';
 import {
   addressesFlushed,
   cutOffFromBoth,

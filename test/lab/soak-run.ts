@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Random } from '../sim/random.ts';
+import { Random } from '../../agent/simulation/random.ts';
 import type { Change, Interval } from './analysis.ts';
 import type { Laboratory } from './laboratory.ts';
 import { type Episode, explain } from './soak-explain.ts';

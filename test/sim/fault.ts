@@ -1,5 +1,5 @@
-import type { Random } from './random.ts';
-import type { NodeName, World } from './world.ts';
+import type { Random } from '../../agent/simulation/random.ts';
+import type { NodeName, World } from '../../agent/simulation/world.ts';
 
 /** What a fault must know of the world in order to be drawn before there is one. */
 export type Scene = { readonly nodes: readonly NodeName[]; readonly intervalUs: number };

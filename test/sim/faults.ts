@@ -1,9 +1,9 @@
 /** Everything that can go wrong once: each fault draws its parameters when the seed's plan is made. */
-import type { AgentShell } from './agent-shell.ts';
+import type { AgentShell } from '../../agent/simulation/agent-shell.ts';
+import { GOOD_LINK, type LinkQuality } from '../../agent/simulation/network.ts';
+import type { Random } from '../../agent/simulation/random.ts';
+import type { NodeName, Place, World } from '../../agent/simulation/world.ts';
 import { type DrawFault, type Drawn, lasting, type Scene } from './fault.ts';
-import { GOOD_LINK, type LinkQuality } from './network.ts';
-import type { Random } from './random.ts';
-import type { NodeName, Place, World } from './world.ts';
 
 const SECOND_US = 1_000_000;
 const OUTAGE_MAX_US = 12 * SECOND_US;

@@ -1,8 +1,9 @@
 /** A seed's faults, drawn before the run begins: the same seed has the same ones, whatever becomes of them. */
+
+import type { Random } from '../../agent/simulation/random.ts';
+import type { AgentTroubles } from '../../agent/simulation/troubles.ts';
 import type { DrawFault, Drawn, Fault, Scene } from './fault.ts';
 import { ALL_FAULTS, cutLink, handOver, SINGLE_FAULTS, unfit, WITNESS_FAULTS } from './faults.ts';
-import type { Random } from './random.ts';
-import type { AgentTroubles } from './troubles.ts';
 
 const SECOND_US = 1_000_000;
 const FREEZE_MAX_US = 7 * SECOND_US;

@@ -1,11 +1,11 @@
+import { Random } from '../../agent/simulation/random.ts';
+import type { Tampering } from '../../agent/simulation/tampering.ts';
+import { type Rule, Violation } from '../../agent/simulation/violation.ts';
+import { NODE_NAMES, type World } from '../../agent/simulation/world.ts';
 import { type DrawFault, inWords, schedule } from './fault.ts';
 import { type Kind, makePlan, type Plan } from './plan.ts';
-import { Random } from './random.ts';
 import { INTERVALS_US, type Mix, makeWorld } from './seed-world.ts';
 import { settleAtLast } from './settle.ts';
-import type { Tampering } from './tampering.ts';
-import { type Rule, Violation } from './violation.ts';
-import { NODE_NAMES, type World } from './world.ts';
 
 /** The kinds as they are drawn: most seeds are chaos. */
 const DRAWN: readonly Kind[] = ['witness', 'link', 'single', 'planned', ...Array<Kind>(6).fill('chaos')];

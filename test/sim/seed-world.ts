@@ -1,9 +1,9 @@
 import type { Policy } from '@tiebreak/shared/lease';
-import { GOOD_LINK, type LinkQuality } from './network.ts';
+import { GOOD_LINK, type LinkQuality } from '../../agent/simulation/network.ts';
+import type { Random } from '../../agent/simulation/random.ts';
+import { NO_TAMPERING, type Tampering } from '../../agent/simulation/tampering.ts';
+import { World } from '../../agent/simulation/world.ts';
 import type { Kind } from './plan.ts';
-import type { Random } from './random.ts';
-import { NO_TAMPERING, type Tampering } from './tampering.ts';
-import { World } from './world.ts';
 
 export const INTERVALS_US = [56_000, 100_000, 250_000, 1_000_000, 4_000_000] as const;
 

@@ -1,7 +1,7 @@
-import { GOOD_LINK } from './network.ts';
+import { GOOD_LINK } from '../../agent/simulation/network.ts';
+import { NO_TROUBLES } from '../../agent/simulation/troubles.ts';
+import { GROUP, type World } from '../../agent/simulation/world.ts';
 import { SLOWEST } from './seed-world.ts';
-import { NO_TROUBLES } from './troubles.ts';
-import { GROUP, type World } from './world.ts';
 
 const SECOND_US = 1_000_000;
 const PROMISE_MAX_US = 10 * SECOND_US;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { expect, type TestContext, test } from 'vitest';
+import { Random } from '../../agent/simulation/random.ts';
 import { ServedWitness } from '../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../served-witness/voting-node.ts';
-import { Random } from '../sim/random.ts';
 import { VotingPair } from './survival/voters.ts';
 
 const KILLS = 100;

@@ -1,4 +1,4 @@
-import type { Random } from '../../sim/random.ts';
+import type { Random } from '../../../agent/simulation/random.ts';
 
 const MUTATIONS_MAX = 3;
 const BYTES_MAX = 2_000;

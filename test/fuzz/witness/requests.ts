@@ -1,6 +1,6 @@
 import { ReleaseRequest, VoteRequest, WitnessRequest } from '@tiebreak/shared/wire';
+import type { Random } from '../../../agent/simulation/random.ts';
 import { OPERATIONS } from '../../../witness/operations.ts';
-import type { Random } from '../../sim/random.ts';
 import { spoiltBody } from './bodies.ts';
 import type { RawRequest } from './http.ts';
 

@@ -1,9 +1,9 @@
 import { Agent } from 'node:http';
 import { ClusterView, Problem } from '@tiebreak/shared/wire';
 import { z } from 'zod';
+import { Random } from '../../../agent/simulation/random.ts';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { VotingNode } from '../../served-witness/voting-node.ts';
-import { Random } from '../../sim/random.ts';
 import { type RawAnswer, type RawRequest, send } from './http.ts';
 import { spoiltRequest, type Tokens, VICTIM } from './requests.ts';
 

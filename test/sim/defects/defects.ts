@@ -1,9 +1,9 @@
 import type { MemberEffect, MemberEvent, Verdict } from '@tiebreak/shared/lease';
+import type { Tampering } from '../../../agent/simulation/tampering.ts';
+import type { Rule } from '../../../agent/simulation/violation.ts';
 import { crashEngine, cutPeers, cutWitness, freeze, isolate, loseWitness, misconfigure, partition } from '../faults.ts';
 import type { Kind } from '../plan.ts';
 import type { SeedOptions } from '../run-seed.ts';
-import type { Tampering } from '../tampering.ts';
-import type { Rule } from '../violation.ts';
 
 export type Defect = {
   readonly name: string;

@@ -6,7 +6,7 @@ import {
   type KeptPromise,
 } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import { World } from '../../sim/world.ts';
+import { World } from '../../../agent/simulation/world.ts';
 import { backup, INTERVAL_US, INVITATION_US, Machine, owner, PROMISE_US } from './machine.ts';
 
 const A5 = { counter: 5, node: 'a' };

@@ -1,6 +1,6 @@
 import { boundTo, type KeptPromise, ownsUnprotected, type Policy } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
-import { World } from '../../sim/world.ts';
+import { World } from '../../../agent/simulation/world.ts';
 import { INTERVAL_US, Machine, PROMISE_US } from './machine.ts';
 
 const A5 = { counter: 5, node: 'a' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { SidebandDatagram } from '../../sim/messages.ts';
-import { World } from '../../sim/world.ts';
+import type { SidebandDatagram } from '../../../agent/simulation/messages.ts';
+import { World } from '../../../agent/simulation/world.ts';
 import { backup, Machine } from './machine.ts';
 
 // Courses of events that the simulator meets too seldom. Two owners in its kernel throw.

@@ -1,7 +1,7 @@
 /** Two agents and a witness on a simulated network: what a person would try first, each told in one test. */
 import { describe, expect, test } from 'vitest';
-import { NO_TROUBLES } from '../../sim/agent-shell.ts';
-import { GROUP, type NodeName, World, type WorldOptions } from '../../sim/world.ts';
+import { NO_TROUBLES } from '../../../agent/simulation/agent-shell.ts';
+import { GROUP, type NodeName, World, type WorldOptions } from '../../../agent/simulation/world.ts';
 
 const INTERVAL_US = 250_000;
 const SKEW_B_US = ((256 - 100) * INTERVAL_US) / 256;

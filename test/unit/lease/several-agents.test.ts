@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GROUP, World } from '../../sim/world.ts';
+import { GROUP, World } from '../../../agent/simulation/world.ts';
 import { INTERVAL_US, Machine } from './machine.ts';
 
 const SECOND_US = 1_000_000;

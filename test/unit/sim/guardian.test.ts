@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { World } from '../../sim/world.ts';
+import { World } from '../../../agent/simulation/world.ts';
 
 const INTERVAL_US = 250_000;
 

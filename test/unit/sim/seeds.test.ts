@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { Tampering } from '../../../agent/simulation/tampering.ts';
+import { World } from '../../../agent/simulation/world.ts';
 import { runSeed } from '../../sim/run-seed.ts';
 import { shrink } from '../../sim/shrink.ts';
 import { commandFor } from '../../sim/story.ts';
-import type { Tampering } from '../../sim/tampering.ts';
-import { World } from '../../sim/world.ts';
 
 /** Everyone's vote is taken for longer than it was given for. */
 const GREEDY: Tampering = {

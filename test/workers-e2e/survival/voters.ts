@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../../../agent/simulation/random.ts';
 import type { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
-import type { Random } from '../../sim/random.ts';
 import { Ledger } from './ledger.ts';
 
 /** Short, so that votes run out and change hands many times between two kills. */

@@ -16,10 +16,12 @@ export class KernelFence {
   openUntilUs = Number.NEGATIVE_INFINITY;
   private sentinelUntilUs = Number.NEGATIVE_INFINITY;
   private readonly tickRate: number;
+  private readonly changed: (nowUs: number, openUntilUs: number) => void;
 
-  /** `tickRate`: ticks' seconds per real second. */
-  constructor(tickRate: number) {
+  /** `tickRate`: ticks' seconds per real second. `changed`: told of each new end. */
+  constructor(tickRate: number, changed: (nowUs: number, openUntilUs: number) => void) {
     this.tickRate = tickRate;
+    this.changed = changed;
   }
 
   arm(nowUs: number, lifetimeUs: number): void {
@@ -28,24 +30,27 @@ export class KernelFence {
 
   /** One atomic act: uses the sentinel up, and takes effect only if that, and for a refresh the element, still lives. */
   act(kind: FenceAct, nowUs: number, lifetimeUs: number, asks: FenceCare = 'all'): boolean {
-    if (asks === 'nothing' || (asks === 'element' && nowUs < this.openUntilUs)) {
-      this.openUntilUs = this.endUs(nowUs, lifetimeUs);
-      return true;
-    }
+    if (asks === 'nothing' || (asks === 'element' && nowUs < this.openUntilUs)) return this.extend(nowUs, lifetimeUs);
     if (nowUs >= this.sentinelUntilUs) return false;
     if (kind === 'refresh' && nowUs >= this.openUntilUs) return false;
     this.sentinelUntilUs = Number.NEGATIVE_INFINITY;
-    this.openUntilUs = this.endUs(nowUs, lifetimeUs);
-    return true;
+    return this.extend(nowUs, lifetimeUs);
   }
 
-  close(): void {
+  close(nowUs: number): void {
     this.openUntilUs = Number.NEGATIVE_INFINITY;
     this.sentinelUntilUs = Number.NEGATIVE_INFINITY;
+    this.changed(nowUs, this.openUntilUs);
   }
 
   isOpen(nowUs: number): boolean {
     return nowUs < this.openUntilUs;
+  }
+
+  private extend(nowUs: number, lifetimeUs: number): true {
+    this.openUntilUs = this.endUs(nowUs, lifetimeUs);
+    this.changed(nowUs, this.openUntilUs);
+    return true;
   }
 
   /** Lifetimes are whole ticks from the tick under way: up to one tick less or more than asked for. */

@@ -114,7 +114,7 @@ export class AgentShell {
     this.lastWord = undefined;
     this.incarnation += 2;
     this.#startedAtUs = around.schedule.nowUs;
-    this.fence.close();
+    this.fence.close(this.#options.around.schedule.nowUs);
     this.#stopping = false;
     this.#sideband.begin(this.incarnation);
     const { usedCounter } = this.disk;
@@ -140,7 +140,7 @@ export class AgentShell {
   /** The host goes down and comes up: nothing stays but what is in `state_dir`. */
   reboot(): void {
     this.crash();
-    this.fence.close();
+    this.fence.close(this.#options.around.schedule.nowUs);
     this.disk.boot(this.localUs());
     this.note(() => 'reboots');
   }

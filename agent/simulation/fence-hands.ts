@@ -1,4 +1,4 @@
-import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../../agent/kernel/fence/arithmetic.ts';
+import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../kernel/fence/arithmetic.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { FenceAct, FenceCare } from './kernel-fence.ts';
 import type { Answering } from './sideband.ts';
@@ -52,7 +52,7 @@ export class FenceHands {
       agent.dispatch({ type: 'fence-close-failed' });
       return;
     }
-    agent.fence.close();
+    agent.fence.close(this.#around.schedule.nowUs);
     agent.dispatch({ type: 'fence-closed' }, answering);
   }
 

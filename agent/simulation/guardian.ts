@@ -4,8 +4,8 @@
  * starts. It may be paused before any of its steps, and die at any of them.
  */
 import type { Ballot, Claim, FoundRegister, Verdict } from '@tiebreak/shared/lease';
-import { nextBackoffMs } from '../../agent/guardian/backoff.ts';
-import { LastVote } from '../../agent/guardian/last-vote.ts';
+import { nextBackoffMs } from '../guardian/backoff.ts';
+import { LastVote } from '../guardian/last-vote.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { SidebandDatagram } from './messages.ts';
 import { Process } from './process.ts';
@@ -105,7 +105,7 @@ export class Guardian {
       this.#process.push(() => this.#rest());
       return;
     }
-    agent.fence.close();
+    agent.fence.close(this.#options.around.schedule.nowUs);
     agent.note(() => 'its guardian closes the fence');
     this.#process.push(() => this.#release());
   }

@@ -1,4 +1,5 @@
 import type { Policy } from '@tiebreak/shared/lease';
+import { skewTimeUs } from '@tiebreak/shared/vrrp';
 import { AgentShell } from './agent-shell.ts';
 import { Clock } from './clock.ts';
 import { FENCE_GUARD_US } from './fence-hands.ts';
@@ -7,8 +8,10 @@ import type { SidebandDatagram } from './messages.ts';
 import { Monitor } from './monitor.ts';
 import { GOOD_LINK, type LinkQuality, Network } from './network.ts';
 import { Random } from './random.ts';
+import { Relay } from './relay.ts';
 import { Schedule } from './schedule.ts';
 import { NO_TAMPERING, type Tampering } from './tampering.ts';
+import { Tenures } from './tenures.ts';
 import { Timeline } from './timeline.ts';
 import { type AgentTroubles, NO_TROUBLES } from './troubles.ts';
 import { WitnessAccess } from './witness-access.ts';
@@ -36,8 +39,14 @@ export type WorldOptions = {
   /** W refuses a first vote while the other node's link reports another configuration (L16) */
   readonly comparesHashes?: boolean;
   readonly policy?: Policy;
+  /** 1 to 255; each node has its usual one without */
+  readonly priorities?: Readonly<Partial<Record<NodeName, number>>>;
+  /** of the virtual routers, on which the skew hangs; 3 without */
+  readonly version?: 2 | 3;
   /** how long a node of higher priority hears another one own before it asks for the group; without it none does */
   readonly preemptDelayUs?: number | undefined;
+  /** what no later message says again goes through the witness as well while the way between two agents is cut */
+  readonly relays?: boolean;
   readonly tampering?: Tampering;
   readonly recorded?: boolean;
 };
@@ -62,6 +71,7 @@ export class World {
   readonly network: Network;
   readonly timeline: Timeline;
   readonly monitor: Monitor;
+  readonly tenures = new Tenures();
   readonly a: AgentShell;
   readonly b: AgentShell;
   readonly nodes: readonly NodeName[];
@@ -77,6 +87,7 @@ export class World {
   readonly #byName: ReadonlyMap<string, AgentShell>;
   readonly #accesses = new Map<string, WitnessAccess>();
   readonly #recorded: Recorded[] = [];
+  readonly #relay: Relay | undefined;
   #troubles = NO_TROUBLES;
 
   constructor(options: WorldOptions) {
@@ -92,6 +103,7 @@ export class World {
     const usual = (from: string, to: string): LinkQuality =>
       (from === WITNESS || to === WITNESS ? options.uplink : options.sideband) ?? GOOD_LINK;
     this.network = new Network(this.schedule, this.random, usual);
+    this.#relay = options.relays ? new Relay(this.network, this.schedule) : undefined;
     const clockOf = (rate: number): Clock => new Clock(this.random.integer(1e12), rate);
     const { schedule, network, random, monitor, timeline } = this;
     const tampering = options.tampering ?? NO_TAMPERING;
@@ -108,6 +120,7 @@ export class World {
       const configHash = options.configHashes?.[node] ?? HASH;
       const peers = this.nodes.filter((other) => other !== node);
       const paceUs = intervalUs * (options.paces?.[node] ?? 1);
+      const priority = options.priorities?.[node] ?? PRIORITIES[node];
       return new AgentShell({
         around,
         config: {
@@ -117,8 +130,8 @@ export class World {
           witness: this.hasWitness,
           policy: this.policy,
           intervalUs: paceUs,
-          priority: PRIORITIES[node],
-          skewUs: ((256 - PRIORITIES[node]) * paceUs) / 256,
+          priority,
+          skewUs: skewTimeUs(options.version ?? 3, priority, paceUs),
           preemptDelayUs: options.preemptDelayUs,
           standNotBeforeUs: 0,
           settings: '000000bb',
@@ -128,7 +141,9 @@ export class World {
           seed,
         },
         clock: clockOf(rates[node] ?? 1),
-        fence: new KernelFence(options.unslewedTicks ? 1 : (rates[node] ?? 1)),
+        fence: new KernelFence(options.unslewedTicks ? 1 : (rates[node] ?? 1), (nowUs, openUntilUs) =>
+          this.tenures.note(node, nowUs, openUntilUs),
+        ),
         witness: (agent) => {
           const hash = (): string => agent.state?.config.configHash ?? configHash;
           const access = new WitnessAccess({ around, agent, host: this.witness, group: GROUP, configHash: hash });
@@ -255,6 +270,7 @@ export class World {
   #deliver(to: string, datagram: SidebandDatagram): void {
     const receiver = this.receiver(to);
     if (receiver === undefined) return;
+    this.#relay?.passOn(to, datagram, () => receiver.receive(datagram));
     const copy: Recorded = { to, datagram, heardIn: undefined };
     if (this.random.chance(RECORDED_SHARE) && this.#recorded.length < RECORDED_MAX) this.#recorded.push(copy);
     this.network.send(datagram.from, to, () => {

@@ -53,6 +53,10 @@ export class Network {
     link.cuts = Math.max(0, link.cuts - 1);
   }
 
+  isCut(from: string, to: string): boolean {
+    return this.link(from, to).cuts > 0;
+  }
+
   /** Without a quality the link becomes again what it usually is. */
   degrade(from: string, to: string, quality?: LinkQuality): void {
     this.link(from, to).quality = quality ?? this.usual(from, to);

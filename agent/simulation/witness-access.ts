@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Ballot } from '@tiebreak/shared/lease';
 import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
-import { type Effect, WitnessSession } from '../../agent/witness-link/session.ts';
+import { type Effect, WitnessSession } from '../witness-link/session.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { Surroundings } from './surroundings.ts';
 import { REPLY_KEY, WITNESS, WITNESS_ID, type WitnessHost } from './witness-host.ts';

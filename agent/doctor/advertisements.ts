@@ -185,6 +185,8 @@ function judgeSilence(
   topic: string,
 ): readonly Finding[] {
   const owner = groupStatusOf(facts.agent, group.name)?.owner ?? null;
+  // Nobody could listen there, as another line says.
+  if (!facts.interfaces.some(({ name, up }) => name === router.interface && up)) return [];
   if (owner === null) return [ok(topic, 'nobody advertises it')];
   const { config } = facts;
   if (owner === config.node) {

@@ -29,8 +29,8 @@ export type WitnessReach =
 export type WitnessFacts = {
   readonly url: string;
   readonly reach: WitnessReach;
-  /** What is wrong with the routes to the witness's addresses. */
-  readonly wayProblems: readonly string[];
+  /** What is wrong with the routes to the witness's addresses; undefined: there is no route. */
+  readonly wayProblems: readonly string[] | undefined;
   /** undefined: not asked. */
   readonly token: TokenOwner | undefined;
   /** undefined: not measured. */
@@ -51,7 +51,7 @@ export async function reachWitness(
   const resolved = await resolve(hostname);
   if (typeof resolved === 'string') {
     const reach = { kind: 'unresolved', hostname, why: resolved } as const;
-    return { url, reach, wayProblems: [], token: undefined, measured: undefined };
+    return { url, reach, wayProblems: undefined, token: undefined, measured: undefined };
   }
   const reach = await askHealth(url);
   const wayProblems = problemsOfWay(resolved, config);
@@ -109,16 +109,17 @@ function whyNot(error: unknown): string {
   return failureText(error);
 }
 
-function problemsOfWay(addresses: readonly LookupAddress[], { groups }: Config): string[] {
+/** An address of a family that this host does not route at all is of no use, and no harm. */
+function problemsOfWay(addresses: readonly LookupAddress[], { groups }: Config): string[] | undefined {
   const forbidden = forbiddenAddresses(groups.filter((group) => group.mode === 'lease'));
   const rtnetlink = valueOrThrow(openRtnetlink());
   try {
-    return addresses.flatMap(({ address }) => {
+    const ways = addresses.flatMap(({ address }) => {
       const bytes = parseAddress(address);
       const route = bytes === undefined ? undefined : rtnetlink.routeTo(bytes);
-      // An address of a family that this host does not route at all is of no use, and no harm.
-      return route?.ok === true ? (explainWay(address, route.value, forbidden) ?? []) : [];
+      return route?.ok === true ? [explainWay(address, route.value, forbidden)] : [];
     });
+    return ways.length === 0 ? undefined : ways.filter((problem) => problem !== undefined);
   } finally {
     rtnetlink.close();
   }

@@ -77,12 +77,13 @@ function judgePaths({ node, state, paths }: Peer, group: LeaseGroupConfig, topic
       const since = path.heard_ms_ago === null ? 'never' : `not for ${Math.round(path.heard_ms_ago / 1000)} s`;
       return [warning(topic, `is heard, but ${since} at ${path.address}`, `${pass}; on that path too`)];
     }
-    if (path.rtt_ms !== null) return [];
+    // A round trip is known of the path alone that brings the answers first.
+    if (path.rtt_ms !== null || direct.some((other) => other.rtt_ms !== null)) return [];
     const found = `is heard at ${path.address}, and has never answered there: what this node sends does not arrive`;
     return [problem(topic, found, `let UDP port ${group.sidebandPort} pass to ${node} too`)];
   });
   if (findings.length > 0) return findings;
-  const each = direct.map(({ address, rtt_ms: rtt }) => `${address} (${rtt?.toFixed(1)} ms)`);
+  const each = direct.map(({ address, rtt_ms: rtt }) => (rtt === null ? address : `${address} (${rtt.toFixed(1)} ms)`));
   return [ok(topic, `is heard, and answers, at ${each.join(' and ')}`)];
 }
 

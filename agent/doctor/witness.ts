@@ -11,7 +11,7 @@ const CLOCK_TOLERANCE_MS = 1_000;
 export function judgeWitness(facts: WitnessFacts, config: Config, agent: AgentState): readonly Finding[] {
   return [
     ...judgeReach(facts.reach, facts.url),
-    ...judgeWay(facts.wayProblems, facts.reach),
+    ...judgeWay(facts.wayProblems),
     ...(facts.reach.kind === 'reached' ? judgeClock(facts.reach) : []),
     ...(facts.token === undefined ? [] : judgeToken(facts.token, config)),
     ...judgeVotes(facts.measured, config, agent),
@@ -47,12 +47,11 @@ export function judgeReach(reach: WitnessReach, url: string): readonly Finding[]
   }
 }
 
-export function judgeWay(problems: readonly string[], reach: WitnessReach): readonly Finding[] {
-  if (problems.length > 0) {
-    return problems.map((found) => problem('way to the witness', found, 'ip route get ADDRESS shows the way as it is'));
-  }
-  if (reach.kind === 'unresolved') return [];
-  return [ok('way to the witness', 'leads through no peer and no virtual address')];
+export function judgeWay(problems: readonly string[] | undefined): readonly Finding[] {
+  const topic = 'way to the witness';
+  if (problems === undefined) return [];
+  if (problems.length === 0) return [ok(topic, 'leads through no peer and no virtual address')];
+  return problems.map((found) => problem(topic, found, "'ip route get ADDRESS' shows the way as it is"));
 }
 
 function judgeClock({

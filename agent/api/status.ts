@@ -36,6 +36,8 @@ const CheckStatus = z.object({
 const PeerStatus = z.object({
   node: z.string(),
   state: z.enum(['heard', 'silent']),
+  /** `identity_differs`: neither votes for the other (L16). Left out: nothing was heard yet, or by an older agent. */
+  configuration: z.enum(['same', 'settings_differ', 'identity_differs']).optional(),
   paths: z.array(
     z.object({
       address: z.string(),

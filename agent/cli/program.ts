@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { agentVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
+import { registerDoctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
 import { registerHistory } from './history.ts';
 import { registerImport } from './import.ts';
@@ -25,6 +26,7 @@ export async function runProgram(): Promise<void> {
 
   registerRun(program);
   registerCheck(program);
+  registerDoctor(program);
   registerStatus(program);
   registerWatch(program);
   registerHistory(program);

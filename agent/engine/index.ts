@@ -2,6 +2,8 @@ import { Agent, type AgentOptions } from './agent.ts';
 import { StartFailure } from './start-failure.ts';
 
 export type { Guardian } from './agent.ts';
+export { authenticationProblem, passwordBytes } from './simple-password.ts';
+export { explainWay, type ForbiddenAddresses, forbiddenAddresses } from './witness-route.ts';
 
 export type RunningAgent = {
   /** Hands over, then leaves nothing behind. */

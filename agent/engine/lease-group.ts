@@ -78,6 +78,14 @@ export type GroupSurroundings = {
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
 
+type PeerConfiguration = 'same' | keyof typeof DIFFERENCES;
+
+const DIFFERENCES = {
+  identity_differs:
+    'is not configured for the same group (members, witness, policy, mode or version differ): neither votes for the other',
+  settings_differ: 'has other addresses, intervals or gateway for this group: the two should be the same',
+} as const;
+
 /**
  * The loop of one group in lease mode: an event comes in, the pure core steps, its effects are performed in order, and
  * what the kernel says to a fence effect goes back in before anything else happens.
@@ -108,6 +116,7 @@ export class LeaseGroup implements LinkedGroup {
   readonly #clockGap = new ClockGap();
   /** By peer: in what its configuration differs from ours (L16). */
   readonly #differences = new Map<string, ConfigDifference & { readonly text: string }>();
+  readonly #configurations = new Map<string, PeerConfiguration>();
   readonly #heardPeers = new Set<string>();
   #unprotected = false;
   /** The run in which the peer that departed last said so; undefined: this run has not heard it. */
@@ -185,6 +194,11 @@ export class LeaseGroup implements LinkedGroup {
       ...this.#routers.flatMap((router) => router.faults()),
       ...Array.from(this.#differences.values(), ({ text }) => text),
     ];
+  }
+
+  /** How a peer's configuration compares with this node's; undefined: it has said nothing yet. */
+  configurationOf(peer: string): PeerConfiguration | undefined {
+    return this.#configurations.get(peer);
   }
 
   /** CLOCK_BOOTTIME: when this group's loop has something to do next, unless something comes before. */
@@ -383,18 +397,15 @@ export class LeaseGroup implements LinkedGroup {
   /** L16: what differs in its identity costs the votes, what differs in its settings a warning. */
   #compareConfiguration(from: string, { configHash, settings }: Claim): void {
     const { config } = this.#state;
-    const what =
-      configHash !== config.configHash
-        ? 'is not configured for the same group (members, witness, policy, mode or version differ): neither votes for the other'
-        : settings !== config.settings
-          ? 'has other addresses, intervals or gateway for this group: the two should be the same'
-          : undefined;
-    if (what === undefined) {
+    const compared =
+      configHash !== config.configHash ? 'identity_differs' : settings !== config.settings ? 'settings_differ' : 'same';
+    this.#configurations.set(from, compared);
+    if (compared === 'same') {
       this.#differences.delete(from);
       return;
     }
-    const text = `${this.name}: peer ${from} ${what}`;
-    this.#differences.set(from, { kind: configHash !== config.configHash ? 'identity' : 'settings', text });
+    const text = `${this.name}: peer ${from} ${DIFFERENCES[compared]}`;
+    this.#differences.set(from, { kind: compared === 'identity_differs' ? 'identity' : 'settings', text });
     this.#complaints.warn('differs', { group: this.name, peer: from }, text);
   }
 

@@ -53,6 +53,7 @@ export function leaseGroupStatus(
     peers: links.map((link) => ({
       node: link.peer,
       state: isHeard(state, link.peer, nowUs) ? 'heard' : 'silent',
+      configuration: group.configurationOf(link.peer),
       paths: link.paths().map(({ address, heardAtUs, rttUs }) => ({
         address,
         heard_ms_ago: heardAtUs === undefined ? null : (nowUs - heardAtUs) / 1000,

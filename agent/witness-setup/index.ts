@@ -7,4 +7,5 @@ export { adviceText, adviseInterval, type IntervalAdvice } from './interval.ts';
 export { type Measured, measureVotes } from './measure.ts';
 export { type PreparedFile, prepareSecretFile } from './secret-file.ts';
 export { judgeTokenFile, type TokenFile } from './token-file.ts';
+export { type TokenOwner, whoseToken } from './whose-token.ts';
 export { wranglerAt } from './wrangler.ts';

@@ -1,4 +1,5 @@
 export type { FenceConfig, FencedGroup, FencedRouter, SidebandPort } from './config.ts';
 export type { Fence, FenceAct, FenceClose } from './fence.ts';
 export { type FenceOptions, installFence, type NoFence, replaceFence } from './install.ts';
+export { probeFenceLevel } from './probe.ts';
 export type { FenceLevel } from './tables.ts';

@@ -99,7 +99,12 @@ describe('the status of a lease group', () => {
     const b = member();
     b.hear('none', 0);
     expect(statusOf(b).peers).toEqual([
-      { node: 'a', state: 'heard', paths: [{ address: '10.0.0.a', heard_ms_ago: null, rtt_ms: null }] },
+      {
+        node: 'a',
+        state: 'heard',
+        configuration: 'same',
+        paths: [{ address: '10.0.0.a', heard_ms_ago: null, rtt_ms: null }],
+      },
     ]);
     b.time.pass(2 * INTERVAL_US);
     expect(statusOf(b).peers[0]?.state).toBe('silent');

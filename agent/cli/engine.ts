@@ -4,6 +4,7 @@ import type { Handover, Progress } from '../guardian/index.ts';
 import { createLogger, type Logger, type LogLevel } from '../log/index.ts';
 import { openServiceManager, type ServiceManager } from '../service-manager/index.ts';
 import { readConfigFile } from './config-file.ts';
+import { endAtOnce } from './end-at-once.ts';
 import { EXIT } from './exit-code.ts';
 import { catchSignals } from './signals.ts';
 
@@ -41,7 +42,7 @@ async function runUntilStopped(loaded: Loaded): Promise<number> {
   const { runAgent } = await import('../engine/index.ts');
   process.once('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: ending at once; the fence closes by itself');
-    process.exit(EXIT.failed);
+    endAtOnce();
   });
   const signals = catchSignals(log);
   const agent = await runAgent({ ...loaded, guardian: guardianOf(log), serviceManager: serviceManagerOf(log) });

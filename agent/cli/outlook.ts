@@ -50,12 +50,20 @@ function ownerFails(group: GroupStatus, node: string): Fate {
     return { outcome: 'nobody owns it until a majority is back', good: false };
   }
   const names = [...(isOwner || group.role !== 'backup' ? [] : [node]), ...heirs.map((peer) => peer.node)];
+  const boundMs = Math.max(0, ...votesOfOthers(group, group.owner).map((vote) => vote.remaining_ms ?? 0));
+  if (boundMs > LONG_PROMISE_MS) {
+    return { outcome: `${names.join(' or ')} takes over after ${formatSpan(boundMs)}`, good: false };
+  }
   return { outcome: `${names.join(' or ')} takes over`, good: true };
 }
 
 /** How many voters would be there without that one. */
-function canVote({ quorum }: GroupStatus, without: string | null): number {
-  return quorum.votes.filter((vote) => vote.voter !== without && isThere(vote)).length;
+function canVote(group: GroupStatus, without: string | null): number {
+  return votesOfOthers(group, without).length;
+}
+
+function votesOfOthers({ quorum }: GroupStatus, without: string | null): Vote[] {
+  return quorum.votes.filter((vote) => vote.voter !== without && isThere(vote));
 }
 
 function isThere({ state }: Vote): boolean {

@@ -1,6 +1,6 @@
 import { isStopOrder } from '../guardian/handover.ts';
 import type { Logger } from '../log/index.ts';
-import { EXIT } from './exit-code.ts';
+import { endAtOnce } from './end-at-once.ts';
 
 type StopHandler = (signal: string) => Promise<void>;
 
@@ -15,13 +15,13 @@ export function catchSignals(log: Logger): { onFirst: (handler: StopHandler) => 
   const stop = (signal: string): void => {
     handler?.(signal).catch((error: unknown) => {
       log.fatal({ err: error }, 'stopping failed; the fence closes by itself');
-      process.exit(EXIT.failed);
+      endAtOnce();
     });
   };
   const take = (signal: string): void => {
     if (received !== undefined) {
       log.warn(`${signal} again: ending at once; the fence closes by itself`);
-      process.exit(EXIT.failed);
+      endAtOnce();
     }
     received = signal;
     log.info(`${signal}: stopping`);

@@ -203,7 +203,8 @@ export class VrrpGroup {
     this.#standing.note(this.#standingNow());
   }
 
-  #standingNow(): Standing {
+  /** Undefined while its virtual routers own and the kernel answers for one of them not at all: it is tried again. */
+  #standingNow(): Standing | undefined {
     const cause = this.#cause;
     const [first] = this.#routers;
     const base = { ballot: NO_BALLOT, priority: first?.parameters.priority ?? 0, ownership: undefined };
@@ -213,14 +214,16 @@ export class VrrpGroup {
     if (unfit !== undefined) return { ...base, state: unfit === 'maintenance' ? 'backup' : 'fault', cause: unfit };
     const isOwner = this.#state.routers.every(({ kind }) => kind === 'active');
     if (!isOwner) return { ...base, state: 'backup', cause };
-    return { ...base, state: 'active', cause, ownership: { counter: 0, untilUs: this.#ownedUntilUs() } };
+    const untilUs = this.#ownedUntilUs();
+    if (untilUs === undefined) return undefined;
+    return { ...base, state: 'active', cause, ownership: { counter: 0, untilUs } };
   }
 
-  /** Not for longer than until the peers miss the next advertisement, should this process stand still. */
-  #ownedUntilUs(): number {
-    const ends = this.#routers.map(
-      ({ guard, parameters }) => guard?.openUntilUs ?? this.#lastProgressUs + DOWN_INTERVALS * parameters.intervalUs,
+  /** Not for longer than until the peers miss the next advertisement, should this process stand still. Undefined: a guard is closed. */
+  #ownedUntilUs(): number | undefined {
+    const ends = this.#routers.flatMap(({ guard, parameters }) =>
+      guard === undefined ? this.#lastProgressUs + DOWN_INTERVALS * parameters.intervalUs : (guard.openUntilUs ?? []),
     );
-    return Math.min(...ends);
+    return ends.length < this.#routers.length ? undefined : Math.min(...ends);
   }
 }

@@ -96,7 +96,8 @@ function uptimeUs(): number {
   return Number(readFileSync('/proc/uptime', 'utf8').split(' ', 1)[0]) * 1_000_000;
 }
 
-async function removeAddresses({ addresses }: Handover, report: Report): Promise<void> {
+/** With them the routes of ours; without a fence another agent may be running here, whose routes bear the same mark. */
+async function removeAddresses({ addresses, fence }: Handover, report: Report): Promise<void> {
   const [{ openRtnetlink, interfaceIndex }, { parseAddress }] = await Promise.all([
     import('../kernel/index.ts'),
     import('@tiebreak/shared/vrrp'),
@@ -105,6 +106,11 @@ async function removeAddresses({ addresses }: Handover, report: Report): Promise
   if (!rtnetlink.ok) {
     report(`the addresses cannot be removed: ${rtnetlink.text}`);
     return;
+  }
+  const routes = fence === null ? undefined : rtnetlink.value.ourRoutes();
+  for (const route of routes?.ok ? routes.value : []) {
+    const removed = rtnetlink.value.removeRoute(route);
+    if (!removed.ok) report(`a route could not be removed: ${removed.text}`);
   }
   for (const { interface: name, family, address, prefixLength } of addresses) {
     const index = interfaceIndex(name);

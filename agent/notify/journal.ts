@@ -48,12 +48,12 @@ export function untold(journal: string): Queued[] {
   return [...waiting.values()];
 }
 
-/** The same from the disk; none if there is no journal. */
-export function readJournal(path: string): Queued[] {
+/** The same from the disk; none if there is no journal. undefined: it cannot be read. */
+export function readJournal(path: string): Queued[] | undefined {
   try {
     return untold(readFileSync(path, 'utf8'));
-  } catch {
-    return [];
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? [] : undefined;
   }
 }
 
@@ -68,8 +68,12 @@ export function forgetOtherJournals(stateDir: string, receivers: readonly string
   const others = names.filter((name) => name.endsWith(ENDING) && !receivers.includes(name.slice(0, -ENDING.length)));
   return others.flatMap((name) => {
     const path = join(journalFolder(stateDir), name);
-    const lost = readJournal(path);
-    rmSync(path, { force: true });
+    const lost = readJournal(path) ?? [];
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // It is in nobody's way.
+    }
     return lost;
   });
 }

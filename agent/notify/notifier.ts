@@ -2,7 +2,8 @@ import type { Logger } from '../log/index.ts';
 import { SupervisedThread } from '../thread/index.ts';
 import type { GroupChange } from './change.ts';
 import type { DeskReport } from './desk.ts';
-import { forgetOtherJournals, journalPath, readJournal } from './journal.ts';
+import { forgetOtherJournals, journalPath } from './journal.ts';
+import { JournalWriter } from './journal-writer.ts';
 import { nameOf, type Receiver } from './receiver.ts';
 import type { Assignment, Order, Word } from './worker.ts';
 
@@ -25,6 +26,8 @@ export class Notifier {
   readonly #log: Logger;
   readonly #thread: SupervisedThread<Order, Word>;
   readonly #reports = new Map<string, DeskReport>();
+  /** What no thread has in its hands yet, in order. */
+  #untaken: readonly GroupChange[] = [];
 
   constructor(options: {
     readonly receivers: readonly Receiver[];
@@ -40,10 +43,8 @@ export class Notifier {
       name: 'the thread of the notifications',
       script: new URL('worker.ts', import.meta.url),
       data: (): Assignment => ({
-        receivers: receivers.map((receiver) => {
-          const path = journalPath(stateDir, receiver.key);
-          return { receiver, path, waiting: readJournal(path) };
-        }),
+        receivers: receivers.map((receiver) => ({ receiver, path: journalPath(stateDir, receiver.key) })),
+        changes: this.#untaken,
         ownership,
       }),
       onMessage: (word) => this.#heard(word),
@@ -68,19 +69,40 @@ export class Notifier {
   }
 
   changed(change: GroupChange): void {
-    if (this.#receivers.length > 0) this.#thread.post({ type: 'changed', change });
+    if (this.#receivers.length === 0) return;
+    this.#untaken = [...this.#untaken, change];
+    this.#thread.post({ type: 'changed', change });
   }
 
   /** Waits a little for what can be told at once. The rest stays on the disk for the next start. */
   async close(): Promise<void> {
-    if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) return;
-    this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
+    if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) this.#recordUntaken();
+    else this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
+  }
+
+  /** For the next start: the thread ended by a bug, and no other one came after it. */
+  #recordUntaken(): void {
+    for (const { key, group, states } of this.#receivers) {
+      const changes = this.#untaken.filter((change) => change.group === group && states.includes(change.state));
+      if (changes.length === 0) continue;
+      const journal = new JournalWriter(journalPath(this.#stateDir, key), undefined);
+      try {
+        for (const change of changes) journal.record({ type: 'record-queued', change });
+      } catch (error) {
+        this.#log.error({ err: error, group }, `${group}: ${changes.length} change(s) are never told: no journal`);
+      }
+      journal.close();
+    }
+    this.#untaken = [];
   }
 
   #heard(word: Word): void {
     switch (word.type) {
       case 'log':
         this.#log[word.level](word.fields, word.text);
+        return;
+      case 'taken':
+        this.#untaken = this.#untaken.filter(({ id }) => id !== word.id);
         return;
       case 'report':
         this.#reports.set(word.report.receiver, word.report);

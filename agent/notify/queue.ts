@@ -141,7 +141,9 @@ function tellNext(state: QueueState, context: QueueContext, effects: QueueEffect
     effects.push(...done(head, 'warn', 'is not told: this node does not own the group any more'));
     return tellNext({ ...state, waiting: others, dueMs: 0 }, context, effects);
   }
-  if (state.dueMs > context.nowMs) return state;
+  // No wait is as long as that: the clock was set back meanwhile.
+  const isSetBack = state.dueMs - context.nowMs > WAIT_MAX_MS * (1 + JITTER) + 1_000;
+  if (state.dueMs > context.nowMs && !isSetBack) return state;
   effects.push({ type: 'tell', change: head.change, attempt: head.attempts + 1 });
   return { ...state, underWay: true };
 }

@@ -1,5 +1,4 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failureText } from '../failure-text.ts';
 
@@ -38,7 +37,7 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   const { program, timeoutMs, environment } = run;
   const over = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<ProgramEnd>();
-  let child: ChildProcessByStdio<null, Readable, Readable>;
+  let child: ChildProcess;
   try {
     child = spawn(program, run.arguments, {
       detached: true,
@@ -53,7 +52,8 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   }
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    // There is none if this process has as many files open as it may; that is told by the event.
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-2 * OUTPUT_LENGTH_MAX);
     });
   }
@@ -87,8 +87,8 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
     clearTimeout(timer);
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
     void Promise.race([closed, sleep(OUTPUT_GRACE_MS)]).then(() => {
-      child.stdout.destroy();
-      child.stderr.destroy();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       const how = signal === null ? `exit status ${status}` : `ended by ${signal}`;
       const words = lastLine(output);
       end({ ok: status === 0, finished: true, detail: words === '' ? how : `${how}: ${words}` });

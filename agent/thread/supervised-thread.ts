@@ -16,8 +16,8 @@ export type SupervisedThreadOptions<Word> = {
 };
 
 /**
- * A thread for what may take its time beside the engine. Should it end by a bug, it starts again; a message that nobody could
- * take meanwhile is taken by the next one.
+ * A thread for what may take its time beside the engine. Should it end by a bug, it starts again; a message that is posted while
+ * there is none is taken by the next one. What a thread had not taken when it ended is lost, unless `data` has it again.
  */
 export class SupervisedThread<Order, Word> {
   readonly #options: SupervisedThreadOptions<Word>;
@@ -32,7 +32,15 @@ export class SupervisedThread<Order, Word> {
 
   start(): void {
     const { name, script, data, onMessage, log } = this.#options;
-    const worker = new Worker(script, { workerData: data() });
+    let worker: Worker;
+    try {
+      worker = new Worker(script, { workerData: data() });
+    } catch (error) {
+      // The system is short of threads or of memory: that must not end the engine.
+      log.error({ err: error }, `${name} cannot be started; it is tried again in ${RESTART_AFTER_MS} ms`);
+      this.#restart = setTimeout(() => this.start(), RESTART_AFTER_MS);
+      return;
+    }
     this.#worker = worker;
     for (const message of this.#unsent.splice(0)) worker.postMessage(message);
     worker.on('message', onMessage);

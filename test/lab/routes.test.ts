@@ -80,6 +80,16 @@ test('they are there while this node owns, whatever other programs do, and gone 
   expect(await routes()).toBe('');
 });
 
+test('they go with an engine that dies, also if none comes after it', async () => {
+  const agent = startAgent();
+  await until(both);
+  writeFileSync(join(folder, 'tiebreak.toml'), 'a configuration that does not load');
+  const engine = readFileSync(`/proc/${agent.pid}/task/${agent.pid}/children`, 'utf8').trim();
+  process.kill(Number(engine), 'SIGKILL');
+  await until((shown) => shown === '');
+  expect(agent.running).toBe(true);
+});
+
 test('what an earlier run has left is gone before this one owns, also of another configuration', async () => {
   const via = ['via', NETWORK.hosts.b.lan, 'dev', 'eth0', 'proto', OURS];
   await topology.inside('a', 'ip', ['route', 'add', NETWORK_BEYOND, 'metric', '50', ...via]);

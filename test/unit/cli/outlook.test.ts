@@ -42,6 +42,13 @@ describe('what would happen if each neighbour failed now', () => {
     expect(outlook(long)[1]).toBe('b: a goes on for 45.0 s (!)');
   });
 
+  it('who has promised for long takes over only after that, although the witness is back', () => {
+    const back = group({ a: 'granted', b: 'granted', witness: 'free' });
+    for (const vote of back.quorum.votes) if (vote.voter === 'b') vote.remaining_ms = 45_000;
+    expect(outlook(back)[0]).toBe('a: b takes over after 45.0 s (!)');
+    expect(outlook(back)[1]).toBe('b: a goes on');
+  });
+
   it('with the other node gone, everything hangs on the owner, and on the witness', () => {
     expect(outlook(group({ a: 'granted', b: 'unreachable', witness: 'granted' }, { peers: SILENT }))).toEqual([
       'a: nobody owns it: no other node is heard (!)',

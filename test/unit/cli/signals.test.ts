@@ -8,7 +8,10 @@ vi.setConfig({ testTimeout: 30_000 });
 const FIXTURE = fileURLToPath(new URL('./signals-fixture.ts', import.meta.url));
 
 /** Runs the fixture, and sends it the next signal each time it has written a line. */
-function run(args: readonly string[], signals: NodeJS.Signals[]): Promise<{ code: number | null; stdout: string }> {
+function run(
+  args: readonly string[],
+  signals: NodeJS.Signals[],
+): Promise<{ end: number | string | null; stdout: string }> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [FIXTURE, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
     let stdout = '';
@@ -17,22 +20,22 @@ function run(args: readonly string[], signals: NodeJS.Signals[]): Promise<{ code
       const signal = signals.shift();
       if (signal !== undefined) child.kill(signal);
     });
-    child.once('close', (code) => resolve({ code, stdout }));
+    child.once('close', (code, killedBy) => resolve({ end: code ?? killedBy, stdout }));
   });
 }
 
 it.each(['SIGTERM', 'SIGINT'] as const)('%s stops the agent in order', async (signal) => {
-  expect(await run([], [signal])).toEqual({ code: 0, stdout: `ready\nstop ${signal}\n` });
+  expect(await run([], [signal])).toEqual({ end: 0, stdout: `ready\nstop ${signal}\n` });
 });
 
 it('a signal during the start stops the agent as soon as it has started', async () => {
-  expect(await run(['300'], ['SIGTERM'])).toEqual({ code: 0, stdout: 'ready\nstop SIGTERM\n' });
+  expect(await run(['300'], ['SIGTERM'])).toEqual({ end: 0, stdout: 'ready\nstop SIGTERM\n' });
 });
 
 it('a second signal ends the process at once', async () => {
-  expect(await run(['0', 'hangs'], ['SIGTERM', 'SIGINT'])).toEqual({ code: 1, stdout: 'ready\nstop SIGTERM\n' });
+  expect(await run(['0', 'hangs'], ['SIGTERM', 'SIGINT'])).toEqual({ end: 'SIGKILL', stdout: 'ready\nstop SIGTERM\n' });
 });
 
 it('a stop that fails ends the process', async () => {
-  expect(await run(['0', 'fails'], ['SIGTERM'])).toEqual({ code: 1, stdout: 'ready\nstop SIGTERM\n' });
+  expect(await run(['0', 'fails'], ['SIGTERM'])).toEqual({ end: 'SIGKILL', stdout: 'ready\nstop SIGTERM\n' });
 });

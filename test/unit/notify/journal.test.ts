@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -58,6 +58,32 @@ it('goes on where an earlier run ended, whose last line may be cut anywhere', ()
   later.record({ type: 'record-done', id: second.id });
   expect(readFileSync(path, 'utf8')).toBe('');
   later.close();
+});
+
+it('that could not be read is never emptied: what it holds may be readable at the next start', () => {
+  const path = journalPath(stateDir, 'pager');
+  const earlier = new JournalWriter(path, []);
+  earlier.record({ type: 'record-queued', change: first });
+  earlier.close();
+  const later = new JournalWriter(path, undefined);
+  later.record({ type: 'record-queued', change: second });
+  later.record({ type: 'record-done', id: second.id });
+  later.close();
+  expect(readJournal(path)).toEqual([{ change: first, attempts: 0 }]);
+  mkdirSync(journalPath(stateDir, 'folder'));
+  expect(readJournal(journalPath(stateDir, 'folder'))).toBeUndefined();
+  expect(readJournal(journalPath(stateDir, 'none'))).toEqual([]);
+});
+
+it('that cannot be opened is written as soon as it can', () => {
+  const path = journalPath(stateDir, 'pager');
+  writeFileSync(join(stateDir, 'notify'), 'in the way');
+  const journal = new JournalWriter(path, []);
+  expect(() => journal.record({ type: 'record-queued', change: first })).toThrow();
+  rmSync(join(stateDir, 'notify'));
+  journal.record({ type: 'record-queued', change: second });
+  journal.close();
+  expect(readJournal(path)).toEqual([{ change: second, attempts: 0 }]);
 });
 
 it('of a receiver that is configured no more is removed, and what it held is told of', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -130,6 +130,32 @@ it('does not wait for a command that hangs when the agent ends, and runs it agai
   expect(logged().some(({ msg }) => msg.includes('is not waited for'))).toBe(true);
   started(command(path, { timeoutMs: 60_000 }));
   await vi.waitFor(() => expect(lines()).toEqual(['begun', 'begun']), 10_000);
+});
+
+it('tells everyone although a journal cannot be opened', async () => {
+  mkdirSync(join(folder, 'notify', 'k.jsonl'), { recursive: true });
+  const { notifier, logged } = started(command(script('echo $TIEBREAK_STATE')));
+  notifier.changed(change(1, 'backup'));
+  await vi.waitFor(() => expect(lines()).toEqual(['backup']), 10_000);
+  expect(logged().some(({ msg }) => msg.includes('would be lost if the agent ended now'))).toBe(true);
+});
+
+it('tells at the next start what no thread was there to take, and once what one takes late', async () => {
+  const receiver = command(script('echo $TIEBREAK_STATE'));
+  const ownership = new OwnershipBoard(1).buffer;
+  const options = { receivers: [receiver], stateDir: folder, ownership, log: recordedLog().log };
+  const before = new Notifier(options);
+  before.changed(change(1, 'fault'));
+  before.changed(change(2, 'stopped'));
+  await before.close();
+  const after = new Notifier(options);
+  notifiers.push(after);
+  after.changed(change(3, 'backup'));
+  after.start();
+  after.changed(change(4, 'fault'));
+  await vi.waitFor(() => expect(lines()).toHaveLength(4), 10_000);
+  await after.close();
+  expect(lines()).toEqual(['fault', 'stopped', 'backup', 'fault']);
 });
 
 it('does not run a command that others may write to, and says which', async () => {

@@ -99,6 +99,16 @@ describe('a receiver is told of changes', () => {
     expect(attempts).toBeGreaterThan(800);
   });
 
+  it('as soon as before when the clock is set back meanwhile', () => {
+    const queue = new Scripted('webhook');
+    queue.changed(1, 'active');
+    queue.attempted(FAILED);
+    queue.nowMs -= 3_600_000;
+    expect(queue.step({ type: 'tick' })).toEqual(['active 2']);
+    queue.attempted(FAILED);
+    expect(queue.step({ type: 'tick' })).toEqual([]);
+  });
+
   it('a webhook that is gone hears no more of that', () => {
     const queue = new Scripted('webhook');
     queue.changed(1, 'active');

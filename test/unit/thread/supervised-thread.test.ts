@@ -1,0 +1,37 @@
+import { expect, it, vi } from 'vitest';
+import { SupervisedThread } from '../../../agent/thread/index.ts';
+import { recordedLog } from '../engine/recorded-log.ts';
+
+const ECHO = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort, workerData } from 'node:worker_threads';
+    parentPort.on('message', (order) => {
+      if (order === 'stop') parentPort.close();
+      else parentPort.postMessage(workerData + ' ' + order);
+    });
+  `)}`,
+);
+
+it('that the system cannot start is tried again: nobody else ends with it', async () => {
+  const { log, lines } = recordedLog();
+  const heard: string[] = [];
+  let starts = 0;
+  const thread = new SupervisedThread<string, string>({
+    name: 'the thread of the test',
+    script: ECHO,
+    data: () => {
+      starts += 1;
+      // A function cannot be handed to a thread: as any other failure of the constructor.
+      return starts === 1 ? () => {} : `start ${starts}:`;
+    },
+    onMessage: (word) => heard.push(word),
+    log,
+  });
+  thread.start();
+  thread.post('first');
+  await vi.waitFor(() => expect(heard).toEqual(['start 2: first']), 10_000);
+  expect(lines().map(({ msg }) => msg)).toEqual([
+    'the thread of the test cannot be started; it is tried again in 1000 ms',
+  ]);
+  expect(await thread.close('stop', 5_000)).toBe(true);
+});

@@ -13,7 +13,10 @@ export function registerCompletion(program: Command): void {
     .command('completion')
     .description('print what completes this command line in a shell')
     .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(SCRIPTS)))
-    .addHelpText('after', '\nFor bash: source <(tiebreak completion bash). The Debian package has them installed.')
+    .addHelpText(
+      'after',
+      '\nbash: source <(tiebreak completion bash); zsh: source <(tiebreak completion zsh); fish: tiebreak completion fish | source',
+    )
     .action((shell: Shell) => {
       process.stdout.write(SCRIPTS[shell](commandTree(program)));
     });

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { agentVersion } from '../version.ts';
 import { registerCheck } from './check.ts';
+import { registerCompletion } from './completion/index.ts';
 import { registerDoctor } from './doctor.ts';
 import { EXIT } from './exit-code.ts';
 import { registerHistory } from './history.ts';
@@ -13,8 +14,8 @@ import { registerStatus } from './status.ts';
 import { registerWatch } from './watch.ts';
 import { registerWitness } from './witness/index.ts';
 
-/** Every command, for people. */
-export async function runProgram(): Promise<void> {
+/** Every command, for people, for their shells and for the manual. */
+export function createProgram(): Command {
   const program = new Command('tiebreak')
     .description('One virtual IP, exactly one owner: VRRP with a witness that breaks the tie')
     .version(agentVersion(), '-V, --version', 'print the version')
@@ -35,7 +36,13 @@ export async function runProgram(): Promise<void> {
   registerKeygen(program);
   registerSimulate(program);
   registerWitness(program);
+  registerCompletion(program);
+  return program;
+}
 
+/** Runs the command that was typed; its outcome is in `process.exitCode`. */
+export async function runProgram(): Promise<void> {
+  const program = createProgram();
   try {
     await program.parseAsync();
   } catch (error) {

@@ -56,9 +56,6 @@ const LEAVING_MAX_US = (4 / 3) * leavePatienceUs(true);
 /** A step that needs a ballot which cannot be recorded is tried again so often. */
 const UNRECORDED_RETRY_US = 100_000;
 
-/** L16: `identity` costs the votes, `settings` a warning. */
-export type ConfigDifference = { readonly kind: 'identity' | 'settings' };
-
 export type GroupSurroundings = {
   readonly config: LeaseGroupConfig;
   readonly member: MemberConfig;
@@ -78,7 +75,8 @@ export type GroupSurroundings = {
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
 
-type PeerConfiguration = 'same' | keyof typeof DIFFERENCES;
+/** L16: an identity that differs costs the votes, settings a warning. */
+export type PeerConfiguration = 'same' | keyof typeof DIFFERENCES;
 
 const DIFFERENCES = {
   identity_differs:
@@ -114,8 +112,7 @@ export class LeaseGroup implements LinkedGroup {
   #ask: Extract<MemberEffect, { type: 'ask-witness' }> | undefined;
   #closed = false;
   readonly #clockGap = new ClockGap();
-  /** By peer: in what its configuration differs from ours (L16). */
-  readonly #differences = new Map<string, ConfigDifference & { readonly text: string }>();
+  /** By peer, once it has said something. */
   readonly #configurations = new Map<string, PeerConfiguration>();
   readonly #heardPeers = new Set<string>();
   #unprotected = false;
@@ -177,11 +174,6 @@ export class LeaseGroup implements LinkedGroup {
     return this.#heardOwner;
   }
 
-  /** Of each peer whose configuration differs from ours. */
-  get differences(): ReadonlyMap<string, ConfigDifference> {
-    return this.#differences;
-  }
-
   get fenceRefusals(): ReadonlyMap<FenceRefusal, number> {
     return this.#fence.refusals.counts;
   }
@@ -192,7 +184,7 @@ export class LeaseGroup implements LinkedGroup {
     return [
       ...(reason === undefined ? [] : [reason]),
       ...this.#routers.flatMap((router) => router.faults()),
-      ...Array.from(this.#differences.values(), ({ text }) => text),
+      ...this.config.peers.flatMap(({ node }) => this.#differenceOf(node) ?? []),
     ];
   }
 
@@ -400,13 +392,13 @@ export class LeaseGroup implements LinkedGroup {
     const compared =
       configHash !== config.configHash ? 'identity_differs' : settings !== config.settings ? 'settings_differ' : 'same';
     this.#configurations.set(from, compared);
-    if (compared === 'same') {
-      this.#differences.delete(from);
-      return;
-    }
-    const text = `${this.name}: peer ${from} ${DIFFERENCES[compared]}`;
-    this.#differences.set(from, { kind: compared === 'identity_differs' ? 'identity' : 'settings', text });
-    this.#complaints.warn('differs', { group: this.name, peer: from }, text);
+    const text = this.#differenceOf(from);
+    if (text !== undefined) this.#complaints.warn('differs', { group: this.name, peer: from }, text);
+  }
+
+  #differenceOf(peer: string): string | undefined {
+    const compared = this.#configurations.get(peer) ?? 'same';
+    return compared === 'same' ? undefined : `${this.name}: peer ${peer} ${DIFFERENCES[compared]}`;
   }
 
   /** L8: an owner heard another one, whose ballot is lower. That one gives up as soon as it hears of ours. */

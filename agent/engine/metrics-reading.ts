@@ -5,7 +5,7 @@ import { Tally } from '../metrics/counters/index.ts';
 import type { GroupReading, ProcessReading, Reading, RouterReading } from '../metrics/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import type { KeptFence } from './kept-fence.ts';
-import type { LeaseGroup } from './lease-group.ts';
+import type { LeaseGroup, PeerConfiguration } from './lease-group.ts';
 import type { Sideband } from './open-sideband.ts';
 import type { Reconciler } from './reconciler.ts';
 import type { ReconciledRouter } from './virtual-router.ts';
@@ -16,7 +16,7 @@ export type MetricsSources = {
   readonly healthy: boolean;
   readonly engine: ProcessReading;
   readonly recentCrashes: number;
-  readonly leaseGroups: readonly Pick<LeaseGroup, 'config' | 'transitions' | 'fenceRefusals' | 'differences'>[];
+  readonly leaseGroups: readonly Pick<LeaseGroup, 'config' | 'transitions' | 'fenceRefusals' | 'configurationOf'>[];
   readonly vrrpGroups: readonly Pick<VrrpGroup, 'config' | 'transitions' | 'guards'>[];
   readonly routers: readonly Pick<ReconciledRouter, 'config' | 'traffic' | 'discarded' | 'corrections'>[];
   readonly sideband: Pick<Sideband, 'links' | 'misdirected'> | undefined;
@@ -53,18 +53,28 @@ export function metricsReading(sources: MetricsSources): Reading {
   };
 }
 
-function leaseReading(
-  { config, transitions, fenceRefusals, differences }: MetricsSources['leaseGroups'][number],
-  routers: readonly RouterReading[],
-): GroupReading {
+function leaseReading(group: MetricsSources['leaseGroups'][number], routers: readonly RouterReading[]): GroupReading {
+  const { config, transitions, fenceRefusals } = group;
   return {
     name: config.name,
     transitions: transitions.counts,
     takeovers: transitions.takeovers,
     fenceRefusals,
-    peers: config.peers.map(({ node }) => ({ node, differs: differences.get(node)?.kind ?? null })),
+    peers: config.peers.map(({ node }) => ({ node, differs: differenceOf(group.configurationOf(node)) })),
     routers,
   };
+}
+
+function differenceOf(configuration: PeerConfiguration | undefined): 'identity' | 'settings' | null {
+  switch (configuration) {
+    case 'identity_differs':
+      return 'identity';
+    case 'settings_differ':
+      return 'settings';
+    case 'same':
+    case undefined:
+      return null;
+  }
 }
 
 function vrrpReading(

@@ -1,19 +1,17 @@
+import type { Ownership } from '../ownership/index.ts';
 import { backoffMs } from './backoff.ts';
 import type { Assigned, Failure, Looked } from './provider.ts';
 
 // Keeps one address with the owner of its group. Pure: `step` decides, the shell calls the cloud. Every step is told who
 // owns the group at that moment, so that no effect asks the cloud anything for a node that does not.
 
-/** The ballot's counter under which this node owns the group; undefined: it does not. */
-export type Ownership = { readonly counter: number } | undefined;
-
 export type Now = {
   /** On a clock that only goes forward. */
   readonly ms: number;
   /** 0..1, for this step alone. */
   readonly random: number;
-  /** Read in the same turn of the event loop in which the effects are performed. */
-  readonly ownership: Ownership;
+  /** Read in the same turn of the event loop in which the effects are performed; undefined: this node does not own the group. */
+  readonly ownership: Ownership | undefined;
 };
 
 export type KeeperEvent =

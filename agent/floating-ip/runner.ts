@@ -1,16 +1,8 @@
 import type { FloatingIpConfig, FloatingIpCredential } from '../config/index.ts';
+import type { Ownership } from '../ownership/index.ts';
 import type { Patience } from './action.ts';
 import { ApiClient } from './api-client.ts';
-import {
-  deadlineMs,
-  type Effect,
-  type KeeperEvent,
-  type KeeperState,
-  type Ownership,
-  START,
-  step,
-  view,
-} from './keeper.ts';
+import { deadlineMs, type Effect, type KeeperEvent, type KeeperState, START, step, view } from './keeper.ts';
 import { openProvider } from './open-provider.ts';
 import { type Call, type Failure, type FloatingIpProvider, passing } from './provider.ts';
 
@@ -35,7 +27,7 @@ export type FloatingIpOptions = {
   /** From `Secrets.floatingIpTokens`; null: the provider finds keys itself (aws without credentials_file). */
   readonly token: FloatingIpCredential | null;
   /** Whether this node owns the group at this very moment, by a live lease, and under which ballot. */
-  readonly ownership: () => Ownership;
+  readonly ownership: () => Ownership | undefined;
   readonly log: FloatingIpLog;
   /** ms, on a clock that only goes forward. */
   readonly now: () => number;

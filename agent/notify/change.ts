@@ -1,23 +1,27 @@
-import type { GroupState } from '../config/types.ts';
+import { z } from 'zod';
+import { GROUP_STATES, type GroupState } from '../config/types.ts';
+
+const State = z.enum(GROUP_STATES);
 
 /** A group has another state on this node: what those are told who act upon it. */
-export type GroupChange = {
+export const GroupChange = z.object({
   /** Names the change for ever, so that whoever is told twice notices. */
-  readonly id: string;
+  id: z.string(),
   /** RFC 3339, UTC */
-  readonly at: string;
-  readonly group: string;
-  readonly node: string;
-  readonly state: GroupState;
+  at: z.iso.datetime(),
+  group: z.string(),
+  node: z.string(),
+  state: State,
   /** null: the agent has just started. */
-  readonly previous: GroupState | null;
-  readonly cause: string;
+  previous: State.nullable(),
+  cause: z.string(),
   /** The fencing token: a higher counter is a later owner. 0 in mode "vrrp", which has none. */
-  readonly ballot: { readonly counter: number; readonly node: string };
-  readonly priority: number;
-  readonly virtualRouters: number;
-  readonly addresses: readonly string[];
-};
+  ballot: z.object({ counter: z.int().min(0), node: z.string() }),
+  priority: z.int().min(0).max(255),
+  virtualRouters: z.int().min(1),
+  addresses: z.array(z.string()),
+});
+export type GroupChange = z.infer<typeof GroupChange>;
 
 const KEEPALIVED_STATES: Readonly<Record<GroupState, string>> = {
   active: 'MASTER',

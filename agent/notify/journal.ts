@@ -2,25 +2,14 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '@tiebreak/shared/wire';
 import { z } from 'zod';
-import { GROUP_STATES } from '../config/types.ts';
-import type { GroupChange } from './change.ts';
+import { GroupChange } from './change.ts';
 import type { Queued } from './queue.ts';
 
-const State = z.enum(GROUP_STATES);
-const Change: z.ZodType<GroupChange> = z.object({
-  id: z.string(),
-  at: z.iso.datetime(),
-  group: z.string(),
-  node: z.string(),
-  state: State,
-  previous: State.nullable(),
-  cause: z.string(),
-  ballot: z.object({ counter: z.int().min(0), node: z.string() }),
-  priority: z.int().min(0).max(255),
-  virtualRouters: z.int().min(1),
-  addresses: z.array(z.string()),
-});
-const Line = z.union([z.object({ queued: Change }), z.object({ attempt: z.string() }), z.object({ done: z.string() })]);
+const Line = z.union([
+  z.object({ queued: GroupChange }),
+  z.object({ attempt: z.string() }),
+  z.object({ done: z.string() }),
+]);
 
 const ENDING = '.jsonl';
 

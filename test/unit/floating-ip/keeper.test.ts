@@ -5,12 +5,12 @@ import {
   type Effect,
   type KeeperEvent,
   type KeeperState,
-  type Ownership,
   START,
   step,
   view,
 } from '../../../agent/floating-ip/keeper.ts';
 import { type Assigned, type Looked, lasting, passing } from '../../../agent/floating-ip/provider.ts';
+import type { Ownership } from '../../../agent/ownership/index.ts';
 
 const VERIFY_MS = 30_000;
 const ELSEWHERE: Looked = { kind: 'elsewhere', holder: 'droplet 102' };
@@ -21,7 +21,7 @@ const ASSIGNED: Assigned = { kind: 'assigned' };
 class Kept {
   state: KeeperState = START;
   ms = 1_000_000;
-  owner: Ownership = undefined;
+  owner: Ownership | undefined;
   random = 0.5;
   readonly effects: Effect[] = [];
 

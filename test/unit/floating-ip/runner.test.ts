@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { FloatingIpConfig, FloatingIpCredential } from '../../../agent/config/index.ts';
-import type { Ownership } from '../../../agent/floating-ip/keeper.ts';
 import { FloatingIpRunner } from '../../../agent/floating-ip/runner.ts';
+import type { Ownership } from '../../../agent/ownership/index.ts';
 import { start as startAws } from '../../cloud/aws.ts';
 import { type DigitalOcean, error, start, TOKEN } from '../../cloud/digitalocean.ts';
 import { TOKEN as HETZNER_TOKEN, start as startHetzner } from '../../cloud/hetzner.ts';
@@ -14,7 +14,7 @@ const VERIFY_MS = 5_000;
 
 /** A runner whose clock and ownership the test sets. */
 class Node {
-  owner: Ownership = undefined;
+  owner: Ownership | undefined;
   /** Runs this much faster than the clock on the wall. */
   haste = 1;
   readonly log: string[] = [];

@@ -66,7 +66,7 @@ function buildGroup(table: GroupTable, id: number, file: File): GroupConfig {
 function buildCheck(table: GroupTable['check'][number], group: GroupTable, config: File): CheckConfig {
   const { name, rise, fall, weight, command, http, tcp, process, file } = table;
   const base = { name, rise, fall, weight };
-  if (table.push) return { ...base, kind: 'push' };
+  if (table.push) return { ...base, kind: 'push', ttlMs: table.ttl === undefined ? null : table.ttl / 1_000 };
   const intervalMs = table.interval / 1_000;
   const local = { ...base, intervalMs, reverse: table.reverse ?? false };
   const probed = { ...local, timeoutMs: table.timeout === undefined ? intervalMs : table.timeout / 1_000 };

@@ -9,6 +9,7 @@ const KINDS_OF = {
   quorum: ['process'],
   up_delay: ['interface'],
   down_delay: ['interface'],
+  ttl: ['push'],
   timeout: ['command', 'http', 'tcp', 'file', 'arp'],
   reverse: LOOKED_AT,
 } as const;
@@ -23,6 +24,7 @@ const KIND_KEYS: readonly KindKey[] = [
   'quorum',
   'up_delay',
   'down_delay',
+  'ttl',
   'timeout',
   'reverse',
 ];

@@ -165,6 +165,7 @@ export const Check = z
     quorum: integer(1, 10_000).optional(),
     up_delay: Duration.optional(),
     down_delay: Duration.optional(),
+    ttl: Duration.refine((us) => us >= CHECK_INTERVAL_MIN_US, 'must be at least 100ms').optional(),
     interval: Duration.refine((us) => us >= CHECK_INTERVAL_MIN_US, 'must be at least 100ms').prefault('1s'),
     timeout: Duration.refine((us) => us >= 1_000, 'must be at least 1ms').optional(),
     rise: integer(1, 100).default(1),

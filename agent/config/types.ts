@@ -82,7 +82,11 @@ type CheckBase = {
 };
 
 /** A service whose health others report to the local API. */
-export type PushCheckConfig = CheckBase & { readonly kind: 'push' };
+export type PushCheckConfig = CheckBase & {
+  readonly kind: 'push';
+  /** Without a report for so long it has failed; null: the last report stands. */
+  readonly ttlMs: number | null;
+};
 
 type LocalCheckBase = CheckBase & {
   /** From the start of one look to the start of the next, unless that one takes longer. */

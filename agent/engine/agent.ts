@@ -42,6 +42,7 @@ import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { claimProcessor } from './processor.ts';
 import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
+import { PushWatch } from './push-watch.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
@@ -115,6 +116,7 @@ export class Agent {
   #flushHistory: () => Promise<void> = async () => {};
   #maintenance: MaintenanceFile | undefined;
   #checker: Checker | undefined;
+  #pushes: PushWatch | undefined;
   readonly #ownership: OwnershipBoard;
   #notifier: Notifier | undefined;
   #floatingIps: FloatingIps | undefined;
@@ -199,6 +201,8 @@ export class Agent {
     }
     this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
     this.#checker.start();
+    this.#pushes = new PushWatch([...this.#leaseGroups, ...this.#vrrpGroups]);
+    this.#pushes.start();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
     this.#signsOfLife.start();
     this.#log.info(
@@ -223,6 +227,7 @@ export class Agent {
   /** Leaves nothing behind in the kernel, and does that first: what comes after it may take time. */
   async close(): Promise<void> {
     this.#reconciler?.close();
+    this.#pushes?.close();
     for (const group of this.#leaseGroups) group.close();
     for (const link of this.#sideband?.links ?? []) link.stop();
     const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
@@ -493,7 +498,9 @@ export class Agent {
   }
 
   #operations(): Operations {
-    return operationsOn(this.#leaseGroups, this.#vrrpGroups, this.#maintenance);
+    return operationsOn(this.#leaseGroups, this.#vrrpGroups, this.#maintenance, (group, check) => {
+      this.#pushes?.heard(group, check);
+    });
   }
 
   #witnessReport(): Report {

@@ -11,11 +11,15 @@ export interface PlainGroup extends CheckedGroup {
   setMaintenance(on: boolean): void;
 }
 
+/** Told of every report on a push check. */
+type PushListener = (group: string, check: string) => void;
+
 /** What an operator or a monitor asks of this agent. `groups` are those in mode `lease`, the `plain` ones those in mode `vrrp`. */
 export function operationsOn(
   groups: readonly LeaseGroup[],
   plain: readonly PlainGroup[],
   maintenance: MaintenanceFile | undefined,
+  onPush: PushListener = () => {},
 ): Operations {
   const withGroup = (name: string, act: (group: LeaseGroup) => Outcome): Outcome => {
     const group = groups.find((candidate) => candidate.name === name);
@@ -33,7 +37,7 @@ export function operationsOn(
     reportHealth(name, check, said) {
       const checked: readonly CheckedGroup[] = [...groups, ...plain];
       const group = checked.find((candidate) => candidate.name === name);
-      if (group !== undefined) return reportTo(group, check, said);
+      if (group !== undefined) return reportTo(group, check, said, onPush);
       const known = checked.map((candidate) => candidate.name).join(', ');
       return notFound(`there is no group ${name} here; there is ${known}`);
     },
@@ -52,12 +56,18 @@ export function operationsOn(
   };
 }
 
-function reportTo({ name, config, fitness }: CheckedGroup, check: string, said: HealthSaid): Outcome {
+function reportTo(
+  { name, config, fitness }: CheckedGroup,
+  check: string,
+  said: HealthSaid,
+  onPush: PushListener,
+): Outcome {
   // What the agent looks at itself is nobody else's to say.
   const push = config.checks.flatMap((known) => (known.kind === 'push' ? [known.name] : []));
   if (!push.includes(check)) {
     return notFound(`group ${name} has no push check ${check}; it has ${push.join(', ') || 'none'}`);
   }
+  onPush(name, check);
   fitness.report(check, said);
   return { ok: true, detail: `${name}: ${check} was reported ${said.healthy ? 'healthy' : 'failed'}` };
 }

@@ -9,6 +9,7 @@ const check = (name: string, changes: Partial<PushCheckConfig> = {}): CheckConfi
   rise: 1,
   fall: 1,
   weight: 0,
+  ttlMs: null,
   ...changes,
 });
 

@@ -23,6 +23,7 @@ export function build(file: File): Config {
   return {
     node: file.node,
     stateDir: file.state_dir,
+    startDelayUs: file.start_delay,
     runDir: file.run_dir,
     api: { listen: file.api.listen, tokenFile: file.api.token_file ?? null },
     witness:
@@ -155,6 +156,7 @@ function buildAddress(entry: RouterTable['addresses'][number], device: string): 
     prefixLength: entry.address.prefixLength,
     interface: entry.interface ?? device,
     label: entry.label ?? null,
+    scope: entry.scope ?? 'global',
     advertised: entry.advertised,
   };
 }

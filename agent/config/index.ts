@@ -14,4 +14,5 @@ export {
 } from './secrets.ts';
 export { settingsDigest } from './settings.ts';
 export type * from './types.ts';
+export { ADDRESS_SCOPES } from './types.ts';
 export { isVirtualMacInterface } from './virtual-mac.ts';

@@ -86,6 +86,9 @@ function addressFindings(router: VirtualRouterAlone, path: Path, source: Source)
       found.push(at(place, here, `${address.address} is not an address that a host can have`));
     }
     const device = entry.interface ?? router.interface;
+    if (entry.scope !== undefined && address.family === 'ipv6') {
+      found.push(at(place, here, 'a scope is for IPv4 only: the kernel settles it for IPv6'));
+    }
     if (entry.label !== undefined && address.family === 'ipv6') {
       found.push(at(place, here, 'a label is for IPv4 only'));
     } else if (entry.label !== undefined && entry.label !== device && !entry.label.startsWith(`${device}:`)) {

@@ -6,7 +6,7 @@ import { parseDuration } from './duration.ts';
 import { FLOATING_IP_KEYS, floatingIpTable, refuseSharedAddresses } from './floating-ip.ts';
 import { foreignKeys, ofKinds } from './kind-keys.ts';
 import type { Path } from './problem.ts';
-import { GROUP_STATES } from './types.ts';
+import { ADDRESS_SCOPES, GROUP_STATES } from './types.ts';
 
 // DESIGN section 7, key by key: what one value alone must look like. What values must be to each other is in rules.ts.
 
@@ -76,6 +76,7 @@ const VirtualAddressTable = z.strictObject({
   address: IpPrefix,
   interface: InterfaceName.optional(),
   label: Label.optional(),
+  scope: z.enum(ADDRESS_SCOPES).optional(),
   advertised: z.boolean().default(true),
 });
 const VirtualAddress = z.union([
@@ -239,6 +240,7 @@ export const ConfigFile = z.strictObject({
   run_dir: AbsolutePath.refine((path) => Buffer.byteLength(path) <= 80, 'must be 80 bytes at most').default(
     '/run/tiebreak',
   ),
+  start_delay: Duration.prefault('0s'),
   api: Api.prefault({}),
   witness: Witness.optional(),
   group: z.array(Group).min(1, 'at least one is needed').max(512).superRefine(refuseSharedAddresses),

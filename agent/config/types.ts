@@ -7,6 +7,8 @@ export type Config = {
   readonly node: string;
   /** Absolute; survives reboots. */
   readonly stateDir: string;
+  /** For so long after the start of the agent no group stands of its own accord. */
+  readonly startDelayUs: number;
   /** Absolute; emptied at boot. */
   readonly runDir: string;
   readonly api: ApiConfig;
@@ -254,6 +256,9 @@ export type AuthHmacConfig = {
 
 export type AddressFamily = 'ipv4' | 'ipv6';
 
+export const ADDRESS_SCOPES = ['global', 'site', 'link', 'host'] as const;
+export type AddressScope = (typeof ADDRESS_SCOPES)[number];
+
 export type VirtualAddress = {
   /** Without the prefix length, as text in its shortest form. */
   readonly address: string;
@@ -261,6 +266,8 @@ export type VirtualAddress = {
   /** Where the address is put: the virtual router's own interface or its macvlan, unless the file says otherwise. */
   readonly interface: string;
   readonly label: string | null;
+  /** IPv4: how far the address is good for; the kernel prefers a wider one as source. */
+  readonly scope: AddressScope;
   /** False: present at the owner and fenced, but not in the advertisement. */
   readonly advertised: boolean;
 };

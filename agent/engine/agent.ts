@@ -124,7 +124,7 @@ export class Agent {
   readonly #signsOfLife: SignsOfLife;
   readonly #processWatch = new ProcessWatch();
   readonly #recentCrashes: number;
-  /** CLOCK_BOOTTIME: after a crash loop no group stands of its own accord before. */
+  /** CLOCK_BOOTTIME: after a crash loop, and for `start_delay`, no group stands of its own accord before. */
   readonly standNotBeforeUs: number;
   #closeApi: () => Promise<void> = async () => {};
 
@@ -135,7 +135,9 @@ export class Agent {
     this.#log = log;
     this.#ownership = new OwnershipBoard(config.groups.length);
     this.#recentCrashes = recentCrashes;
-    this.standNotBeforeUs = boottimeUs() + holdOffMs(recentCrashes) * 1000;
+    // After a crash the hosts around have been up all the time.
+    const startDelayUs = recentCrashes === 0 ? config.startDelayUs : 0;
+    this.standNotBeforeUs = boottimeUs() + Math.max(holdOffMs(recentCrashes) * 1000, startDelayUs);
     this.#signsOfLife = new SignsOfLife({
       loops: () => this.#loops(),
       nowUs: boottimeUs,
@@ -197,7 +199,7 @@ export class Agent {
     }
     for (const group of this.#vrrpGroups) {
       group.setMaintenance(this.#maintenance.on);
-      group.start();
+      group.start(this.standNotBeforeUs);
     }
     this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
     this.#checker.start();

@@ -146,11 +146,11 @@ export class KeptAddresses {
   }
 
   #specification({ virtual, bytes, interfaceIndex }: PlacedAddress): AddressSpecification {
-    const { prefixLength, label } = virtual;
+    const { prefixLength, label, scope } = virtual;
     const { family, virtualMac } = this.#config;
     // The host's own traffic goes on to leave by the parent. A link-local network is each interface's own.
     const noPrefixRoute = virtualMac && !isLinkLocal(bytes);
-    return { family, address: bytes, prefixLength, label: label ?? undefined, interfaceIndex, noPrefixRoute };
+    return { family, address: bytes, prefixLength, label: label ?? undefined, scope, interfaceIndex, noPrefixRoute };
   }
 
   #note({ virtual: { address } }: PlacedAddress, failure: string, outcome: SystemResult<unknown>): void {

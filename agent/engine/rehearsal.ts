@@ -1,6 +1,6 @@
 import type { FoundRegister, MemberConfig } from '@tiebreak/shared/lease';
 import type { SessionKey } from '@tiebreak/shared/wire';
-import type { LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
+import type { LeaseGroupConfig, VirtualAddress, VirtualRouterConfig } from '../config/index.ts';
 import type { Fence } from '../kernel/fence/index.ts';
 import type { Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -19,7 +19,14 @@ const FENCE_US = 1_500_000;
 const KEYS: readonly [SessionKey] = [{ id: 1, key: new Uint8Array(32) }];
 const LONG_UP: FoundRegister = { kind: 'new_boot', uptimeUs: 1e9 };
 /** TEST-NET-1, on an interface that does not exist: the kernel refuses it. */
-const ADDRESS = { address: '192.0.2.1', prefixLength: 32, interface: 'rehearsal', label: null, advertised: true };
+const ADDRESS: VirtualAddress = {
+  address: '192.0.2.1',
+  prefixLength: 32,
+  interface: 'rehearsal',
+  label: null,
+  scope: 'global',
+  advertised: true,
+};
 const NO_INTERFACE = 0x7fff_ffff;
 
 const ROUTER: VirtualRouterConfig = {

@@ -77,6 +77,7 @@ export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): 
     protected: false,
     reason: [
       ...(unfit === undefined ? [] : [unfit]),
+      ...(group.startsAtUs > nowUs ? [`waits ${seconds(group.startsAtUs - nowUs)} s before it goes on the wire`] : []),
       ...group.faults,
       fence.level === 'none'
         ? 'plain VRRP has no votes: a cut link or a frozen process makes two owners'
@@ -184,4 +185,8 @@ function virtualRouters(
     advertisement_interval_ms: router.advertisementIntervalUs / 1000,
     addresses: router.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
   }));
+}
+
+function seconds(us: number): string {
+  return (us / 1_000_000).toFixed(1);
 }

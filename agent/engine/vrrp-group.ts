@@ -39,10 +39,12 @@ export class VrrpGroup {
   readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
   readonly #alarms: readonly Deadline[];
+  readonly #startAlarm = new Deadline(() => this.#begin());
   readonly #standing: Pick<GroupStanding, 'note'>;
   readonly #log: Logger;
   #state: RoutersState;
   #running = false;
+  #startsAtUs = 0;
   #sinceMs = Date.now();
   #cause = 'started';
   #lastProgressUs = boottimeUs();
@@ -112,7 +114,19 @@ export class VrrpGroup {
     return this.#routers.map(({ parameters }) => parameters.priority);
   }
 
-  start(): void {
+  /** It is not on the wire, and owns nothing, before `notBeforeUs` (CLOCK_BOOTTIME). */
+  start(notBeforeUs: number): void {
+    this.#startsAtUs = notBeforeUs;
+    if (notBeforeUs > boottimeUs()) this.#startAlarm.set(notBeforeUs);
+    else this.#begin();
+  }
+
+  /** CLOCK_BOOTTIME: when it goes on the wire; 0 before it was started. */
+  get startsAtUs(): number {
+    return this.#startsAtUs;
+  }
+
+  #begin(): void {
     this.#running = true;
     for (const [index, { fitness }] of this.#routers.entries()) {
       if (fitness.current.unfit === undefined) this.#dispatch(index, { kind: 'startup' });
@@ -152,6 +166,7 @@ export class VrrpGroup {
 
   stop(): void {
     this.#running = false;
+    this.#startAlarm.clear();
     for (const index of this.#routers.keys()) this.#dispatch(index, { kind: 'shutdown' });
     for (const alarm of this.#alarms) alarm.clear();
     this.#noteStanding();

@@ -1,4 +1,4 @@
-import { isLinkLocal, parseAddress, parsePrefix } from '../config/index.ts';
+import { ADDRESS_SCOPES, isLinkLocal, parseAddress, parsePrefix } from '../config/index.ts';
 import { leftOut, refused } from './finding.ts';
 import { quoted, type Report } from './settings.ts';
 import { type TomlLine, tomlString } from './toml.ts';
@@ -76,6 +76,7 @@ function translateAddress(
     `address = ${value}`,
     ...(taken.interface === undefined ? [] : [`interface = ${tomlString(taken.interface)}`]),
     ...(taken.label === undefined ? [] : [`label = ${tomlString(taken.label)}`]),
+    ...(taken.scope === undefined ? [] : [`scope = ${tomlString(taken.scope)}`]),
     ...(isAdvertised ? [] : ['advertised = false']),
   ];
   const entry = fields.length === 1 ? value : `{ ${fields.join(', ')} }`;
@@ -94,7 +95,7 @@ function takeOptions(
   family: Family,
   device: string,
   report: Report,
-): { interface: string | undefined; label: string | undefined } {
+): { interface: string | undefined; label: string | undefined; scope: string | undefined } {
   const given = new Map<string, string>();
   for (let at = 0; at < options.length; at++) {
     const option = options[at] ?? '';
@@ -106,7 +107,7 @@ function takeOptions(
   const labelFits = label === undefined || (family === 'ipv4' && (label === on || label.startsWith(`${on}:`)));
   for (const [option, value] of given) {
     const said = `'${[option, value].join(' ').trim()}' of ${statement.words[0]}`;
-    if (option === 'dev' || (option === 'label' && labelFits) || (option === 'scope' && value === 'global')) continue;
+    if (option === 'dev' || (option === 'label' && labelFits) || (option === 'scope' && isScope(value))) continue;
     if (option === 'label') {
       report(leftOut(statement, `${said}: a label is for IPv4, and starts with the interface, as in "${on}:vip"`));
     } else if (option === 'brd' || option === 'broadcast' || option === 'no_track') {
@@ -116,5 +117,15 @@ function takeOptions(
       report(refused(statement, `${said} has no equivalent`, 'take it out of the configuration first'));
     }
   }
-  return { interface: dev === device ? undefined : dev, label: labelFits ? label : undefined };
+  const scope = given.get('scope');
+  return {
+    interface: dev === device ? undefined : dev,
+    label: labelFits ? label : undefined,
+    scope: family === 'ipv6' || scope === undefined || !isScope(scope) || scope === 'global' ? undefined : scope,
+  };
+}
+
+/** For IPv6 the kernel settles the scope, whatever is asked for. */
+function isScope(word: string): boolean {
+  return ADDRESS_SCOPES.some((scope) => scope === word);
 }

@@ -110,7 +110,7 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
   ...all('vrrp_mcast_group4 vrrp_mcast_group6', OTHER_WIRE),
   ...all('vrrp_skip_check_adv_addr vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert', RFC),
   ...all('vrrp_check_unicast_src vrrp_owner_ignore_adverts v3_checksum_as_v2', OWN_WAY),
-  ...all('vrrp_startup_delay vrrp_delay_after_boot down_timer_adverts', OWN_WAY),
+  ...all('vrrp_delay_after_boot down_timer_adverts', OWN_WAY),
   ...all('notify_fifo vrrp_notify_fifo notify_fifo_script vrrp_notify_fifo_script', NOTIFY_OTHERWISE),
   ...all('startup_script shutdown_script', SERVICE),
   ...all(

@@ -4,7 +4,17 @@ import { loadable } from './loadable.ts';
 import { AT_TOP, IN_GLOBAL_DEFS, untranslated } from './no-equivalent.ts';
 import { type FindProgram, Programs } from './programs.ts';
 import type { ReadConfiguration } from './read-keepalived.ts';
-import { BLOCK, NAMED_BLOCK, type Report, refuseOtherShapes, type Shape, settingsOf, VALUE } from './settings.ts';
+import {
+  BLOCK,
+  NAMED_BLOCK,
+  type Report,
+  refuseOtherShapes,
+  type Settings,
+  type Shape,
+  seconds,
+  settingsOf,
+  VALUE,
+} from './settings.ts';
 import { forComment, type TomlLine, tomlString } from './toml.ts';
 import { Tracking } from './tracking.ts';
 import type { Defaults } from './virtual-router.ts';
@@ -26,6 +36,7 @@ const BLOCKS: ReadonlyMap<string, Shape> = new Map([
 const GLOBALS: ReadonlyMap<string, Shape> = new Map([
   ['vrrp_version', VALUE],
   ['default_interface', VALUE],
+  ['vrrp_startup_delay', VALUE],
   ['script_user', { words: 3, block: false }],
 ]);
 
@@ -56,7 +67,7 @@ export function translate({ statements, findings }: ReadConfiguration, options: 
   const tracking = new Tracking(statements, programs, report);
   const groups = translateGroups(statements, { defaults, tracking, programs, report });
   tracking.finish();
-  const toml = loadable(headLines(file, node), groups, report);
+  const toml = loadable([...headLines(file, node), ...startDelayLines(settings, report)], groups, report);
   if (toml === undefined) {
     report(refused({ file, line: 1 }, 'there is no vrrp_instance that could be taken over'));
   }
@@ -79,6 +90,13 @@ function headLines(file: string, node: string): TomlLine[] {
     { text: '' },
     { text: `node = ${tomlString(node)}` },
   ];
+}
+
+function startDelayLines(settings: Settings, report: Report): TomlLine[] {
+  const statement = settings.one('vrrp_startup_delay');
+  const delay = statement === undefined ? undefined : seconds(statement, report);
+  if (statement === undefined || delay === undefined) return [];
+  return [{ text: `start_delay = ${tomlString(delay)}`, from: statement }];
 }
 
 /** By file as they were met, then by line. */

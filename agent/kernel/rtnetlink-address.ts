@@ -22,6 +22,9 @@ const IFA_F_TENTATIVE = 0x40;
 const IFA_F_NOPREFIXROUTE = 0x200;
 const LIFETIME_FOREVER = 0xffffffff;
 
+/** How far an IPv4 address is good for, as the kernel counts it (rtnetlink(7)); it settles IPv6 by itself. */
+const RT_SCOPES = { global: 0, site: 200, link: 253, host: 254 } as const;
+
 /** An address as a request names it. `prefixLength` is part of its identity in IPv4. */
 export interface AddressSpecification {
   interfaceIndex: number;
@@ -30,6 +33,8 @@ export interface AddressSpecification {
   prefixLength: number;
   /** IPv4 only, at most 15 bytes; by custom `<interface>:<anything>`. */
   label?: string | undefined;
+  /** IPv4 only; global if left out. */
+  scope?: keyof typeof RT_SCOPES | undefined;
   /** The way to its network leads over another interface. */
   noPrefixRoute?: boolean | undefined;
 }
@@ -58,6 +63,7 @@ function addressHeader(specification: AddressSpecification): Uint8Array {
   const view = new DataView(body.buffer);
   view.setUint8(0, familyNumber(specification.family));
   view.setUint8(1, specification.prefixLength);
+  view.setUint8(3, RT_SCOPES[specification.scope ?? 'global']);
   view.setUint32(4, specification.interfaceIndex, true);
   return body;
 }

@@ -63,6 +63,11 @@ describe('addresses', () => {
     expect(await child.ask('removeAddress', vip4)).toEqual({ ok: true, value: 'done' });
   });
 
+  it('an IPv4 address has its scope', async () => {
+    await child.ask('addAddress', { ...vip4, scope: 'link' });
+    expect(shown(vip4.address)).toMatchObject([{ scope: 'link' }]);
+  });
+
   it('the dump tells ours from what others added', async () => {
     await child.ask('addAddress', vip4);
     const rows = await child.ask('addresses');

@@ -6,6 +6,7 @@ describe('a sound configuration', () => {
     expect(configOf(PAIR)).toEqual({
       node: 'a',
       stateDir: '/var/lib/tiebreak',
+      startDelayUs: 0,
       runDir: '/run/tiebreak',
       api: { listen: { host: '127.0.0.1', port: 9112 }, tokenFile: null },
       witness: {
@@ -39,7 +40,14 @@ describe('a sound configuration', () => {
               priority: 100,
               advertisementIntervalUs: 250_000,
               addresses: [
-                { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
+                {
+                  address: '192.0.2.100',
+                  prefixLength: 24,
+                  interface: 'eth0',
+                  label: null,
+                  scope: 'global',
+                  advertised: true,
+                },
               ],
               routes: [],
               sourceAddress: null,
@@ -105,6 +113,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
     expect(config).toEqual({
       node: 'a',
       stateDir: '/srv/state',
+      startDelayUs: 0,
       runDir: '/srv/run',
       api: { listen: { host: '2001:db8::1', port: 80 }, tokenFile: '/etc/tiebreak/api.token' },
       witness: {
@@ -138,8 +147,22 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               priority: 200,
               advertisementIntervalUs: 100_000,
               addresses: [
-                { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
-                { address: '198.51.100.7', prefixLength: 32, interface: 'eth1', label: 'eth1:vip', advertised: false },
+                {
+                  address: '192.0.2.100',
+                  prefixLength: 24,
+                  interface: 'eth0',
+                  label: null,
+                  scope: 'global',
+                  advertised: true,
+                },
+                {
+                  address: '198.51.100.7',
+                  prefixLength: 32,
+                  interface: 'eth1',
+                  label: 'eth1:vip',
+                  scope: 'global',
+                  advertised: false,
+                },
               ],
               routes: [],
               sourceAddress: '192.0.2.1',
@@ -171,8 +194,22 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               priority: 100,
               advertisementIntervalUs: 40_950_000,
               addresses: [
-                { address: 'fe80::1', prefixLength: 64, interface: 'eth0', label: null, advertised: true },
-                { address: '2001:db8::100', prefixLength: 64, interface: 'eth0', label: null, advertised: true },
+                {
+                  address: 'fe80::1',
+                  prefixLength: 64,
+                  interface: 'eth0',
+                  label: null,
+                  scope: 'global',
+                  advertised: true,
+                },
+                {
+                  address: '2001:db8::100',
+                  prefixLength: 64,
+                  interface: 'eth0',
+                  label: null,
+                  scope: 'global',
+                  advertised: true,
+                },
               ],
               routes: [],
               sourceAddress: null,

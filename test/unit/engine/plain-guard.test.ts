@@ -13,8 +13,8 @@ const router: VirtualRouterConfig = {
   priority: 200,
   advertisementIntervalUs: 250_000,
   addresses: [
-    { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true },
-    { address: '198.51.100.7', prefixLength: 32, interface: 'eth1', label: null, advertised: false },
+    { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, scope: 'global', advertised: true },
+    { address: '198.51.100.7', prefixLength: 32, interface: 'eth1', label: null, scope: 'global', advertised: false },
   ],
   routes: [],
   sourceAddress: null,

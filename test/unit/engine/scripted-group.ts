@@ -24,7 +24,9 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   family: 'ipv4',
   priority: 100,
   advertisementIntervalUs: INTERVAL_US,
-  addresses: [{ address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, advertised: true }],
+  addresses: [
+    { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', label: null, scope: 'global', advertised: true },
+  ],
   routes: [],
   sourceAddress: null,
   unicast: null,

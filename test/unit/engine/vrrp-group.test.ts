@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VrrpGroupConfig } from '../../../agent/config/index.ts';
+import type { VirtualRouterConfig, VrrpGroupConfig } from '../../../agent/config/index.ts';
 import type { Standing } from '../../../agent/engine/group-standing.ts';
 import { PlainGuard } from '../../../agent/engine/plain-guard.ts';
 import type { ReconciledRouter } from '../../../agent/engine/virtual-router.ts';
@@ -42,15 +42,10 @@ function plainGroup(): VrrpGroupConfig {
   return { ...group, virtualRouters };
 }
 
-it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for it', async () => {
-  const config = plainGroup();
-  const [router] = config.virtualRouters;
-  if (router === undefined) throw new Error('the example has a virtual router');
-  const fence = { opens: false };
-  const { log } = recordedLog();
-  const standings: (Standing | undefined)[] = [];
-  const io: ReconciledRouter = {
-    config: router,
+/** A virtual router on a wire that nobody else is on. */
+function silentPorts(config: VirtualRouterConfig): ReconciledRouter {
+  return {
+    config,
     primaryAddress: Uint8Array.of(192, 0, 2, 1),
     traffic: new RouterTraffic(),
     advertise: () => {},
@@ -67,15 +62,24 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
     corrections: () => ({ addressesRestored: 0, addressesRemoved: 0, foreignClaims: 0 }),
     discarded: () => new Map(),
   };
+}
+
+it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for it', async () => {
+  const config = plainGroup();
+  const [router] = config.virtualRouters;
+  if (router === undefined) throw new Error('the example has a virtual router');
+  const fence = { opens: false };
+  const { log } = recordedLog();
+  const standings: (Standing | undefined)[] = [];
   const group = new VrrpGroup({
     config,
-    ios: [io],
+    ios: [silentPorts(router)],
     guards: new Map([[router, new PlainGuard(fenceThat(fence), 2, log)]]),
     standing: { note: (standing) => standings.push(standing) },
     log,
   });
   const isActive = (): boolean => group.states.every((state) => state === 'active');
-  group.start();
+  group.start(0);
   while (!isActive()) await turns();
   expect(standings.at(-1)).toBeUndefined();
   expect(standings.some((standing) => standing?.state === 'active')).toBe(false);
@@ -84,6 +88,24 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
   expect(standings.at(-1)?.ownership?.untilUs).toBeGreaterThan(boottimeUs());
   group.stop();
   expect(standings.at(-1)).toMatchObject({ state: 'stopped', ownership: undefined });
+});
+
+it('is not on the wire before its time', async () => {
+  const config = plainGroup();
+  const [router] = config.virtualRouters;
+  if (router === undefined) throw new Error('the example has a virtual router');
+  const standing = { note: () => {} };
+  const { log } = recordedLog();
+  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards: new Map(), standing, log });
+  const notBeforeUs = boottimeUs() + 60_000;
+  group.start(notBeforeUs);
+  while (group.states.includes('initialize')) await turns();
+  expect(boottimeUs()).toBeGreaterThanOrEqual(notBeforeUs);
+  group.stop();
+  group.start(boottimeUs() + 20_000);
+  group.stop();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(group.states).toEqual(['initialize']);
 });
 
 function turns(): Promise<void> {

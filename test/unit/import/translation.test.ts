@@ -115,11 +115,18 @@ describe('a vrrp_instance', () => {
   });
 
   it('takes the interface and label of an address, and those that are not advertised', () => {
-    const more = 'virtual_ipaddress_excluded {\n192.0.2.102\n192.0.2.103/24 dev eth2 label eth2:vip scope global\n}';
+    const more = 'virtual_ipaddress_excluded {\n192.0.2.102\n192.0.2.103/24 dev eth2 label eth2:vip scope link\n}';
     expect(onlyRouter(instance(more)).addresses).toMatchObject([
       { address: '192.0.2.100', prefixLength: 24, interface: 'eth0', advertised: true },
       { address: '192.0.2.102', prefixLength: 32, interface: 'eth0', advertised: false },
-      { address: '192.0.2.103', prefixLength: 24, interface: 'eth2', label: 'eth2:vip', advertised: false },
+      {
+        address: '192.0.2.103',
+        prefixLength: 24,
+        interface: 'eth2',
+        label: 'eth2:vip',
+        scope: 'link',
+        advertised: false,
+      },
     ]);
   });
 
@@ -133,7 +140,9 @@ describe('a vrrp_instance', () => {
 
   it('takes what global_defs say for all', () => {
     const text = instance().replace('interface eth0', '');
-    const { groups } = config(`global_defs {\nvrrp_version 3\ndefault_interface eth5\n}\n${text}`);
+    const all = `global_defs {\nvrrp_version 3\ndefault_interface eth5\nvrrp_startup_delay 7.5\n}\n${text}`;
+    const { groups, startDelayUs } = config(all);
+    expect(startDelayUs).toBe(7_500_000);
     expect(groups[0]?.virtualRouters).toMatchObject([{ version: 3, interface: 'eth5' }]);
   });
 

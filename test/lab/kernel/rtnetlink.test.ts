@@ -64,8 +64,12 @@ describe('addresses', () => {
   });
 
   it('an IPv4 address has its scope', async () => {
-    await child.ask('addAddress', { ...vip4, scope: 'link' });
+    expect(await child.ask('addAddress', { ...vip4, prefixLength: 32, scope: 'link' })).toEqual({
+      ok: true,
+      value: 'done',
+    });
     expect(shown(vip4.address)).toMatchObject([{ scope: 'link' }]);
+    expect(await child.ask('removeAddress', { ...vip4, prefixLength: 32 })).toEqual({ ok: true, value: 'done' });
   });
 
   it('the dump tells ours from what others added', async () => {

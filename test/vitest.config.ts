@@ -27,6 +27,7 @@ export default defineConfig({
       `${import.meta.dirname}/workers-e2e/vitest.config.ts`,
       `${import.meta.dirname}/browser/vitest.config.ts`,
       `${import.meta.dirname}/lab/vitest.config.ts`,
+      `${import.meta.dirname}/lab/vitest.functional.config.ts`,
       `${import.meta.dirname}/interop/vitest.config.ts`,
     ],
   },

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { FUNCTIONAL } from './vitest.functional.config.ts';
 
 // Needs root and the tools of prerequisites.ts. One laboratory at a time, after the projects that load the processors:
 // what is measured here is time.
@@ -7,6 +8,7 @@ export default defineConfig({
     name: 'lab',
     root: import.meta.dirname,
     include: ['**/*.test.ts'],
+    exclude: FUNCTIONAL,
     pool: 'forks',
     fileParallelism: false,
     sequence: { groupOrder: 1 },

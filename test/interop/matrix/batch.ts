@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { linkCut } from '../../lab/faults.ts';
+import { waitFor } from '../../lab/process.ts';
 import { NETWORK, Topology } from '../../lab/topology.ts';
 import { AdvertisementRecord } from '../advertisements.ts';
 import type { Accounts, Party } from './account.ts';
@@ -19,11 +20,24 @@ const CHANGE_MS = 10_000;
 const WATCH_MS = 2_500;
 const LOOK_EVERY_MS = 100;
 
+/** Cells that can run beside each other. */
+export type Batch = { readonly peer: PeerName; readonly stronger: Side; readonly cells: readonly Cell[] };
+
 /**
- * Runs cells with one peer and one stronger side beside each other, on a LAN of their own: a program on each side with a
- * virtual router for each cell. Only so can the stronger one be stopped in order.
+ * By the stronger side, since a program is stopped with all its virtual routers; and by version where the peer is FRR, which
+ * complains of another one before it looks whose the advertisement is.
  */
-export async function runBatch(peer: PeerName, stronger: Side, cells: readonly Cell[]): Promise<Verdict[]> {
+export function batchesOf(cells: readonly Cell[]): Batch[] {
+  const keyOf = ({ peer, stronger, version }: Cell): string =>
+    [peer, stronger, peer === 'FRR' ? version : ''].join(' ');
+  return [...Map.groupBy(cells, keyOf).values()].flatMap((together) => {
+    const [first] = together;
+    return first === undefined ? [] : [{ peer: first.peer, stronger: first.stronger, cells: together }];
+  });
+}
+
+/** Runs a batch on a LAN of its own: a program on each side, with a virtual router for each cell. */
+export async function runBatch({ peer, stronger, cells }: Batch): Promise<Verdict[]> {
   const topology = await Topology.create({ ipv6: true });
   try {
     const { lanInterface, prefixLength } = NETWORK;
@@ -32,20 +46,30 @@ export async function runBatch(peer: PeerName, stronger: Side, cells: readonly C
       `addr add ${ABOVE.lan6}/64 dev ${lanInterface} nodad`,
       `addr add ${ABOVE.linkLocal}/64 dev ${lanInterface} nodad`,
     ]);
+    await addressesUsable(topology);
     const pairings = pairingsOf(cells);
     const parties = {
       ours: tiebreakParty(topology, pairings),
       theirs: await peerParty(peer, topology, pairings),
     };
-    const batch = new Batch(topology, pairings, parties);
+    const course = new Course(topology, pairings, parties);
     try {
-      await batch.run(stronger);
+      await course.run(stronger);
     } finally {
       await Promise.all([parties.ours.terminate(), parties.theirs.terminate()]);
     }
-    return batch.verdicts();
+    return course.verdicts();
   } finally {
     topology.close();
+  }
+}
+
+/** keepalived gives up what has no source yet: duplicate address detection takes its time. */
+async function addressesUsable(topology: Topology): Promise<void> {
+  for (const host of [OUR_HOST, THEIR_HOST] as const) {
+    await waitFor(`host ${host} has its addresses`, CHANGE_MS, async () =>
+      (await topology.inside(host, 'ip', ['-o', 'addr', 'show', 'tentative'])) === '' ? true : undefined,
+    );
   }
 }
 
@@ -58,7 +82,8 @@ function peerParty(peer: PeerName, topology: Topology, pairings: readonly Pairin
   }
 }
 
-class Batch {
+/** What happens to all pairs of a batch at once, and what is seen of each. */
+class Course {
   readonly #topology: Topology;
   readonly #pairings: readonly Pairing[];
   readonly #parties: Readonly<Record<Side, Party>>;

@@ -1,8 +1,9 @@
 import type { Sighting } from '../advertisements.ts';
-import { other, type Side } from './cells.ts';
+import { type Cell, other, type Side } from './cells.ts';
 import type { Pairing } from './pairing.ts';
 
 const HOP_LIMIT = 255;
+const KERNELS_HOP_LIMIT = 64;
 const RELEASE = 0;
 /** Nobody who waits for a silent peer is that quick (RFC 9568 section 6.1). */
 const MASTER_DOWN_INTERVALS = 3;
@@ -31,6 +32,12 @@ function sideOf({ bySelf }: Sighting): Side {
   return bySelf ? 'ours' : 'theirs';
 }
 
+/** keepalived leaves IPv6 unicast at its kernel's default; RFC 9568 speaks of multicast alone. */
+function expectedHopLimit(side: Side, { peer, family, transport }: Cell): number {
+  const left = side === 'theirs' && peer === 'keepalived' && family === 6 && transport === 'unicast';
+  return left ? KERNELS_HOP_LIMIT : HOP_LIMIT;
+}
+
 function formProblem(pairing: Pairing, sighting: Sighting): string | undefined {
   const side = sideOf(sighting);
   const { cell, addresses, intervalMs, priority } = pairing;
@@ -39,7 +46,7 @@ function formProblem(pairing: Pairing, sighting: Sighting): string | undefined {
     version: cell.version,
     interval: cell.version === 2 ? intervalMs / 1_000 : intervalMs / 10,
     addresses: addresses.join(' '),
-    hopLimit: HOP_LIMIT,
+    hopLimit: expectedHopLimit(side, cell),
     checksumGood: true,
     complaints: '',
   };

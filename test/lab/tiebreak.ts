@@ -12,7 +12,7 @@ import { LocalWitness } from './witness.ts';
 
 export const CLUSTER = 'lab';
 export const GROUP = 'edge';
-const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+export const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
 const API_TIMEOUT_MS = 1_000;
 /** HTTP 409: the order is understood, and not possible now. */
 const REFUSED = 409;

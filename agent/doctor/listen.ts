@@ -18,6 +18,8 @@ const MOST_MS = 15_000;
 const INTERVALS = 3.2;
 /** More different ones say nothing new. */
 const KINDS_MAX = 500;
+/** The first byte of ff00::/8. */
+const IPV6_MULTICAST = 0xff;
 
 /** An advertisement that was overheard, once for each sender and content. */
 export type Heard = {
@@ -109,7 +111,10 @@ function listenForClaims(
 
 function read(overheard: OverheardMessage, name: string, family: AddressFamily): Heard {
   const { source, destination, hopLimit, message, sourceMac } = overheard;
-  const decoded = decodeAdvertisement(message, { family, source, destination, hopLimit });
+  // Unicast over IPv6 is heard whatever its hop limit is.
+  const promised = family === 'ipv4' || destination[0] === IPV6_MULTICAST;
+  const envelope = { family, source, destination, hopLimit: promised ? hopLimit : undefined };
+  const decoded = decodeAdvertisement(message, envelope);
   return {
     interface: name,
     family,

@@ -31,9 +31,10 @@ import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
 import { type FenceRefusal, GroupFence } from './group-fence.ts';
 import { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, leaseStanding } from './group-standing.ts';
+import type { HeardAdvertisement } from './heard-advertisement.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
-import type { HeardAdvertisement, VirtualRouter } from './virtual-router.ts';
+import type { VirtualRouter } from './virtual-router.ts';
 
 /** The witness as a group sees it. */
 export interface GroupWitness {

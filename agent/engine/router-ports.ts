@@ -91,8 +91,9 @@ export function openRouterPorts(options: {
           return same === undefined || same.index !== index || same.mac.join(':') !== mac.join(':');
         }),
       async close() {
-        closeHomes();
+        // It may have a priority 0 to send still, and the kernel takes some 10 ms to close each of the packet sockets.
         await socket.value.close();
+        closeHomes();
       },
     },
   };

@@ -4,11 +4,8 @@ import {
   advertisementV3,
   announcedIntervalCs,
   announcedIntervalS,
-  decodeAdvertisement,
   encodeAdvertisement,
-  formatAddress,
   RELEASE_PRIORITY,
-  splitTrailer,
 } from '@tiebreak/shared/vrrp';
 import type { Secrets, VirtualRouterConfig } from '../config/index.ts';
 import type {
@@ -27,13 +24,12 @@ import { bytesOf } from './address-bytes.ts';
 import { AdvertisementHmac } from './advertisement-hmac.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { advertisementJudge, type HeardAdvertisement } from './heard-advertisement.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { KeptRoutes } from './kept-routes.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { linkNamed, openRouterPorts } from './router-ports.ts';
-import { authenticationProblem, passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
-
-export type HeardAdvertisement = { readonly advertisement: Advertisement; readonly source: Uint8Array };
+import { passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
 
 /** One virtual router's hands and ears: its VRRP socket, its addresses in the kernel, its announcements. */
 export interface VirtualRouter {
@@ -117,7 +113,7 @@ export function openVirtualRouter(options: {
   };
   const hmac = openHmac(config, source, options.secrets);
   let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
-  const password = config.authPass === null ? null : passwordBytes(config.authPass);
+  const judge = advertisementJudge(config, hmac);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
   const routes = new KeptRoutes({ routes: config.routes, links, rtnetlink, complaints });
 
@@ -172,32 +168,18 @@ export function openVirtualRouter(options: {
   }
 
   function hear(received: ReceivedMessage): void {
-    const { family } = config;
-    const { message, trailer } =
-      hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
-    const decoded = decodeAdvertisement(message, { family, ...received, trailer });
-    if (!decoded.ok) {
-      traffic.discard(decoded.reason);
-      complaints.warn(decoded.reason, { interface: config.interface }, `refused a VRRP packet: ${decoded.reason}`);
-      return;
+    const judged = judge(received);
+    switch (judged.kind) {
+      case 'heard':
+        traffic.received += 1;
+        options.onAdvertisement(judged.heard);
+        return;
+      case 'of another router':
+        return;
+      case 'refused':
+        traffic.discard(judged.reason);
+        complaints.warn(judged.reason, { interface: config.interface }, judged.text);
     }
-    if (decoded.advertisement.virtualRouterId !== config.virtualRouterId) return;
-    if (decoded.advertisement.version !== config.version) {
-      traffic.discard('version');
-      const text = `refused an advertisement of version ${decoded.advertisement.version}; version ${config.version} is configured here`;
-      complaints.warn('version', { interface: config.interface }, text);
-      return;
-    }
-    const problem =
-      authenticationProblem(decoded.advertisement, password) ?? hmac?.problem(message, trailer, received.source);
-    if (problem !== undefined) {
-      traffic.discard('authentication');
-      const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
-      complaints.warn('authentication', { interface: config.interface }, text);
-      return;
-    }
-    traffic.received += 1;
-    options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
   function announceNow(): void {

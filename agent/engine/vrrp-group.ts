@@ -15,10 +15,11 @@ import { Transitions } from '../metrics/counters/index.ts';
 import { Deadline } from './deadline.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, NO_BALLOT, type Standing } from './group-standing.ts';
+import type { HeardAdvertisement } from './heard-advertisement.ts';
 import type { PlainGuard } from './plain-guard.ts';
 import { PlainRouter } from './plain-router.ts';
 import type { Loop } from './progress.ts';
-import type { HeardAdvertisement, ReconciledRouter } from './virtual-router.ts';
+import type { ReconciledRouter } from './virtual-router.ts';
 
 type VrrpGroupOptions = {
   readonly config: VrrpGroupConfig;

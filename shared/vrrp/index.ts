@@ -30,6 +30,7 @@ export {
   type ReceivedEnvelope,
   type RefusedMessage,
   type SentEnvelope,
+  virtualRouterIdOf,
 } from './packet.ts';
 export {
   type DiscardReason,

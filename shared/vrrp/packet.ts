@@ -19,6 +19,7 @@ import { type ChecksumForm, checksumOf, fold, sumOfPseudoHeader, sumOfWords } fr
  * The size of an address is never in the message: it follows from the IP version that carried it.
  */
 const HEADER_BYTES = 8;
+const VIRTUAL_ROUTER_ID_OFFSET = 1;
 const CHECKSUM_OFFSET = 6;
 const TYPE_ADVERTISEMENT = 1;
 const HOP_LIMIT = 255;
@@ -94,6 +95,14 @@ export function decodeAdvertisement(message: Uint8Array, envelope: ReceivedEnvel
   return version === 2
     ? decodeVersion2(message, addressesEnd, checksumForm)
     : decodeVersion3(message, envelope.family, checksumForm);
+}
+
+/**
+ * The virtual router id that a message shows, with nothing of it judged yet; `undefined` if it is too short to have one.
+ * In every version it stands at the same place.
+ */
+export function virtualRouterIdOf(message: Uint8Array): number | undefined {
+  return message[VIRTUAL_ROUTER_ID_OFFSET];
 }
 
 function decodeVersion2(message: Uint8Array, addressesEnd: number, checksumForm: ChecksumForm): DecodedMessage {

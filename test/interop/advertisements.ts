@@ -17,7 +17,18 @@ export type Decoded = {
   readonly complaints: readonly string[];
 };
 
+/** One advertisement on the wire. */
+export type Sighting = {
+  /** By the kernel's clock, in ms since 1970. */
+  readonly atMs: number;
+  /** Whether the host itself has sent it, by its own MAC address. */
+  readonly bySelf: boolean;
+  readonly decoded: Decoded;
+};
+
 const FIELDS = [
+  'frame.time_epoch',
+  'eth.src',
   'vrrp.version',
   'vrrp.virt_rtr_id',
   'vrrp.prio',
@@ -39,10 +50,12 @@ const CHECKSUM_GOOD = '1';
 export class AdvertisementRecord {
   readonly #process: LabProcess;
   readonly #file: string;
+  readonly #host: HostName;
 
-  private constructor(process: LabProcess, file: string) {
+  private constructor(process: LabProcess, file: string, host: HostName) {
     this.#process = process;
     this.#file = file;
+    this.#host = host;
   }
 
   static async start(topology: Topology, host: HostName): Promise<AdvertisementRecord> {
@@ -65,24 +78,31 @@ export class AdvertisementRecord {
       logFile: join(topology.folder, `advertisements-${host}.log`),
     });
     await process.waitForLog('listening on', 10_000);
-    return new AdvertisementRecord(process, file);
+    return new AdvertisementRecord(process, file, host);
   }
 
-  /** What `host` has sent so far. */
-  async sentBy(host: HostName, checksum: 'pseudo-header' | 'message'): Promise<Decoded[]> {
+  /** What the host has sent so far. */
+  async sentByHost(checksum: 'pseudo-header' | 'message'): Promise<Decoded[]> {
+    const all = await this.sightings(checksum);
+    return all.filter(({ bySelf }) => bySelf).map((sighting) => sighting.decoded);
+  }
+
+  /** All that has passed so far, in its order. */
+  async sightings(checksum: 'pseudo-header' | 'message'): Promise<Sighting[]> {
     if (!this.#process.running) throw new Error('the capture has ended');
     // tcpdump writes packet by packet; what is on its way arrives meanwhile.
     await sleep(100);
     const preference = `vrrp.v3_checksum_as_in_v2:${checksum === 'message' ? 'TRUE' : 'FALSE'}`;
     const output = await run('tshark', [
-      ...['-n', '-r', this.#file, '-o', preference, '-Y', `eth.src == ${NETWORK.hosts[host].mac}`],
+      ...['-n', '-r', this.#file, '-o', preference],
       ...['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,'],
       ...FIELDS.flatMap((field) => ['-e', field]),
     ]);
+    const { mac } = NETWORK.hosts[this.#host];
     return output
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => decoded(line.split('\t')));
+      .map((line) => sighting(line.split('\t'), mac));
   }
 
   stop(): Promise<void> {
@@ -90,10 +110,10 @@ export class AdvertisementRecord {
   }
 }
 
-function decoded(cells: readonly string[]): Decoded {
+function sighting(cells: readonly string[], ownMac: string): Sighting {
   const cell = (field: Field): string => cells[FIELDS.indexOf(field)] ?? '';
   const list = (field: Field): string[] => (cell(field) === '' ? [] : cell(field).split(','));
-  return {
+  const decoded: Decoded = {
     version: Number(cell('vrrp.version')),
     virtualRouterId: Number(cell('vrrp.virt_rtr_id')),
     priority: Number(cell('vrrp.prio')),
@@ -103,4 +123,5 @@ function decoded(cells: readonly string[]): Decoded {
     checksumGood: cell('vrrp.checksum.status') === CHECKSUM_GOOD,
     complaints: [...list('_ws.expert.message'), ...list('_ws.malformed')],
   };
+  return { atMs: Number(cell('frame.time_epoch')) * 1_000, bySelf: cell('eth.src') === ownMac, decoded };
 }

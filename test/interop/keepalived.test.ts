@@ -62,7 +62,7 @@ describe.for(['multicast', 'unicast'] as const)('version 3, %s', (transport) => 
     const tookMs = await pair.ownedBy('b', 3_000);
     await left;
     expect(tookMs, pair.logs()).toBeLessThan(skewMs('b') + 2 * pair.scenario.advertisementIntervalMs);
-    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(0);
+    expect((await pair.record.sentByHost('pseudo-header')).at(-1)?.priority).toBe(0);
   });
 
   test('keepalived is killed: we own after the master-down time', async () => {
@@ -110,7 +110,7 @@ describe('tshark finds nothing wrong with any advertisement that we sent', () =>
     await pair.ownedBy('a', START_MS);
     await sleep(4 * pair.scenario.advertisementIntervalMs);
     await pair.tiebreak.terminate();
-    const sent = await pair.record.sentBy('a', options.checksum ?? 'pseudo-header');
+    const sent = await pair.record.sentByHost(options.checksum ?? 'pseudo-header');
     const version = options.version ?? 3;
     const unitMs = version === 2 ? 1_000 : 10;
     expect(sent.length).toBeGreaterThanOrEqual(4);
@@ -177,12 +177,12 @@ interval = "200ms"
     await runningInOrder({ ...OURS_HIGHER, ...preempting, checks }, 'tiebreak');
     rmSync(weighed);
     await pair.ownedBy('b', START_MS);
-    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(50);
+    expect((await pair.record.sentByHost('pseudo-header')).at(-1)?.priority).toBe(50);
     serve();
     await pair.ownedBy('a', START_MS);
     rmSync(vital);
     await pair.ownedBy('b', START_MS);
-    expect((await pair.record.sentBy('a', 'pseudo-header')).at(-1)?.priority).toBe(0);
+    expect((await pair.record.sentByHost('pseudo-header')).at(-1)?.priority).toBe(0);
     serve();
     await pair.ownedBy('a', START_MS);
   } finally {

@@ -22,25 +22,31 @@ export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
 /** What a track file of weight 0 holds. */
 const PASSING = '0\n';
 const FAILING = '1\n';
+const TRACKED = 'track';
 
 type TrackedFile = { readonly name: string; readonly file: string };
 
-/** keepalived on one host, in its foreground mode. */
-export class KeepalivedAgent implements Agent {
+/** keepalived on one host with a configuration of its own, in its foreground mode. */
+export class KeepalivedProgram implements Agent {
   readonly host: HostName;
   readonly #topology: Topology;
   readonly #folder: string;
   #process: LabProcess | undefined;
 
-  constructor(topology: Topology, host: HostName, scenario: Scenario, options: KeepalivedOptions) {
+  constructor(topology: Topology, host: HostName, configurationOf: (folder: string) => string) {
     this.host = host;
     this.#topology = topology;
     this.#folder = topology.folderOf(`keepalived-${host}`);
-    const checks = scenario.pushCheck === undefined ? [] : [{ name: scenario.pushCheck, file: this.#path('track') }];
-    for (const { file } of checks) writeFileSync(file, PASSING);
-    writeFileSync(this.#path('keepalived.conf'), keepalivedConfiguration(host, scenario, options, checks), {
-      mode: 0o600,
-    });
+    writeFileSync(this.configurationFile, configurationOf(this.#folder), { mode: 0o600 });
+  }
+
+  get configurationFile(): string {
+    return this.#path('keepalived.conf');
+  }
+
+  /** Where its dumps go, such as keepalived.json. */
+  get folder(): string {
+    return this.#folder;
   }
 
   get running(): boolean {
@@ -53,10 +59,11 @@ export class KeepalivedAgent implements Agent {
     this.#process = this.#topology.spawn(this.host, {
       command: 'keepalived',
       args: [
-        ...['--dont-fork', '--log-console', '--log-detail', '--vrrp', '--use-file', this.#path('keepalived.conf')],
+        ...['--dont-fork', '--log-console', '--log-detail', '--vrrp', '--use-file', this.configurationFile],
         ...['--pid', this.#path('keepalived.pid'), '--vrrp_pid', this.#path('vrrp.pid')],
       ],
       logFile: this.#path('log'),
+      environment: { TMPDIR: this.#folder },
     });
   }
 
@@ -67,7 +74,7 @@ export class KeepalivedAgent implements Agent {
   readonly handOver = undefined;
 
   async reportHealth(_check: string, healthy: boolean): Promise<void> {
-    writeFileSync(this.#path('track'), healthy ? PASSING : FAILING);
+    writeFileSync(this.#path(TRACKED), healthy ? PASSING : FAILING);
   }
 
   watcherPid(): number {
@@ -101,6 +108,18 @@ export class KeepalivedAgent implements Agent {
 
   #path(name: string): string {
     return join(this.#folder, name);
+  }
+}
+
+/** keepalived with the one virtual router of a scenario. */
+export class KeepalivedAgent extends KeepalivedProgram {
+  constructor(topology: Topology, host: HostName, scenario: Scenario, options: KeepalivedOptions) {
+    super(topology, host, (folder) => {
+      const checks =
+        scenario.pushCheck === undefined ? [] : [{ name: scenario.pushCheck, file: join(folder, TRACKED) }];
+      for (const { file } of checks) writeFileSync(file, PASSING);
+      return keepalivedConfiguration(host, scenario, options, checks);
+    });
   }
 }
 

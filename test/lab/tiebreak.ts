@@ -12,7 +12,7 @@ import { LocalWitness } from './witness.ts';
 
 export const CLUSTER = 'lab';
 export const GROUP = 'edge';
-const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+export const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
 const API_TIMEOUT_MS = 1_000;
 /** HTTP 409: the order is understood, and not possible now. */
 const REFUSED = 409;
@@ -50,8 +50,11 @@ export type LeaseCredentials = {
 
 export type SidebandPaths = 'lan and uplink' | 'lan only';
 
-/** The tiebreak agent on one host, as `tiebreak run` starts it. */
-export class TiebreakAgent implements Agent {
+/** Where an agent keeps what it must know after a restart, and what it forgets with the host's power. */
+export type AgentFolders = { readonly state: string; readonly run: string };
+
+/** The tiebreak agent on one host with a configuration of its own, as `tiebreak run` starts it. */
+export class TiebreakProgram implements Agent {
   readonly host: HostName;
   readonly #topology: Topology;
   readonly #folder: string;
@@ -62,9 +65,7 @@ export class TiebreakAgent implements Agent {
   constructor(
     topology: Topology,
     host: HostName,
-    scenario: Scenario,
-    options: VirtualRouterOptions,
-    lease: LeaseCredentials | undefined,
+    configurationOf: (folders: AgentFolders) => string,
     environment: Readonly<Record<string, string>> = {},
   ) {
     this.host = host;
@@ -73,9 +74,7 @@ export class TiebreakAgent implements Agent {
     this.#folder = topology.folderOf(`tiebreak-${host}`);
     this.#runFolder = topology.runFolderOf(`tiebreak-${host}`);
     const folders = { state: topology.folderOf(`tiebreak-${host}`, 'state'), run: this.#runFolder };
-    writeFileSync(this.#path('tiebreak.toml'), tiebreakConfiguration(host, scenario, options, folders, lease), {
-      mode: 0o600,
-    });
+    writeFileSync(this.#path('tiebreak.toml'), configurationOf(folders), { mode: 0o600 });
   }
 
   get running(): boolean {
@@ -170,6 +169,20 @@ export class TiebreakAgent implements Agent {
 
   #path(name: string): string {
     return join(this.#folder, name);
+  }
+}
+
+/** The agent with the one virtual router of a scenario. */
+export class TiebreakAgent extends TiebreakProgram {
+  constructor(
+    topology: Topology,
+    host: HostName,
+    scenario: Scenario,
+    options: VirtualRouterOptions,
+    lease: LeaseCredentials | undefined,
+    environment: Readonly<Record<string, string>> = {},
+  ) {
+    super(topology, host, (folders) => tiebreakConfiguration(host, scenario, options, folders, lease), environment);
   }
 }
 
@@ -273,7 +286,7 @@ export function tiebreakConfiguration(
   host: HostName,
   scenario: Scenario,
   options: VirtualRouterOptions,
-  folders: { readonly state: string; readonly run: string },
+  folders: AgentFolders,
   lease: LeaseCredentials | undefined,
 ): string {
   const { hosts, lanInterface, virtualAddress, virtualAddresses6, prefixLength } = NETWORK;

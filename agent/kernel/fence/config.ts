@@ -13,6 +13,8 @@ export interface FencedRouter {
   readonly virtualRouterId: number;
   /** It has the MAC address of RFC 9568 section 7.3: frames to and from it are held back on `interface`, the macvlan's parent. */
   readonly virtualMac?: boolean;
+  /** Whom it hears by unicast; null or left out: it hears multicast. */
+  readonly unicast?: readonly string[] | null;
 }
 
 /** What is owned and given up as one: a group in `lease` mode, or a virtual router in mode `vrrp`. */
@@ -112,7 +114,9 @@ function problemInGroups(groups: readonly FencedGroup[], interfaces: ReadonlySet
       }
       groupOfAddress.set(key, id);
     }
-    for (const { interface: name, virtualRouterId, family } of virtualRouters) {
+    for (const { interface: name, virtualRouterId, family, unicast } of virtualRouters) {
+      const nobody = unicast?.find((peer) => !isFencable(peer));
+      if (nobody !== undefined) return `unicast peer '${nobody}' of group ${id} is not an IP address`;
       if (!interfaces.has(name)) return `interface ${name} of group ${id} is not among the fenced interfaces`;
       if (!Number.isInteger(virtualRouterId) || virtualRouterId < 1 || virtualRouterId > 255) {
         return `virtual router id ${virtualRouterId} of group ${id} is outside 1..255`;

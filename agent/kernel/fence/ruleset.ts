@@ -159,7 +159,7 @@ function inetTable(config: RulesetConfig): string[] {
     ...chain('in', [
       `type filter hook input priority ${PRIORITY}; policy accept;`,
       `meta l4proto ${VRRP_PROTOCOL} ip ttl != 255 drop`,
-      `meta l4proto ${VRRP_PROTOCOL} ip6 hoplimit != 255 drop`,
+      ...hopLimitRules(config),
       ...refusalRules(config),
       ...sidebandPorts(config.sideband).map(({ port }) => `udp dport ${port} goto sideband_${port}`),
     ]),
@@ -175,6 +175,21 @@ function inetTable(config: RulesetConfig): string[] {
       ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
   ];
+}
+
+/**
+ * RFC 9568 section 5.1.2.3. It says nothing of unicast, and keepalived (2.2.7) leaves that at its kernel's default over
+ * IPv6, which is 64.
+ */
+function hopLimitRules({ groups }: RulesetConfig): string[] {
+  const routers = groups.flatMap((group) => group.virtualRouters);
+  const peers = addressesOf(
+    routers.flatMap(({ unicast }) => unicast ?? []),
+    'ipv6',
+  );
+  const distant = `meta l4proto ${VRRP_PROTOCOL} ip6 hoplimit != 255`;
+  if (peers.length === 0) return [`${distant} drop`];
+  return [`${distant} ip6 daddr ff00::/8 drop`, `${distant} ip6 saddr != { ${peers.join(', ')} } drop`];
 }
 
 /**

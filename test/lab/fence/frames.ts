@@ -26,10 +26,10 @@ export function ipv4(source: string, timeToLive: number, payload: string): strin
   return header.slice(0, 20) + checksum(header) + header.slice(24) + payload;
 }
 
-/** An IPv6 header in front of an advertisement, to ff02::1, the group that every host is in. */
-export function ipv6(source: string, hopLimit: number, payload: string): string {
+/** An IPv6 header in front of an advertisement, if nothing else is said to ff02::1, the group that every host is in. */
+export function ipv6(source: string, hopLimit: number, payload: string, destination = 'ff02::1'): string {
   const length = (payload.length / 2).toString(16).padStart(4, '0');
-  return `60000000${length}70${hexByte(hopLimit)}${hexAddress(source)}${hexAddress('ff02::1')}${payload}`;
+  return `60000000${length}70${hexByte(hopLimit)}${hexAddress(source)}${hexAddress(destination)}${payload}`;
 }
 
 function checksum(header: string): string {

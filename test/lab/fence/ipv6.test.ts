@@ -34,10 +34,12 @@ const SEEN = `table netdev seen {
 const BEHIND = `table inet behind {
   counter local_count { }
   counter sideband_count { }
+  counter vrrp_count { }
   chain in {
     type filter hook input priority 0
     ip6 daddr ${VIRTUAL} counter name local_count
     udp dport 3112 counter name sideband_count
+    ip6 nexthdr 112 counter name vrrp_count
   }
 }`;
 
@@ -50,7 +52,7 @@ const options = (egress: boolean): FenceOptions => ({
       addresses: [VIRTUAL_ADDRESS, VIRTUAL_LINK_LOCAL, VIRTUAL],
       virtualRouters: [
         { interface: 'eth0', family: 'ipv4', virtualRouterId: OTHER_ROUTER_ID },
-        { interface: 'eth0', family: 'ipv6', virtualRouterId: ROUTER_ID },
+        { interface: 'eth0', family: 'ipv6', virtualRouterId: ROUTER_ID, unicast: [PEER] },
       ],
       gatewayInterfaces: [],
       intervalUs: 250_000,
@@ -86,7 +88,7 @@ async function counted(namespace: string, table: string, counter: string): Promi
 }
 
 const seen = (counter: 'advertisement' | 'address') => counted(namespaces.client, 'netdev seen', counter);
-const behind = (counter: 'local' | 'sideband') => counted(namespaces.holder, 'inet behind', counter);
+const behind = (counter: 'local' | 'sideband' | 'vrrp') => counted(namespaces.holder, 'inet behind', counter);
 const open = (holder: Holder) => holder.ask({ do: 'open', group: GROUP, leaseMs: LEASE_MS });
 const close = (holder: Holder) => holder.ask({ do: 'close', group: GROUP });
 
@@ -287,6 +289,27 @@ describe.each([true, false])('IPv6, with egress hook: %s', (egress) => {
       await ip(`-6 -n ${namespaces.client} route del ${HOLDER} dev eth0`);
     }));
 });
+
+it('VRRP over IPv6 must have a hop limit of 255, but for what a unicast peer sends to this host', () =>
+  withFence(true, async () => {
+    const other = namespaces.start(namespaces.client);
+    const send = async (source: string, hopLimit: number, destination: string) => {
+      const advert = advertisement(ROUTER_ID, 100, VIRTUAL_LINK_LOCAL);
+      const hex = ipv6(source, hopLimit, advert, destination);
+      await other.ask({ do: 'sendFrame', interface: 'eth0', etherType: ETHER_IPV6, hex });
+      return behind('vrrp');
+    };
+    await behind('vrrp');
+    try {
+      expect(await send(CLIENT, 255, HOLDER)).toBe(1);
+      expect(await send(CLIENT, 64, HOLDER)).toBe(0);
+      expect(await send(PEER, 64, HOLDER)).toBe(1);
+      expect(await send(PEER, 255, 'ff02::1')).toBe(1);
+      expect(await send(PEER, 64, 'ff02::1')).toBe(0);
+    } finally {
+      await other.kill();
+    }
+  }));
 
 describe('with the egress hook, IPv6 frames from packet sockets', () => {
   it.each([false, true])(

@@ -105,7 +105,7 @@ function judgeSpeaker(
   }
   if (refused !== undefined) {
     const found = `${inWords(who)} sends an advertisement that is refused: ${refused}`;
-    return [warning(topic, found, 'look at the VRRP program there, and at what forwards or changes its packets')];
+    return [warning(topic, found, remedyFor(refused))];
   }
   if (advertisement === undefined || who.kind === 'self') return [];
   const differences = differencesOf(advertisement, router);
@@ -113,6 +113,12 @@ function judgeSpeaker(
   const found = `${inWords(who)} advertises ${differences.map(({ text }) => text).join(', and ')}`;
   const tell = differences.some(({ fatal }) => fatal) ? problem : warning;
   return [tell(topic, found, 'make the two configurations the same')];
+}
+
+function remedyFor(refused: string): string {
+  return refused === 'hop-limit-not-255'
+    ? 'set unicast_ttl 255 in keepalived.conf there, whose IPv6 unicast goes out with 64 otherwise; if it comes through a router, find out why'
+    : 'look at the VRRP program there, and at what forwards or changes its packets';
 }
 
 type Difference = {

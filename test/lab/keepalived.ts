@@ -10,6 +10,7 @@ export type KeepalivedOptions = {
   readonly family: 4 | 6;
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
+  readonly unicastTtl?: number | undefined;
 };
 
 export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
@@ -146,6 +147,7 @@ vrrp_instance edge {
   ${options.preempt ? '' : 'nopreempt'}
   ${options.authPass === undefined ? '' : `authentication {\n    auth_type PASS\n    auth_pass ${options.authPass}\n  }`}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
+  ${options.unicastTtl === undefined ? '' : `unicast_ttl ${options.unicastTtl}`}
   ${checks.length === 0 ? '' : `track_file {\n    ${checks.map(({ name }) => name).join('\n    ')}\n  }`}
   virtual_ipaddress {
     ${addresses.map((address) => `${address} dev ${lanInterface}`).join('\n    ')}

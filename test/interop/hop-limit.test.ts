@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, expect, test } from 'vitest';
+import { LAB_TOOLS, requireTools } from '../lab/prerequisites.ts';
+import { waitFor } from '../lab/process.ts';
+import { NETWORK } from '../lab/topology.ts';
+import { Pair } from './pair.ts';
+
+// keepalived's IPv6 unicast, which leaves with the kernel's hop limit of 64 unless told otherwise.
+
+beforeAll(() => requireTools([...LAB_TOOLS, 'keepalived', 'tshark']));
+
+let pair: Pair;
+afterEach(() => pair?.close());
+
+const START_MS = 10_000;
+const UNICAST6 = {
+  tiebreakPriority: 100,
+  keepalivedPriority: 200,
+  family: 6,
+  transport: 'unicast',
+} as const;
+
+/** keepalived gives up on an address that still waits for duplicate address detection. */
+async function startKeepalivedFirst(): Promise<void> {
+  await waitFor('every address is there for good', START_MS, async () => {
+    const [a, b] = await Promise.all(
+      (['a', 'b'] as const).map((host) => pair.topology.inside(host, 'ip', ['-6', 'addr', 'show', 'tentative'])),
+    );
+    return a === '' && b === '' ? true : undefined;
+  });
+  await pair.keepalived.start();
+  await pair.ownedBy('b', START_MS);
+  await pair.tiebreak.start();
+}
+
+async function droppedIpv6(): Promise<number> {
+  const line = /^tiebreak_fence_hop_limit_drops_total\{family="ipv6"\} (\d+)$/m.exec(await pair.tiebreak.metrics());
+  return Number(line?.[1]);
+}
+
+test('keepalived as it is by default: not heard, which the log explains and a counter counts', async () => {
+  pair = await Pair.create(UNICAST6);
+  await startKeepalivedFirst();
+  await waitFor('the fence counts', START_MS, async () =>
+    (await pair.tiebreak.metrics().then(droppedIpv6, () => 0)) > 0 ? true : undefined,
+  );
+  const theirs = await pair.record.sentBy('b', 'pseudo-header');
+  expect(new Set(theirs.map(({ hopLimit }) => hopLimit))).toEqual(new Set([64]));
+  const from = `from ${NETWORK.hosts.b.lan6} on ${NETWORK.lanInterface} (virtual router ${pair.scenario.virtualRouterId})`;
+  expect(pair.tiebreak.log()).toContain(from);
+  expect(pair.tiebreak.log()).toContain('set unicast_ttl 255');
+  // The counters begin anew with new tables; what was counted stays.
+  const before = await droppedIpv6();
+  await pair.topology.inside('a', 'nft', ['flush', 'ruleset']);
+  await waitFor('it counts on', START_MS, async () => ((await droppedIpv6()) > before ? true : undefined));
+});
+
+test('with unicast_ttl 255 it is heard, and nothing is dropped', async () => {
+  pair = await Pair.create({ ...UNICAST6, unicastTtl: 255 });
+  await startKeepalivedFirst();
+  expect(await pair.ownersDuring(4 * pair.masterDownMs('a'))).toEqual(['b']);
+  await sleep(6_000);
+  expect(await droppedIpv6()).toBe(0);
+});

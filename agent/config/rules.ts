@@ -218,6 +218,22 @@ export function unityFindings(routers: readonly CheckedRouter[], source: Source)
   );
 }
 
+/**
+ * In mode "vrrp" they move together too (shared/vrrp/routers.ts): a node that hears a higher one for any of them goes to Backup
+ * with all, and two that do so at once stand again at once. What the peers have, this file cannot tell.
+ */
+export function crossablePriorities(routers: readonly CheckedRouter[], source: Source): Finding[] {
+  const [first, ...others] = routers;
+  if (first === undefined) return [];
+  return others.flatMap(({ table, path }) => {
+    if (table.priority === first.table.priority) return [];
+    const here = [...path, 'priority'];
+    const message = `is ${table.priority}, and that of the group's first virtual router ${first.table.priority}: they move together, so two nodes of which each is the higher for one of them may drive each other out again and again`;
+    const hint = 'give all of them the same priority, or make sure that the higher node is the higher for all of them';
+    return [at(source.valueAt(here), here, message, hint)];
+  });
+}
+
 const LEASE_ONLY = ['policy', 'bias_promise', 'key_file', 'peers', 'sideband_port'] as const;
 
 /** Settings that do nothing here. */

@@ -95,6 +95,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     const what = `${quoted(instance)} has no virtual_ipaddress`;
     report(refused(instance, what, 'add one on every node first, or use version 2, which may have none'));
   }
+  if (addresses?.family === 'ipv6') requireHopLimit(statements, settings, report);
   const priority = priorityOf(settings, report);
   const needed = [
     interfaceLine(device),
@@ -183,6 +184,15 @@ function unicastPeers(settings: Settings, report: Report): TomlLine[] {
   for (const peer of peers) refuseOtherShape(peer, WORD, report);
   const lines = peers.map((peer) => ({ text: `  ${tomlString(peer.words[0] ?? '')},`, from: peer }));
   return [{ text: 'unicast = [' }, ...lines, { text: ']' }];
+}
+
+/** keepalived sends IPv6 unicast with the kernel's hop limit, 64, and the fence drops it (RFC 9568 section 7.1). */
+function requireHopLimit(statements: readonly Statement[], settings: Settings, report: Report): void {
+  const peers = settings.all('unicast_peer')[0];
+  if (peers === undefined || statements.some(({ words }) => words[0] === 'unicast_ttl')) return;
+  const what =
+    "'unicast_peer' over IPv6 without unicast_ttl: keepalived sends with a hop limit of 64, and 255 is needed";
+  report(refused(peers, what, "add 'unicast_ttl 255' on every node first, and reload keepalived"));
 }
 
 function virtualMac(settings: Settings, report: Report): TomlLine[] {

@@ -50,6 +50,23 @@ describe('in an instance, what would change its behaviour is refused', () => {
   });
 });
 
+describe('IPv6 unicast', () => {
+  const unicast = (...more: string[]): string =>
+    instance('unicast_peer { 2001:db8::2 }', ...more).replace('192.0.2.100/24', 'fe80::100/64');
+
+  it('is refused as keepalived sends it by default, since it would not be heard', () => {
+    expect(findings(unicast())).toEqual([
+      "main.conf:6: refused: 'unicast_peer' over IPv6 without unicast_ttl: keepalived sends with a hop limit of 64, and 255 is needed; add 'unicast_ttl 255' on every node first, and reload keepalived",
+    ]);
+  });
+
+  it('is taken over with unicast_ttl 255', () => expect(findings(unicast('unicast_ttl 255'))).toEqual([]));
+
+  it('is refused once, and not twice, with another one', () => {
+    expect(findings(unicast('unicast_ttl 64'))).toEqual([expect.stringContaining('the TTL is always 255')]);
+  });
+});
+
 describe('in an instance, what does no harm is left out', () => {
   it.each([
     ['state MASTER', "'state MASTER': a router starts as Backup; the priority decides"],

@@ -1,3 +1,4 @@
+import { announceWarnings } from './announce.ts';
 import { build } from './build.ts';
 import { checkFindings } from './check-rules.ts';
 import type { Finding } from './finding.ts';
@@ -46,6 +47,7 @@ export function loadConfig(text: string, fileName: string, { tickMs = 4 }: LoadO
   if (!parsed.success || problems.length > 0) return { ok: false, problems: named(problems) };
   const warnings = [
     ...groups.flatMap((group) => groupWarnings(group.table, group.raw, group.path, source)),
+    ...groups.flatMap(({ routers }) => announceWarnings(routers, source)),
     ...groups.flatMap(({ table, routers }) => (table.mode === 'vrrp' ? crossablePriorities(routers, source) : [])),
     ...wholeWarnings(groups, witness, source),
   ];

@@ -32,6 +32,7 @@ import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { FramePacer } from './frame-pacer.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
@@ -99,6 +100,7 @@ export class Agent {
   readonly #leaseGroups: LeaseGroup[] = [];
   readonly #vrrpGroups: VrrpGroup[] = [];
   readonly #routers: ReconciledRouter[] = [];
+  readonly #pacer = new FramePacer(SYSTEM_CLOCK);
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
   #routes: WitnessRoutes | undefined;
@@ -305,6 +307,7 @@ export class Agent {
         rtnetlink,
         log: this.#log,
         secrets: this.#secrets,
+        pacer: this.#pacer,
         onAdvertisement: (heard) => hear(router, heard),
       });
       if (!opened.ok) throw new StartFailure(`group ${config.name}: ${opened.error}`);

@@ -38,6 +38,7 @@ const ROUTER: VirtualRouterConfig = {
   virtualMac: false,
   authPass: null,
   authHmac: null,
+  announce: { repeatAfterUs: [], copies: 1, refreshUs: 0, refreshCopies: 1, spacingUs: 0 },
 };
 
 const GROUP: Omit<LeaseGroupConfig, 'peers'> = {

@@ -25,8 +25,10 @@ import type { Logger } from '../log/index.ts';
 import { type DiscardedAdvertisement, RouterTraffic } from '../metrics/counters/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { AdvertisementHmac } from './advertisement-hmac.ts';
+import { type AnnouncementFrame, AnnouncementFrames } from './announcement-frames.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import type { FramePacer } from './frame-pacer.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { KeptRoutes } from './kept-routes.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -88,6 +90,8 @@ export function openVirtualRouter(options: {
   links: readonly Link[];
   rtnetlink: Rtnetlink;
   log: Logger;
+  /** Of all virtual routers of this host. */
+  pacer: FramePacer;
   /** For `auth_hmac`. */
   secrets: Pick<Secrets, 'hmacKeys'>;
   onAdvertisement: (heard: HeardAdvertisement) => void;
@@ -106,7 +110,14 @@ export function openVirtualRouter(options: {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
     log.warn({ interface: config.interface, up: link.link.up }, text);
   }
-  const announcements = new Announcements({ announceNow: () => announceNow(), clock: SYSTEM_CLOCK, complaints });
+  const { announce: plan } = config;
+  const frames = new AnnouncementFrames({
+    pacer: options.pacer,
+    spacingUs: plan.spacingUs,
+    frames: () => announcementFrames(),
+  });
+  const announceNow = (copies: number): void => frames.announce(copies);
+  const announcements = new Announcements({ announceNow, plan, clock: SYSTEM_CLOCK, complaints });
   const opened = openPorts(links);
   if (!opened.ok) return opened;
   let { ports } = opened;
@@ -200,14 +211,18 @@ export function openVirtualRouter(options: {
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });
   }
 
-  function announceNow(): void {
-    for (const { bytes, interfaceIndex, virtual } of ports.placed) {
-      const announcer = ports.announcers.get(interfaceIndex);
-      if (announcer === undefined) continue;
-      const sent = announce(announcer, config, bytes);
-      const where = { address: virtual.address };
-      if (!sent.ok) complaints.warn('announce', where, `the address could not be announced: ${sent.text}`);
-    }
+  function announcementFrames(): AnnouncementFrame[] {
+    return ports.placed.map(({ bytes, interfaceIndex, virtual }) => ({
+      interface: virtual.interface,
+      send() {
+        // An interface that has come again meanwhile has another index, and what was opened anew is announced anew.
+        const announcer = ports.announcers.get(interfaceIndex);
+        if (announcer === undefined) return;
+        const sent = announce(announcer, config, bytes);
+        const where = { address: virtual.address };
+        if (!sent.ok) complaints.warn('announce', where, `the address could not be announced: ${sent.text}`);
+      },
+    }));
   }
 
   return {
@@ -227,6 +242,7 @@ export function openVirtualRouter(options: {
       },
       removeAddresses() {
         announcements.stop();
+        frames.stop();
         routes.remove();
         return addresses.remove();
       },
@@ -262,6 +278,7 @@ export function openVirtualRouter(options: {
       faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
       async close() {
         announcements.stop();
+        frames.stop();
         await ports.close();
       },
     },

@@ -2,6 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../agent/config/problem.ts';
 import { configOf, edit, PAIR, PLAIN, problemsOf, warningsOf } from './example.ts';
 
+/** By default: five times in the first 5 s. */
+const ANNOUNCED = {
+  repeatAfterUs: [100_000, 500_000, 1_000_000, 5_000_000],
+  copies: 1,
+  refreshUs: 0,
+  refreshCopies: 1,
+  spacingUs: 0,
+};
+
 describe('a sound configuration', () => {
   it('comes out with every default filled in', () => {
     expect(configOf(PAIR)).toEqual({
@@ -50,6 +59,7 @@ describe('a sound configuration', () => {
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },
@@ -150,6 +160,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },
@@ -183,6 +194,7 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },

@@ -24,6 +24,7 @@ const router: VirtualRouterConfig = {
   virtualMac: false,
   authPass: null,
   authHmac: null,
+  announce: { repeatAfterUs: [], copies: 1, refreshUs: 0, refreshCopies: 1, spacingUs: 0 },
 };
 
 const group: VrrpGroupConfig = {

@@ -33,6 +33,7 @@ export const ROUTER: LeaseGroupConfig['virtualRouters'][number] = {
   virtualMac: false,
   authPass: null,
   authHmac: null,
+  announce: { repeatAfterUs: [], copies: 1, refreshUs: 0, refreshCopies: 1, spacingUs: 0 },
 };
 
 export const GROUP: LeaseGroupConfig = {

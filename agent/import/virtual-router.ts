@@ -1,4 +1,5 @@
 import { translateAddresses } from './addresses.ts';
+import { ANNOUNCE_KEYWORDS, type AnnounceDefaults, announcement } from './announce.ts';
 import { authentication } from './authentication.ts';
 import type { CheckDraft } from './check.ts';
 import { leftOut, type Place, refused } from './finding.ts';
@@ -38,7 +39,11 @@ export type RouterDraft = {
 };
 
 /** What `global_defs` says for every instance. */
-export type Defaults = { readonly version: Statement | undefined; readonly interface: Statement | undefined };
+export type Defaults = {
+  readonly version: Statement | undefined;
+  readonly interface: Statement | undefined;
+  readonly announce: AnnounceDefaults;
+};
 
 /** What the translation of an instance needs beside it. */
 export type Surroundings = {
@@ -70,6 +75,7 @@ const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
   ['track_script', BLOCK],
   ['track_process', BLOCK],
   ['track_interface', BLOCK],
+  ...ANNOUNCE_KEYWORDS,
   ...NOTIFY_KEYWORDS.map((keyword): [string, Shape] => [keyword, NOTIFY_SHAPE]),
 ]);
 
@@ -97,6 +103,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
   }
   if (addresses?.family === 'ipv6') requireHopLimit(statements, settings, report);
   const priority = priorityOf(settings, report);
+  const home = { interface: device?.words[1] ?? '', family: addresses?.family ?? 'ipv4' } as const;
   const needed = [
     interfaceLine(device),
     identifierLine(identifier, report),
@@ -112,7 +119,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
   return {
     place: instance,
     name,
-    interface: device?.words[1] ?? '',
+    interface: home.interface,
     priority: priority.value,
     preemption: preemption(settings, priority.value, report),
     checks: tracking.checksOf(instance),
@@ -129,6 +136,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
       ...acceptance(statements, priority.value),
       ...authentication(settings, version?.number, report),
       ...routes(settings.all('virtual_routes'), report),
+      ...announcement(settings, defaults.announce, home, report),
     ],
   };
 }

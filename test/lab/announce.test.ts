@@ -33,11 +33,11 @@ async function announced(family: 4 | 6, announce: string, count: number): Promis
   topology = await Topology.create({ ipv6: family === 6 });
   seenUs = [];
   const { lanInterface, virtualAddress, hosts } = NETWORK;
-  // A neighbour advertisement (136), of the link-local address alone: the last 16 bits are enough to tell it.
+  // A neighbour advertisement (136) of the link-local virtual address: its first and its last 16 bits.
   const filter =
     family === 4
       ? `arp and arp[14:4] = ${ipv4Number(virtualAddress)} and ether src ${hosts.a.mac}`
-      : `icmp6 and ip6[40] = 136 and ip6[62:2] = ${lastGroup(NETWORK.virtualAddresses6[0])} and ether src ${hosts.a.mac}`;
+      : `icmp6 and ip6[40] = 136 and ip6[48:2] = 0xfe80 and ip6[62:2] = ${lastGroup(NETWORK.virtualAddresses6[0])} and ether src ${hosts.a.mac}`;
   capture = await Capture.start(topology, { place: 'client', interfaceName: lanInterface, filter }, ({ atUs }) => {
     seenUs.push(atUs);
   });

@@ -72,7 +72,12 @@ describe('in an instance, what does no harm is left out', () => {
     ['state MASTER', "'state MASTER': a router starts as Backup; the priority decides"],
     ['notify_deleted', "'notify_deleted': a virtual router goes when the agent is stopped, which notify is told"],
     ['smtp_alert', "'smtp_alert': no mail is sent; a webhook of the witness tells of changes: docs/webhooks.md"],
-    ['garp_master_delay 10', "'garp_master_delay': gratuitous ARP has a schedule of its own"],
+    ['garp_extra_if 100', "'garp_extra_if': every interface with an address is announced on, when its addresses are"],
+    [
+      'garp_lower_prio_repeat 1',
+      "'garp_lower_prio_repeat 1': who hears a lower priority announces as after a takeover, and at most five times in a row",
+    ],
+    ['garp_master_refresh_repeat 2', "'garp_master_refresh_repeat 2': has no effect without garp_master_refresh"],
     ['use_vmac vrrp.51', 'the interface name vrrp.51: the interface of the virtual MAC is named by itself'],
     [
       'virtual_ipaddress_excluded { 192.0.2.7 brd 192.0.2.255 }',

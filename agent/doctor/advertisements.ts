@@ -5,6 +5,7 @@ import {
   announcedIntervalCs,
   announcedIntervalS,
   formatAddress,
+  isLinkLocal,
   virtualRouterMac,
 } from '@tiebreak/shared/vrrp';
 import type { Config, GroupConfig, VirtualRouterConfig } from '../config/index.ts';
@@ -137,6 +138,9 @@ function differencesOf(heard: Advertisement, router: VirtualRouterConfig): Diffe
   if (said !== wanted) {
     // In version 3 a backup takes the owner's.
     differences.push({ text: `an interval of ${said} ms instead of ${wanted} ms`, fatal: heard.version === 2 });
+  }
+  if (heard.family === 'ipv6' && !isLinkLocal(heard.addresses)) {
+    differences.push({ text: 'a first address that is not link-local (RFC 9568 section 5.2.9)', fatal: false });
   }
   const theirs = Array.from({ length: addressCount(heard) }, (_, index) => formatAddress(addressAt(heard, index)));
   const ours = router.addresses.filter(({ advertised }) => advertised).map(({ address }) => address);

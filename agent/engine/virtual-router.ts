@@ -1,5 +1,6 @@
 import {
   type Advertisement,
+  addressAt,
   advertisementV2,
   advertisementV3,
   announcedIntervalCs,
@@ -7,6 +8,7 @@ import {
   decodeAdvertisement,
   encodeAdvertisement,
   formatAddress,
+  isLinkLocal,
   RELEASE_PRIORITY,
   splitTrailer,
 } from '@tiebreak/shared/vrrp';
@@ -206,6 +208,10 @@ export function openVirtualRouter(options: {
       const text = `refused an advertisement of ${formatAddress(received.source)}: ${problem}`;
       complaints.warn('authentication', { interface: config.interface }, text);
       return;
+    }
+    if (family === 'ipv6' && !isLinkLocal(decoded.advertisement.addresses)) {
+      const text = `${formatAddress(received.source)} advertises ${formatAddress(addressAt(decoded.advertisement, 0))} first, which is no link-local address (RFC 9568 section 5.2.9); it is heard all the same, other routers may refuse it: put the fe80:: address first there`;
+      complaints.warn('first address', { interface: config.interface }, text);
     }
     traffic.received += 1;
     options.onAdvertisement({ advertisement: decoded.advertisement, source: received.source });

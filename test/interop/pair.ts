@@ -20,6 +20,8 @@ export type PairOptions = {
   readonly checks?: Scenario['checks'];
   /** keepalived's own default if left out. */
   readonly unicastTtl?: number;
+  /** keepalived advertises the link-local address last. */
+  readonly globalFirst?: boolean;
   readonly authPass?: { readonly tiebreak: string | undefined; readonly keepalived: string | undefined };
 };
 
@@ -68,6 +70,7 @@ export class Pair {
         preempt: options.keepalivedPreempts ?? false,
         authPass: options.authPass?.keepalived,
         unicastTtl: options.unicastTtl,
+        globalFirst: options.globalFirst,
       };
       const agents = {
         tiebreak: new TiebreakAgent(topology, 'a', scenario, own, undefined),

@@ -11,6 +11,8 @@ export type KeepalivedOptions = {
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
   readonly unicastTtl?: number | undefined;
+  /** IPv6: in the order that RFC 9568 section 5.2.9 forbids. */
+  readonly globalFirst?: boolean | undefined;
 };
 
 export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
@@ -133,6 +135,7 @@ export function keepalivedConfiguration(
   const peer = options.family === 4 ? hosts[other(host)].lan : hosts[other(host)].lan6;
   const addresses =
     options.family === 4 ? [`${virtualAddress}/${prefixLength}`] : virtualAddresses6.map((address) => `${address}/64`);
+  if (options.globalFirst === true) addresses.reverse();
   return `global_defs {
   router_id ${host}
   vrrp_version ${options.version}

@@ -5,7 +5,8 @@ import { waitFor } from '../lab/process.ts';
 import { NETWORK } from '../lab/topology.ts';
 import { Pair } from './pair.ts';
 
-// keepalived's IPv6 unicast, which leaves with the kernel's hop limit of 64 unless told otherwise.
+// What keepalived does with IPv6 that RFC 9568 has otherwise: unicast leaves with the kernel's hop limit of 64 unless told otherwise,
+// and the addresses are advertised in the order of its configuration.
 
 beforeAll(() => requireTools([...LAB_TOOLS, 'keepalived', 'tshark']));
 
@@ -61,4 +62,14 @@ test('with unicast_ttl 255 it is heard, and nothing is dropped', async () => {
   expect(await pair.ownersDuring(4 * pair.masterDownMs('a'))).toEqual(['b']);
   await sleep(6_000);
   expect(await droppedIpv6()).toBe(0);
+});
+
+test('a global address first: heard, and the log says what to do', async () => {
+  pair = await Pair.create({ ...UNICAST6, transport: 'multicast', globalFirst: true });
+  await startKeepalivedFirst();
+  expect(await pair.ownersDuring(4 * pair.masterDownMs('a'))).toEqual(['b']);
+  const [theirs] = await pair.record.sentBy('b', 'pseudo-header');
+  expect(theirs?.addresses).toEqual([...NETWORK.virtualAddresses6].reverse());
+  const [, global] = NETWORK.virtualAddresses6;
+  expect(pair.tiebreak.log()).toContain(`advertises ${global} first, which is no link-local address`);
 });

@@ -3,6 +3,7 @@ import { buildFloatingIp } from './floating-ip.ts';
 import { policyOf } from './policies.ts';
 import type { ConfigFile } from './schema.ts';
 import type {
+  AnnounceConfig,
   AuthHmacConfig,
   CheckConfig,
   Config,
@@ -127,9 +128,11 @@ function buildRouter(table: RouterTable): VirtualRouterConfig {
     routes: table.routes.map((route) => buildRoute(route, own)),
     sourceAddress: table.source_address ?? null,
     unicast: table.unicast ?? null,
+    minTtl: table.min_ttl ?? 255,
     checksum: table.checksum,
     authPass: table.auth_pass ?? null,
     authHmac: table.auth_hmac === undefined ? null : buildAuthHmac(table.auth_hmac, table.advertisement_interval),
+    announce: buildAnnounce(table.announce),
     accept: table.accept,
     virtualMac,
   };
@@ -148,6 +151,11 @@ function buildAuthHmac(table: NonNullable<RouterTable['auth_hmac']>, intervalUs:
   if (kind === 'monotonic') return { keyFile, mode, antiReplay: { kind } };
   const windowUs = table.time_window ?? Math.max(3 * intervalUs, 5_000_000);
   return { keyFile, mode, antiReplay: { kind, windowS: Math.min(300, Math.ceil(windowUs / 1_000_000)) } };
+}
+
+function buildAnnounce(table: RouterTable['announce']): AnnounceConfig {
+  const { repeat_after: repeatAfterUs, refresh: refreshUs, refresh_copies: refreshCopies, spacing: spacingUs } = table;
+  return { repeatAfterUs, copies: table.copies, refreshUs, refreshCopies, spacingUs };
 }
 
 function buildAddress(entry: RouterTable['addresses'][number], device: string): VirtualAddress {

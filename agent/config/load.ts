@@ -1,8 +1,9 @@
+import { announceWarnings } from './announce.ts';
 import { build } from './build.ts';
 import { checkFindings } from './check-rules.ts';
 import type { Finding } from './finding.ts';
 import { schemaFindings } from './issues.ts';
-import { groupFindings, groupWarnings, routerFindings, unityFindings } from './rules.ts';
+import { crossablePriorities, groupFindings, groupWarnings, routerFindings, unityFindings } from './rules.ts';
 import { type CheckedGroup, type CheckedRouter, ConfigFile, GroupAlone, VirtualRouterAlone } from './schema.ts';
 import { readSource, type Source } from './source.ts';
 import type { Config, ConfigProblem } from './types.ts';
@@ -46,6 +47,8 @@ export function loadConfig(text: string, fileName: string, { tickMs = 4 }: LoadO
   if (!parsed.success || problems.length > 0) return { ok: false, problems: named(problems) };
   const warnings = [
     ...groups.flatMap((group) => groupWarnings(group.table, group.raw, group.path, source)),
+    ...groups.flatMap(({ routers }) => announceWarnings(routers, source)),
+    ...groups.flatMap(({ table, routers }) => (table.mode === 'vrrp' ? crossablePriorities(routers, source) : [])),
     ...wholeWarnings(groups, witness, source),
   ];
   return { ok: true, config: build(parsed.data), warnings: named(warnings) };

@@ -125,21 +125,29 @@ function pathFindings(router: VirtualRouterAlone, path: Path, mode: Mode, source
     ends.push({ address: router.source_address, path: [...path, 'source_address'] });
   }
   const family = familyOf(router);
-  return ends.flatMap(({ address, path: here }) => {
-    const place = source.valueAt(here);
-    const addressFamily = address.includes(':') ? 'ipv6' : 'ipv4';
-    if (family !== undefined && addressFamily !== family) {
-      return [
-        at(place, here, `must be an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address, as the virtual addresses are`),
-      ];
-    }
-    if (!isHostAddress(address, addressFamily)) return [at(place, here, `${address} is not an address of one host`)];
-    // With priority 255 the address is the router's own in plain VRRP (RFC 9568 section 6.1).
-    const ownerOfAddress = mode === 'vrrp' && router.priority === 255 && here.at(-1) === 'source_address';
-    return own.has(address) && !ownerOfAddress
-      ? [at(place, here, 'must not be a virtual address, which moves', 'use an address that stays with its host')]
-      : [];
-  });
+  const found: Finding[] = [];
+  if (router.min_ttl !== undefined && router.unicast === undefined) {
+    const here = [...path, 'min_ttl'];
+    const message = 'is for unicast only: multicast must have a TTL of 255 (RFC 9568 section 5.1.1.3)';
+    found.push(at(source.keyAt(here), here, message, 'leave it out'));
+  }
+  return found.concat(
+    ends.flatMap(({ address, path: here }) => {
+      const place = source.valueAt(here);
+      const addressFamily = address.includes(':') ? 'ipv6' : 'ipv4';
+      if (family !== undefined && addressFamily !== family) {
+        return [
+          at(place, here, `must be an ${family === 'ipv4' ? 'IPv4' : 'IPv6'} address, as the virtual addresses are`),
+        ];
+      }
+      if (!isHostAddress(address, addressFamily)) return [at(place, here, `${address} is not an address of one host`)];
+      // With priority 255 the address is the router's own in plain VRRP (RFC 9568 section 6.1).
+      const ownerOfAddress = mode === 'vrrp' && router.priority === 255 && here.at(-1) === 'source_address';
+      return own.has(address) && !ownerOfAddress
+        ? [at(place, here, 'must not be a virtual address, which moves', 'use an address that stays with its host')]
+        : [];
+    }),
+  );
 }
 
 function linkLocalFindings(router: VirtualRouterAlone, path: Path, source: Source): Finding[] {
@@ -219,6 +227,22 @@ export function unityFindings(routers: readonly CheckedRouter[], source: Source)
       return [at(source.valueAt(here), here, `must be ${wanted}, as in the group's first virtual router`)];
     }),
   );
+}
+
+/**
+ * In mode "vrrp" they move together too (shared/vrrp/routers.ts): a node that hears a higher one for any of them goes to Backup
+ * with all, and two that do so at once stand again at once. What the peers have, this file cannot tell.
+ */
+export function crossablePriorities(routers: readonly CheckedRouter[], source: Source): Finding[] {
+  const [first, ...others] = routers;
+  if (first === undefined) return [];
+  return others.flatMap(({ table, path }) => {
+    if (table.priority === first.table.priority) return [];
+    const here = [...path, 'priority'];
+    const message = `is ${table.priority}, and that of the group's first virtual router ${first.table.priority}: they move together, so two nodes of which each is the higher for one of them may drive each other out again and again`;
+    const hint = 'give all of them the same priority, or make sure that the higher node is the higher for all of them';
+    return [at(source.valueAt(here), here, message, hint)];
+  });
 }
 
 const LEASE_ONLY = ['policy', 'bias_promise', 'key_file', 'peers', 'sideband_port'] as const;

@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { Name } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { parseAddress, parseListenAddress, parseNetwork, parsePrefix, parseTcpTarget } from './address.ts';
+import { announceTable } from './announce.ts';
 import { parseDuration } from './duration.ts';
 import { FLOATING_IP_KEYS, floatingIpTable, refuseSharedAddresses } from './floating-ip.ts';
 import { foreignKeys, ofKinds } from './kind-keys.ts';
@@ -109,6 +110,8 @@ const AuthHmac = z.strictObject({
   }).optional(),
 });
 
+const Announce = announceTable(Duration, integer);
+
 export const VirtualRouter = z.strictObject({
   interface: InterfaceName,
   virtual_router_id: integer(1, 255),
@@ -124,9 +127,11 @@ export const VirtualRouter = z.strictObject({
   routes: z.array(Route).max(255).default([]),
   source_address: IpAddress.optional(),
   unicast: z.array(IpAddress).min(1, 'name a peer, or leave unicast out for multicast').max(255).optional(),
+  min_ttl: integer(1, 255).optional(),
   virtual_mac: z.boolean().default(false),
   accept: z.boolean().default(true),
   checksum: z.enum(['pseudo-header', 'message']).default('pseudo-header'),
+  announce: Announce.prefault({}),
   auth_hmac: AuthHmac.optional(),
   auth_pass: z
     .string()
@@ -274,6 +279,7 @@ export const KNOWN_KEYS: ReadonlyMap<string, readonly string[]> = new Map(
     'group.peers': Peer.shape,
     'group.virtual_router': VirtualRouter.shape,
     'group.virtual_router.addresses': VirtualAddressTable.shape,
+    'group.virtual_router.announce': Announce.shape,
     'group.virtual_router.auth_hmac': AuthHmac.shape,
     'group.virtual_router.routes': Route.shape,
     'group.check': Check.shape,

@@ -234,16 +234,32 @@ export type VirtualRouterConfig = {
   readonly sourceAddress: string | null;
   /** null: multicast. */
   readonly unicast: readonly string[] | null;
+  /** The TTL or hop limit that what comes by unicast must have at least, 1 to 255. */
+  readonly minTtl: number;
   /** The checksum form that is sent (version 3 over IPv4); both are accepted. */
   readonly checksum: 'pseudo-header' | 'message';
   /** Version 2: the simple password of RFC 2338, up to 8 characters, sent in clear; null: no authentication. */
   readonly authPass: string | null;
   /** keepalived's trailer with an HMAC; null: none. */
   readonly authHmac: AuthHmacConfig | null;
+  readonly announce: AnnounceConfig;
   /** It accepts packets for its addresses, and does not only forward (RFC 9568 section 6.1, Accept_Mode). */
   readonly accept: boolean;
   /** Its addresses live on a macvlan with the MAC address of RFC 9568 section 7.3, made when the agent starts. */
   readonly virtualMac: boolean;
+};
+
+/** How the owner tells hosts and switches where its addresses are: gratuitous ARP, unsolicited neighbour advertisements. */
+export type AnnounceConfig = {
+  /** So long after the first of a series, which goes at once; ascending. */
+  readonly repeatAfterUs: readonly number[];
+  /** How often each address is announced each time: at least 1. */
+  readonly copies: number;
+  /** The longest that an owner is silent; 0: for ever. */
+  readonly refreshUs: number;
+  readonly refreshCopies: number;
+  /** At least so long between two frames on an interface. */
+  readonly spacingUs: number;
 };
 
 export type AuthHmacConfig = {

@@ -5,6 +5,7 @@ import {
   announcedIntervalCs,
   announcedIntervalS,
   formatAddress,
+  isLinkLocal,
   virtualRouterMac,
 } from '@tiebreak/shared/vrrp';
 import type { Config, GroupConfig, VirtualRouterConfig } from '../config/index.ts';
@@ -105,7 +106,7 @@ function judgeSpeaker(
   }
   if (refused !== undefined) {
     const found = `${inWords(who)} sends an advertisement that is refused: ${refused}`;
-    return [warning(topic, found, 'look at the VRRP program there, and at what forwards or changes its packets')];
+    return [warning(topic, found, remedyFor(refused))];
   }
   if (advertisement === undefined || who.kind === 'self') return [];
   const differences = differencesOf(advertisement, router);
@@ -113,6 +114,12 @@ function judgeSpeaker(
   const found = `${inWords(who)} advertises ${differences.map(({ text }) => text).join(', and ')}`;
   const tell = differences.some(({ fatal }) => fatal) ? problem : warning;
   return [tell(topic, found, 'make the two configurations the same')];
+}
+
+function remedyFor(refused: string): string {
+  return refused === 'hop-limit-not-255'
+    ? 'keepalived sends IPv6 unicast with 64: set unicast_ttl 255 there, or min_ttl = 64 here; if it comes through a router, find out why'
+    : 'look at the VRRP program there, and at what forwards or changes its packets';
 }
 
 type Difference = {
@@ -131,6 +138,9 @@ function differencesOf(heard: Advertisement, router: VirtualRouterConfig): Diffe
   if (said !== wanted) {
     // In version 3 a backup takes the owner's.
     differences.push({ text: `an interval of ${said} ms instead of ${wanted} ms`, fatal: heard.version === 2 });
+  }
+  if (heard.family === 'ipv6' && !isLinkLocal(heard.addresses)) {
+    differences.push({ text: 'a first address that is not link-local (RFC 9568 section 5.2.9)', fatal: false });
   }
   const theirs = Array.from({ length: addressCount(heard) }, (_, index) => formatAddress(addressAt(heard, index)));
   const ours = router.addresses.filter(({ advertised }) => advertised).map(({ address }) => address);

@@ -15,7 +15,7 @@ import { FloatingIps } from '../floating-ip/index.ts';
 import { holdOffMs } from '../guardian/hold-off.ts';
 import type { Handover } from '../guardian/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
-import type { FenceOptions } from '../kernel/fence/index.ts';
+import { type FenceOptions, openHopLimitDrops } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
@@ -32,9 +32,11 @@ import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { FramePacer } from './frame-pacer.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import type { HeardAdvertisement } from './heard-advertisement.ts';
+import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { metricsReading } from './metrics-reading.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
@@ -100,11 +102,13 @@ export class Agent {
   readonly #leaseGroups: LeaseGroup[] = [];
   readonly #vrrpGroups: VrrpGroup[] = [];
   readonly #routers: ReconciledRouter[] = [];
+  readonly #pacer = new FramePacer(SYSTEM_CLOCK);
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
   #routes: WitnessRoutes | undefined;
   readonly #guardian: Guardian | undefined;
   #fence: OpenedFence | undefined;
+  #hopLimits: HopLimitWatch | undefined;
   #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   #state: StateFile | undefined;
   readonly #kept: KeptPromises[] = [];
@@ -165,6 +169,7 @@ export class Agent {
       this.#installed = { secret, options: this.#installed?.options ?? options };
       this.#prepareGuardian();
     });
+    this.#hopLimits = this.#watchHopLimits();
     this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
     this.#virtualMacs.clearLeftOvers(this.#fence);
     if (this.#fence !== undefined) clearLeftOverRoutes(this.#rtnetlink, this.#log);
@@ -231,6 +236,7 @@ export class Agent {
   async close(): Promise<void> {
     this.#reconciler?.close();
     this.#pushes?.close();
+    this.#hopLimits?.close();
     for (const group of this.#leaseGroups) group.close();
     for (const link of this.#sideband?.links ?? []) link.stop();
     const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
@@ -309,6 +315,7 @@ export class Agent {
         rtnetlink,
         log: this.#log,
         secrets: this.#secrets,
+        pacer: this.#pacer,
         onAdvertisement: (heard) => hear(router, heard),
       });
       if (!opened.ok) throw new StartFailure(`group ${config.name}: ${opened.error}`);
@@ -361,6 +368,12 @@ export class Agent {
     this.#notifier.start();
     this.#floatingIps = new FloatingIps({ groups: this.#config.groups, secrets: this.#secrets, ownership, log });
     this.#floatingIps.start();
+  }
+
+  #watchHopLimits(): HopLimitWatch | undefined {
+    if (this.#fence === undefined) return undefined;
+    const drops = valueOrFail(openHopLimitDrops(), "reading the fence's counters");
+    return new HopLimitWatch(drops, new RateLimitedLog(this.#log));
   }
 
   #startReconciler(rtnetlink: Rtnetlink, links: readonly Link[]): Reconciler {
@@ -545,6 +558,7 @@ export class Agent {
         sideband: this.#sideband,
         witness: this.#witness,
         fence: this.#fence?.fence,
+        hopLimits: this.#hopLimits,
         reconciler: this.#reconciler,
         history: this.#history,
       }),

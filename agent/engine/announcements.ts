@@ -1,8 +1,10 @@
 import { formatAddress } from '@tiebreak/shared/vrrp';
+import type { AnnounceConfig } from '../config/index.ts';
 import type { AddressClaim } from '../kernel/index.ts';
 import {
   type AnnouncementSchedule,
   afterClaim,
+  afterLoss,
   afterRestoration,
   afterTakeover,
   nextAnnouncementUs,
@@ -17,7 +19,8 @@ const ALARM_US = 60_000_000;
 
 /** One virtual router's announcements while this node owns: repeated, and answers to others', which are capped. */
 export class Announcements {
-  readonly #announceNow: () => void;
+  readonly #announceNow: (copies: number) => void;
+  readonly #plan: AnnounceConfig;
   readonly #clock: Clock;
   readonly #complaints: RateLimitedLog;
   readonly #alarm: Alarm;
@@ -26,8 +29,15 @@ export class Announcements {
   #claimed: { readonly text: string; readonly atUs: number } | undefined;
   #claims = 0;
 
-  constructor(options: { announceNow: () => void; clock: Clock; complaints: RateLimitedLog }) {
+  constructor(options: {
+    /** Each address so often. */
+    announceNow: (copies: number) => void;
+    plan: AnnounceConfig;
+    clock: Clock;
+    complaints: RateLimitedLog;
+  }) {
     this.#announceNow = options.announceNow;
+    this.#plan = options.plan;
     this.#clock = options.clock;
     this.#complaints = options.complaints;
     this.#alarm = options.clock.alarm(() => this.#proceed(this.#schedule));
@@ -38,12 +48,14 @@ export class Announcements {
     const nowUs = this.#clock.nowUs();
     const started = this.#owns;
     this.#owns = true;
-    this.#proceed(started ? afterClaim(this.#schedule, nowUs) : afterTakeover(this.#schedule, nowUs));
+    this.#proceed(
+      started ? afterClaim(this.#schedule, this.#plan, nowUs) : afterTakeover(this.#schedule, this.#plan, nowUs),
+    );
   }
 
   /** What was announced had gone from this host for a moment: an address, the carrier, the interface. */
   announceRestored(): void {
-    if (this.#owns) this.#proceed(afterRestoration(this.#schedule, this.#clock.nowUs()));
+    if (this.#owns) this.#proceed(afterRestoration(this.#schedule, this.#plan, this.#clock.nowUs()));
   }
 
   /** Somebody else says that an address lives at his MAC address. Nothing to a node that does not own: it may be right. */
@@ -55,13 +67,13 @@ export class Announcements {
     const text = `${place} announces ${formatAddress(address)}, which is owned here: announced again; find that host and take the address off it`;
     this.#claimed = { text, atUs: nowUs };
     this.#complaints.error('claimed', { address: formatAddress(address), mac: place }, text);
-    this.#proceed(afterClaim(this.#schedule, nowUs));
+    this.#proceed(afterClaim(this.#schedule, this.#plan, nowUs));
   }
 
   /** This node owns no longer. */
   stop(): void {
     this.#owns = false;
-    this.#schedule = { ...this.#schedule, dueUs: [] };
+    this.#schedule = afterLoss(this.#schedule);
     this.#alarm.clear();
   }
 
@@ -77,9 +89,9 @@ export class Announcements {
   }
 
   #proceed(schedule: AnnouncementSchedule): void {
-    const taken = takeDue(schedule, this.#clock.nowUs());
+    const taken = takeDue(schedule, this.#plan, this.#clock.nowUs());
     this.#schedule = taken.schedule;
     this.#alarm.set(nextAnnouncementUs(taken.schedule));
-    if (taken.due) this.#announceNow();
+    if (taken.due !== undefined) this.#announceNow(this.#plan[taken.due === 'series' ? 'copies' : 'refreshCopies']);
   }
 }

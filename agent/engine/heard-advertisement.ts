@@ -28,17 +28,20 @@ const NOBODYS_ID = 0;
  * went, so that only its own router can judge its checksum.
  */
 export function advertisementJudge(
-  config: Pick<VirtualRouterConfig, 'family' | 'version' | 'virtualRouterId' | 'authPass'>,
+  config: Pick<VirtualRouterConfig, 'family' | 'version' | 'virtualRouterId' | 'authPass' | 'unicast' | 'minTtl'>,
   hmac: Pick<AdvertisementHmac, 'problem'> | undefined,
 ): (received: ReceivedMessage) => Judged {
-  const { family, version, virtualRouterId } = config;
+  const { family, version, virtualRouterId, unicast, minTtl } = config;
   const password = config.authPass === null ? null : passwordBytes(config.authPass);
   return (received) => {
     const id = virtualRouterIdOf(received.message);
     if (id !== undefined && id !== virtualRouterId && id !== NOBODYS_ID) return { kind: 'of another router' };
     const { message, trailer } =
       hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
-    const decoded = decodeAdvertisement(message, { family, ...received, trailer });
+    // How far unicast may have come is this router's own to say.
+    const isNear = unicast !== null && (received.hopLimit ?? 0) >= minTtl;
+    const hopLimit = isNear ? undefined : received.hopLimit;
+    const decoded = decodeAdvertisement(message, { family, ...received, hopLimit, trailer });
     if (!decoded.ok) {
       return { kind: 'refused', reason: decoded.reason, text: `refused a VRRP packet: ${decoded.reason}` };
     }

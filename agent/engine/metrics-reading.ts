@@ -4,6 +4,7 @@ import type { HistoryLog } from '../history/index.ts';
 import { Tally } from '../metrics/counters/index.ts';
 import type { GroupReading, ProcessReading, Reading, RouterReading } from '../metrics/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
+import type { HopLimitWatch } from './hop-limit-watch.ts';
 import type { KeptFence } from './kept-fence.ts';
 import type { LeaseGroup, PeerConfiguration } from './lease-group.ts';
 import type { Sideband } from './open-sideband.ts';
@@ -22,6 +23,7 @@ export type MetricsSources = {
   readonly sideband: Pick<Sideband, 'links' | 'misdirected'> | undefined;
   readonly witness: Pick<WitnessLink, 'counts' | 'dropped'> | undefined;
   readonly fence: Pick<KeptFence, 'recreations'> | undefined;
+  readonly hopLimits: Pick<HopLimitWatch, 'dropped'> | undefined;
   readonly reconciler: Pick<Reconciler, 'overruns'> | undefined;
   readonly history: Pick<HistoryLog, 'added'> | undefined;
 };
@@ -39,6 +41,7 @@ export function metricsReading(sources: MetricsSources): Reading {
     historyEntries: sources.history?.added ?? 0,
     networkMonitorOverruns: sources.reconciler?.overruns ?? 0,
     fenceRecreations: sources.fence?.recreations ?? 0,
+    hopLimitDrops: sources.hopLimits?.dropped,
     groups: [
       ...sources.leaseGroups.map((group) => leaseReading(group, readings(group.config.virtualRouters))),
       ...sources.vrrpGroups.map((group) => vrrpReading(group, readings(group.config.virtualRouters))),

@@ -40,11 +40,13 @@ const ROUTER: VirtualRouterConfig = {
   routes: [],
   sourceAddress: null,
   unicast: null,
+  minTtl: 255,
   checksum: 'pseudo-header',
   accept: true,
   virtualMac: false,
   authPass: null,
   authHmac: null,
+  announce: { repeatAfterUs: [], copies: 1, refreshUs: 0, refreshCopies: 1, spacingUs: 0 },
 };
 
 const GROUP: Omit<LeaseGroupConfig, 'peers'> = {

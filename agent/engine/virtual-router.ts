@@ -1,10 +1,13 @@
 import {
   type Advertisement,
+  addressAt,
   advertisementV2,
   advertisementV3,
   announcedIntervalCs,
   announcedIntervalS,
   encodeAdvertisement,
+  formatAddress,
+  isLinkLocal,
   RELEASE_PRIORITY,
 } from '@tiebreak/shared/vrrp';
 import type { Secrets, VirtualRouterConfig } from '../config/index.ts';
@@ -22,8 +25,10 @@ import type { Logger } from '../log/index.ts';
 import { type DiscardedAdvertisement, RouterTraffic } from '../metrics/counters/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { AdvertisementHmac } from './advertisement-hmac.ts';
+import { type AnnouncementFrame, AnnouncementFrames } from './announcement-frames.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import type { FramePacer } from './frame-pacer.ts';
 import { advertisementJudge, type HeardAdvertisement } from './heard-advertisement.ts';
 import { KeptAddresses } from './kept-addresses.ts';
 import { KeptRoutes } from './kept-routes.ts';
@@ -84,6 +89,8 @@ export function openVirtualRouter(options: {
   links: readonly Link[];
   rtnetlink: Rtnetlink;
   log: Logger;
+  /** Of all virtual routers of this host. */
+  pacer: FramePacer;
   /** For `auth_hmac`. */
   secrets: Pick<Secrets, 'hmacKeys'>;
   onAdvertisement: (heard: HeardAdvertisement) => void;
@@ -102,7 +109,14 @@ export function openVirtualRouter(options: {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
     log.warn({ interface: config.interface, up: link.link.up }, text);
   }
-  const announcements = new Announcements({ announceNow: () => announceNow(), clock: SYSTEM_CLOCK, complaints });
+  const { announce: plan } = config;
+  const frames = new AnnouncementFrames({
+    pacer: options.pacer,
+    spacingUs: plan.spacingUs,
+    frames: () => announcementFrames(),
+  });
+  const announceNow = (copies: number): void => frames.announce(copies);
+  const announcements = new Announcements({ announceNow, plan, clock: SYSTEM_CLOCK, complaints });
   const opened = openPorts(links);
   if (!opened.ok) return opened;
   let { ports } = opened;
@@ -172,6 +186,7 @@ export function openVirtualRouter(options: {
     switch (judged.kind) {
       case 'heard':
         traffic.received += 1;
+        warnOfFirstAddress(judged.heard);
         options.onAdvertisement(judged.heard);
         return;
       case 'of another router':
@@ -182,14 +197,24 @@ export function openVirtualRouter(options: {
     }
   }
 
-  function announceNow(): void {
-    for (const { bytes, interfaceIndex, virtual } of ports.placed) {
-      const announcer = ports.announcers.get(interfaceIndex);
-      if (announcer === undefined) continue;
-      const sent = announce(announcer, config, bytes);
-      const where = { address: virtual.address };
-      if (!sent.ok) complaints.warn('announce', where, `the address could not be announced: ${sent.text}`);
-    }
+  function warnOfFirstAddress({ advertisement, source: from }: HeardAdvertisement): void {
+    if (config.family !== 'ipv6' || isLinkLocal(advertisement.addresses)) return;
+    const text = `${formatAddress(from)} advertises ${formatAddress(addressAt(advertisement, 0))} first, which is no link-local address (RFC 9568 section 5.2.9); it is heard all the same, other routers may refuse it: put the fe80:: address first there`;
+    complaints.warn('first address', { interface: config.interface }, text);
+  }
+
+  function announcementFrames(): AnnouncementFrame[] {
+    return ports.placed.map(({ bytes, interfaceIndex, virtual }) => ({
+      interface: virtual.interface,
+      send() {
+        // An interface that has come again meanwhile has another index, and what was opened anew is announced anew.
+        const announcer = ports.announcers.get(interfaceIndex);
+        if (announcer === undefined) return;
+        const sent = announce(announcer, config, bytes);
+        const where = { address: virtual.address };
+        if (!sent.ok) complaints.warn('announce', where, `the address could not be announced: ${sent.text}`);
+      },
+    }));
   }
 
   return {
@@ -209,6 +234,7 @@ export function openVirtualRouter(options: {
       },
       removeAddresses() {
         announcements.stop();
+        frames.stop();
         routes.remove();
         return addresses.remove();
       },
@@ -244,6 +270,7 @@ export function openVirtualRouter(options: {
       faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
       async close() {
         announcements.stop();
+        frames.stop();
         await ports.close();
       },
     },

@@ -49,7 +49,10 @@ const STRICT: Verdict = {
   instead: 'take it out of the configuration of every node first',
   unless: off,
 };
-const ARP: Verdict = { kind: 'left_out', why: 'gratuitous ARP has a schedule of its own' };
+const ARP: Verdict = {
+  kind: 'left_out',
+  why: 'every interface with an address is announced on, when its addresses are',
+};
 const MAIL: Verdict = {
   kind: 'left_out',
   why: 'no mail is sent',
@@ -80,7 +83,6 @@ export const AT_TOP: Verdicts = new Map([
   ...all('static_ipaddress static_routes static_rules', HOST_NETWORK),
   ...all('vrrp_track_file track_file bfd_instance', UNUSED),
   ...all('track_group interface_up_down_delays', OWN_WAY),
-  ...all('garp_group', ARP),
   ...all('linkbeat_interfaces linkbeat_use_polling', {
     kind: 'left_out',
     why: 'the kernel reports the state of links',
@@ -103,9 +105,7 @@ export const IN_GLOBAL_DEFS: Verdicts = new Map([
     why: 'programs that others than root could change are always refused',
     unless: () => true,
   }),
-  ...all('vrrp_garp_master_delay vrrp_garp_master_repeat vrrp_garp_lower_prio_delay vrrp_garp_lower_prio_repeat', ARP),
-  ...all('vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat vrrp_garp_interval vrrp_gna_interval', ARP),
-  ...all('vrrp_min_garp vrrp_garp_extra_if', ARP),
+  ...all('vrrp_garp_extra_if', ARP),
   ...all('vrrp_strict', STRICT),
   ...all('vrrp_mcast_group4 vrrp_mcast_group6', OTHER_WIRE),
   ...all('vrrp_skip_check_adv_addr vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert', RFC),
@@ -180,8 +180,7 @@ export const IN_INSTANCE: Verdicts = new Map([
   }),
   ...all('vrf dont_track_primary track_src_ip check_unicast_src unicast_fault_no_peer owner_ignore_adverts', OWN_WAY),
   ...all('lvs_sync_daemon_interface', LOAD_BALANCER),
-  ...all('garp_master_delay garp_master_repeat garp_master_refresh garp_master_refresh_repeat', ARP),
-  ...all('garp_lower_prio_delay garp_lower_prio_repeat garp_extra_if vmac_garp_intvl', ARP),
+  ...all('garp_extra_if vmac_garp_intvl', ARP),
   ...all('lower_prio_no_advert higher_prio_send_advert skip_check_adv_addr', RFC),
   ...all('promote_secondaries no_virtual_ipaddress', { kind: 'left_out', why: 'it is seen to by itself' }),
   ...all('native_ipv6', { kind: 'left_out', why: 'the addresses tell the family' }),

@@ -1,3 +1,4 @@
+import { ANNOUNCE_GLOBALS, announceDefaults } from './announce.ts';
 import { type ImportFinding, refused } from './finding.ts';
 import { translateGroups } from './groups.ts';
 import { loadable } from './loadable.ts';
@@ -32,12 +33,14 @@ const BLOCKS: ReadonlyMap<string, Shape> = new Map([
   ['vrrp_sync_group', NAMED_BLOCK],
   ['vrrp_script', NAMED_BLOCK],
   ['vrrp_track_process', NAMED_BLOCK],
+  ['garp_group', BLOCK],
 ]);
 const GLOBALS: ReadonlyMap<string, Shape> = new Map([
   ['vrrp_version', VALUE],
   ['default_interface', VALUE],
   ['vrrp_startup_delay', VALUE],
   ['script_user', { words: 3, block: false }],
+  ...ANNOUNCE_GLOBALS,
 ]);
 
 export type TranslateOptions = {
@@ -62,6 +65,7 @@ export function translate({ statements, findings }: ReadConfiguration, options: 
   const defaults: Defaults = {
     version: settings.one('vrrp_version'),
     interface: settings.one('default_interface'),
+    announce: announceDefaults(settings, statements, report),
   };
   const programs = new Programs(findProgram, settings.one('script_user'), report);
   const tracking = new Tracking(statements, programs, report);

@@ -1,4 +1,5 @@
-import { translateAddresses } from './addresses.ts';
+import { type Family, translateAddresses } from './addresses.ts';
+import { ANNOUNCE_KEYWORDS, type AnnounceDefaults, announcement } from './announce.ts';
 import { authentication } from './authentication.ts';
 import type { CheckDraft } from './check.ts';
 import { leftOut, type Place, refused } from './finding.ts';
@@ -38,7 +39,11 @@ export type RouterDraft = {
 };
 
 /** What `global_defs` says for every instance. */
-export type Defaults = { readonly version: Statement | undefined; readonly interface: Statement | undefined };
+export type Defaults = {
+  readonly version: Statement | undefined;
+  readonly interface: Statement | undefined;
+  readonly announce: AnnounceDefaults;
+};
 
 /** What the translation of an instance needs beside it. */
 export type Surroundings = {
@@ -70,6 +75,7 @@ const TRANSLATED: ReadonlyMap<string, Shape> = new Map([
   ['track_script', BLOCK],
   ['track_process', BLOCK],
   ['track_interface', BLOCK],
+  ...ANNOUNCE_KEYWORDS,
   ...NOTIFY_KEYWORDS.map((keyword): [string, Shape] => [keyword, NOTIFY_SHAPE]),
 ]);
 
@@ -96,6 +102,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
     report(refused(instance, what, 'add one on every node first, or use version 2, which may have none'));
   }
   const priority = priorityOf(settings, report);
+  const home = { interface: device?.words[1] ?? '', family: addresses?.family ?? 'ipv4' } as const;
   const needed = [
     interfaceLine(device),
     identifierLine(identifier, report),
@@ -111,7 +118,7 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
   return {
     place: instance,
     name,
-    interface: device?.words[1] ?? '',
+    interface: home.interface,
     priority: priority.value,
     preemption: preemption(settings, priority.value, report),
     checks: tracking.checksOf(instance),
@@ -123,11 +130,12 @@ export function translateInstance(instance: Statement, around: Surroundings): Ro
         ? [{ text: 'addresses = []', from: instance, note: 'something else moves, by notify' }]
         : [{ text: 'addresses = [' }, ...addresses.lines, { text: ']' }]),
       ...sourceAddress(settings, report),
-      ...unicastPeers(settings, report),
+      ...unicastPeers(settings, home.family, report),
       ...virtualMac(settings, report),
       ...acceptance(statements, priority.value),
       ...authentication(settings, version?.number, report),
       ...routes(settings.all('virtual_routes'), report),
+      ...announcement(settings, defaults.announce, home, report),
     ],
   };
 }
@@ -177,12 +185,45 @@ function sourceAddress(settings: Settings, report: Report): TomlLine[] {
   return [{ text: `source_address = ${tomlString(first.words[1] ?? '')}`, from: first }];
 }
 
-function unicastPeers(settings: Settings, report: Report): TomlLine[] {
+function unicastPeers(settings: Settings, family: Family, report: Report): TomlLine[] {
+  const [block] = settings.all('unicast_peer');
   const peers = settings.entries('unicast_peer');
-  if (peers.length === 0) return [];
-  for (const peer of peers) refuseOtherShape(peer, WORD, report);
+  const hasUnicastTtl = settings.all('unicast_ttl').length > 0;
+  if (block === undefined || peers.length === 0) return [];
+  for (const peer of peers) refuseOtherShape(peer, UNICAST_PEER, report);
   const lines = peers.map((peer) => ({ text: `  ${tomlString(peer.words[0] ?? '')},`, from: peer }));
-  return [{ text: 'unicast = [' }, ...lines, { text: ']' }];
+  return [{ text: 'unicast = [' }, ...lines, { text: ']' }, ...minTtl(block, peers, family, hasUnicastTtl, report)];
+}
+
+/** IP [min_ttl N] [max_ttl N] */
+const UNICAST_PEER: Shape = { words: 5, block: false };
+
+/** keepalived looks at no TTL of unicast unless told to, and sends IPv6 with its kernel's hop limit. */
+const IPV6_HOP_LIMIT = 64;
+
+function minTtl(
+  block: Statement,
+  peers: readonly Statement[],
+  family: Family,
+  hasUnicastTtl: boolean,
+  report: Report,
+): TomlLine[] {
+  const limits = peers.flatMap((peer) => {
+    const { min_ttl: min, max_ttl: max } = Object.fromEntries(pairsOf(peer.words.slice(1)));
+    if (max !== undefined && max !== '255')
+      report(leftOut(peer, `'max_ttl ${max}': a TTL may be as high as it can be`));
+    if (min === undefined) return [];
+    const value = wholeNumber({ ...peer, words: ['min_ttl', min] }, 1, 255, report);
+    return value === undefined ? [] : [{ peer, value }];
+  });
+  const [lowest] = limits.toSorted((left, right) => left.value - right.value);
+  if (lowest !== undefined) return [{ text: `min_ttl = ${lowest.value}`, from: lowest.peer }];
+  if (family === 'ipv4' || hasUnicastTtl) return [];
+  return [{ text: `min_ttl = ${IPV6_HOP_LIMIT}`, from: block, note: 'which keepalived sends IPv6 unicast with' }];
+}
+
+function pairsOf(words: readonly string[]): [string, string][] {
+  return words.flatMap((word, index): [string, string][] => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : []));
 }
 
 function virtualMac(settings: Settings, report: Report): TomlLine[] {

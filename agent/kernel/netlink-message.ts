@@ -87,13 +87,19 @@ export function decodeMessages(datagram: Uint8Array): NetlinkMessage[] {
 
 /** Reads the attributes that start at `offset`, by type; of two of one type the last counts, as in the kernel. */
 export function decodeAttributes(bytes: Uint8Array, offset = 0): Map<number, Uint8Array> {
+  return new Map(decodeAttributeList(bytes, offset).map(({ type, value }) => [type, value]));
+}
+
+/** The same in their order, where one type may come several times: a list. */
+export function decodeAttributeList(bytes: Uint8Array, offset = 0): NetlinkAttribute[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const attributes = new Map<number, Uint8Array>();
+  const attributes: NetlinkAttribute[] = [];
   let at = offset;
   while (at + 4 <= bytes.length) {
     const length = view.getUint16(at, true);
     if (length < 4 || at + length > bytes.length) break;
-    attributes.set(view.getUint16(at + 2, true) & ~NESTED_AND_ORDER_BITS, bytes.subarray(at + 4, at + length));
+    const type = view.getUint16(at + 2, true) & ~NESTED_AND_ORDER_BITS;
+    attributes.push({ type, value: bytes.subarray(at + 4, at + length) });
     at += align4(length);
   }
   return attributes;

@@ -31,8 +31,8 @@ export interface NetlinkSocket {
   request(type: number, flags: number, body: Uint8Array, attributes: readonly NetlinkAttribute[]): NetlinkVerdict;
   /** Asks for one row, which the kernel sends before its verdict. The payload is a copy. */
   get(type: number, body: Uint8Array, attributes: readonly NetlinkAttribute[]): SystemResult<NetlinkMessage>;
-  /** Reads a whole table. The messages' payloads are copies. */
-  dump(type: number, body: Uint8Array): SystemResult<NetlinkMessage[]>;
+  /** Reads a whole table, or what the attributes choose. The messages' payloads are copies. */
+  dump(type: number, body: Uint8Array, attributes?: readonly NetlinkAttribute[]): SystemResult<NetlinkMessage[]>;
   close(): void;
 }
 
@@ -92,8 +92,12 @@ function netlinkSocket(fd: number): NetlinkSocket {
     }
   }
 
-  function dumpOnce(type: number, body: Uint8Array): SystemResult<NetlinkMessage[] | 'interrupted'> {
-    const sent = send(type, NLM_F_REQUEST | NLM_F_DUMP, body, []);
+  function dumpOnce(
+    type: number,
+    body: Uint8Array,
+    attributes: readonly NetlinkAttribute[],
+  ): SystemResult<NetlinkMessage[] | 'interrupted'> {
+    const sent = send(type, NLM_F_REQUEST | NLM_F_DUMP, body, attributes);
     if (!sent.ok) return sent;
     const rows: NetlinkMessage[] = [];
     let interrupted = false;
@@ -143,10 +147,10 @@ function netlinkSocket(fd: number): NetlinkSocket {
         }
       }
     },
-    dump(type, body) {
+    dump(type, body, attributes = []) {
       // The table changed while the kernel was reading it out: rows may be missing or double.
       for (let attempt = 0; attempt < DUMP_ATTEMPTS_MAX; attempt += 1) {
-        const rows = dumpOnce(type, body);
+        const rows = dumpOnce(type, body, attributes);
         if (!rows.ok) return rows;
         if (rows.value !== 'interrupted') return { ok: true, value: rows.value };
       }

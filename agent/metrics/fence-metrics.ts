@@ -29,4 +29,10 @@ export const FENCE_METRICS: readonly Metric[] = [
         Array.from(fenceRefusals, ([reason, value]) => ({ labels: { group: name, reason }, value })),
       ),
   ),
+  counter(
+    'tiebreak_fence_hop_limit_drops_total',
+    'VRRP packets that the fence dropped because their TTL or hop limit was not 255. Missing without a fence.',
+    ['family'],
+    ({ hopLimitDrops }) => Array.from(hopLimitDrops ?? [], ([family, value]) => ({ labels: { family }, value })),
+  ),
 ];

@@ -67,6 +67,8 @@ export type Reading = {
   readonly historyEntries: number;
   readonly networkMonitorOverruns: number;
   readonly fenceRecreations: number;
+  /** By family; undefined: there is no fence. */
+  readonly hopLimitDrops: Counts | undefined;
   readonly groups: readonly GroupReading[];
   /** A peer of several links comes several times. */
   readonly sideband: readonly SidebandReading[];

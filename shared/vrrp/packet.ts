@@ -1,4 +1,4 @@
-import { type AddressFamily, addressBytes, isLinkLocal } from './address.ts';
+import { type AddressFamily, addressBytes } from './address.ts';
 import { type Advertisement, type AdvertisementV2, type AdvertisementV3, AUTH_DATA_BYTES } from './advertisement.ts';
 import { type ChecksumForm, checksumOf, fold, sumOfPseudoHeader, sumOfWords } from './checksum.ts';
 
@@ -59,8 +59,7 @@ export type RefusedMessage =
   | 'bad-checksum'
   | 'virtual-router-id-zero' // RFC 9568 section 5.2.3
   | 'interval-zero' // erratum 8301: backups would time out at once
-  | 'unknown-auth-type' // RFC 3768 section 5.3.6
-  | 'first-address-not-link-local'; // erratum 8300
+  | 'unknown-auth-type'; // RFC 3768 section 5.3.6
 
 export type DecodedMessage =
   | { readonly ok: true; readonly advertisement: Advertisement; readonly checksumForm: ChecksumForm }
@@ -69,7 +68,9 @@ export type DecodedMessage =
 /**
  * Reads one VRRP message, the IP payload in the length that the IP header gives it. Never throws and trusts no field:
  * whatever is wrong comes back as a reason. The advertisement may keep views of `message`: do not reuse its buffer.
- * Whether version, interval, authentication and addresses fit the virtual router is for the caller to compare.
+ * Whether version, interval, authentication and addresses fit the virtual router is for the caller to compare, and so is
+ * whether the first IPv6 address is link-local. Erratum 8300 has one that is not refused; but keepalived and FRR advertise
+ * in the order of their configuration, and not to hear an owner makes two.
  */
 export function decodeAdvertisement(message: Uint8Array, envelope: ReceivedEnvelope): DecodedMessage {
   if (envelope.hopLimit !== undefined && envelope.hopLimit !== HOP_LIMIT) return refused('hop-limit-not-255');
@@ -126,7 +127,6 @@ function decodeVersion2(message: Uint8Array, addressesEnd: number, checksumForm:
 function decodeVersion3(message: Uint8Array, family: AddressFamily, checksumForm: ChecksumForm): DecodedMessage {
   const intervalCs = ((byteAt(message, 4) & 0x0f) << 8) | byteAt(message, 5);
   if (intervalCs === 0) return refused('interval-zero');
-  if (family === 'ipv6' && !isLinkLocal(message, HEADER_BYTES)) return refused('first-address-not-link-local');
   const advertisement: AdvertisementV3 = {
     version: 3,
     family,

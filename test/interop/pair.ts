@@ -18,6 +18,10 @@ export type PairOptions = {
   /** Version 2 counts whole seconds. */
   readonly advertisementIntervalMs?: number;
   readonly checks?: Scenario['checks'];
+  /** keepalived's own default if left out. */
+  readonly unicastTtl?: number;
+  /** keepalived advertises the link-local address last. */
+  readonly globalFirst?: boolean;
   readonly authPass?: { readonly tiebreak: string | undefined; readonly keepalived: string | undefined };
 };
 
@@ -65,6 +69,8 @@ export class Pair {
         ...{ version, family, transport },
         preempt: options.keepalivedPreempts ?? false,
         authPass: options.authPass?.keepalived,
+        unicastTtl: options.unicastTtl,
+        globalFirst: options.globalFirst,
       };
       const agents = {
         tiebreak: new TiebreakAgent(topology, 'a', scenario, own, undefined),

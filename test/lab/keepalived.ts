@@ -10,6 +10,9 @@ export type KeepalivedOptions = {
   readonly family: 4 | 6;
   readonly transport: 'unicast' | 'multicast';
   readonly preempt: boolean;
+  readonly unicastTtl?: number | undefined;
+  /** IPv6: in the order that RFC 9568 section 5.2.9 forbids. */
+  readonly globalFirst?: boolean | undefined;
 };
 
 export const KEEPALIVED_DEFAULTS: KeepalivedOptions = {
@@ -151,6 +154,7 @@ export function keepalivedConfiguration(
   const peer = options.family === 4 ? hosts[other(host)].lan : hosts[other(host)].lan6;
   const addresses =
     options.family === 4 ? [`${virtualAddress}/${prefixLength}`] : virtualAddresses6.map((address) => `${address}/64`);
+  if (options.globalFirst === true) addresses.reverse();
   return `global_defs {
   router_id ${host}
   vrrp_version ${options.version}
@@ -165,6 +169,7 @@ vrrp_instance edge {
   ${options.preempt ? '' : 'nopreempt'}
   ${options.authPass === undefined ? '' : `authentication {\n    auth_type PASS\n    auth_pass ${options.authPass}\n  }`}
   ${options.transport === 'unicast' ? `unicast_src_ip ${own}\n  unicast_peer {\n    ${peer}\n  }` : ''}
+  ${options.unicastTtl === undefined ? '' : `unicast_ttl ${options.unicastTtl}`}
   ${checks.length === 0 ? '' : `track_file {\n    ${checks.map(({ name }) => name).join('\n    ')}\n  }`}
   virtual_ipaddress {
     ${addresses.map((address) => `${address} dev ${lanInterface}`).join('\n    ')}

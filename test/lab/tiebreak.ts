@@ -27,6 +27,8 @@ export type VirtualRouterOptions = {
   readonly virtualMac?: boolean;
   readonly authPass?: string | undefined;
   readonly hmacKeyFile?: string;
+  /** The table `announce`. */
+  readonly announce?: string;
   /** The virtual address is the client's router. */
   readonly gateway?: boolean;
 };
@@ -325,6 +327,7 @@ export function tiebreakConfiguration(
     `checksum = "${options.checksum}"`,
     ...(options.authPass === undefined ? [] : [`auth_pass = "${options.authPass}"`]),
     ...(options.hmacKeyFile === undefined ? [] : [`auth_hmac = { key_file = "${options.hmacKeyFile}" }`]),
+    ...(options.announce === undefined ? [] : [`announce = ${options.announce}`]),
     ...(options.virtualMac === true ? ['virtual_mac = true'] : []),
     ...(options.transport === 'unicast' ? [`source_address = "${own}"`, `unicast = ["${peerOnLan}"]`] : []),
   ];

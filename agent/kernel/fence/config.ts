@@ -15,6 +15,8 @@ export interface FencedRouter {
   readonly virtualMac?: boolean;
   /** Whom it hears by unicast; null or left out: it hears multicast. */
   readonly unicast?: readonly string[] | null;
+  /** The TTL or hop limit that what comes by unicast must have at least; 255 if left out. */
+  readonly minTtl?: number;
 }
 
 /** What is owned and given up as one: a group in `lease` mode, or a virtual router in mode `vrrp`. */

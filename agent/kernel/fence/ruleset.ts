@@ -1,5 +1,6 @@
-import type { AddressFamily } from '@tiebreak/shared/vrrp';
+import { type AddressFamily, VRRP_PROTOCOL } from '@tiebreak/shared/vrrp';
 import { addressesOf, assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
+import { hopLimitChains, hopLimitRules } from './hop-limit.ts';
 import {
   advertisingSet,
   chain,
@@ -19,8 +20,6 @@ import { CONFIRMED_PORT, HANDED_ON_PORT, LEASE_PORT } from './lease-packet.ts';
 const PRIORITY = -500;
 
 const LEASE_PORTS = `${LEASE_PORT}-${CONFIRMED_PORT}`;
-
-const VRRP_PROTOCOL = 112;
 
 // A fast pair (50 ms intervals) sends about 100 datagrams a second each way.
 const SIDEBAND_LIMIT = 'limit rate over 4000/second burst 400 packets';
@@ -156,10 +155,10 @@ function inetTable(config: RulesetConfig): string[] {
     ]),
     ...forwardChain(config),
     ...sidebandChains(config.sideband),
+    ...hopLimitChains(),
     ...chain('in', [
       `type filter hook input priority ${PRIORITY}; policy accept;`,
-      `meta l4proto ${VRRP_PROTOCOL} ip ttl != 255 drop`,
-      ...hopLimitRules(config),
+      ...hopLimitRules(config.groups),
       ...refusalRules(config),
       ...sidebandPorts(config.sideband).map(({ port }) => `udp dport ${port} goto sideband_${port}`),
     ]),
@@ -175,21 +174,6 @@ function inetTable(config: RulesetConfig): string[] {
       ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
   ];
-}
-
-/**
- * RFC 9568 section 5.1.2.3. It says nothing of unicast, and keepalived (2.2.7) leaves that at its kernel's default over
- * IPv6, which is 64.
- */
-function hopLimitRules({ groups }: RulesetConfig): string[] {
-  const routers = groups.flatMap((group) => group.virtualRouters);
-  const peers = addressesOf(
-    routers.flatMap(({ unicast }) => unicast ?? []),
-    'ipv6',
-  );
-  const distant = `meta l4proto ${VRRP_PROTOCOL} ip6 hoplimit != 255`;
-  if (peers.length === 0) return [`${distant} drop`];
-  return [`${distant} ip6 daddr ff00::/8 drop`, `${distant} ip6 saddr != { ${peers.join(', ')} } drop`];
 }
 
 /**

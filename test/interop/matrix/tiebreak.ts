@@ -39,6 +39,8 @@ function groupOf({ cell, source, priority, password, ...pairing }: Pairing): str
     `addresses = [${addresses.join(', ')}]`,
     `source_address = "${source.ours}"`,
     ...(cell.transport === 'unicast' ? [`unicast = ["${source.theirs}"]`] : []),
+    // What keepalived sends IPv6 unicast with.
+    ...(cell.transport === 'unicast' && cell.family === 6 ? ['min_ttl = 64'] : []),
     ...(password === undefined ? [] : [`auth_pass = "${password}"`]),
   ];
 }

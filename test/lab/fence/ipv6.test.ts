@@ -52,7 +52,7 @@ const options = (egress: boolean): FenceOptions => ({
       addresses: [VIRTUAL_ADDRESS, VIRTUAL_LINK_LOCAL, VIRTUAL],
       virtualRouters: [
         { interface: 'eth0', family: 'ipv4', virtualRouterId: OTHER_ROUTER_ID },
-        { interface: 'eth0', family: 'ipv6', virtualRouterId: ROUTER_ID, unicast: [PEER] },
+        { interface: 'eth0', family: 'ipv6', virtualRouterId: ROUTER_ID, unicast: [PEER], minTtl: 64 },
       ],
       gatewayInterfaces: [],
       intervalUs: 250_000,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { configOf, edit, PAIR, PLAIN, problemsOf } from './example.ts';
+import { configOf, edit, PAIR, PLAIN, problemsOf, warningsOf } from './example.ts';
 
 /** The whole contract in one file: every key of DESIGN section 7. */
 const EVERY_KEY = `node = "a"
@@ -90,6 +90,58 @@ describe('the contract', () => {
   it('preemption in mode "vrrp" is there', () => {
     const text = edit(PLAIN, 'mode = "vrrp"', 'mode = "vrrp"\npreempt = true\npreempt_delay = "30s"');
     expect(problemsOf(text)).toEqual([]);
+  });
+});
+
+describe('announce', () => {
+  const announcing = (table: string): string => edit(PAIR, 'interface = "eth0"', `interface = "eth0"\n${table}`);
+  const of = (table: string) => configOf(announcing(table)).groups[0]?.virtualRouters[0]?.announce;
+
+  it('is there with every key', () => {
+    const table =
+      'announce = { repeat_after = ["1s", "10s"], copies = 5, refresh = "60s", refresh_copies = 2, spacing = "1ms" }';
+    expect(of(table)).toEqual({
+      repeatAfterUs: [1_000_000, 10_000_000],
+      copies: 5,
+      refreshUs: 60_000_000,
+      refreshCopies: 2,
+      spacingUs: 1_000,
+    });
+    expect(warningsOf(announcing(table)).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('takes each key alone, also with a dot', () => {
+    expect(of('announce.repeat_after = []')).toMatchObject({ repeatAfterUs: [], copies: 1 });
+    expect(of('announce.refresh = "60s"')).toMatchObject({
+      repeatAfterUs: [100_000, 500_000, 1_000_000, 5_000_000],
+      refreshUs: 60_000_000,
+    });
+  });
+
+  it.each([
+    ['repeat_after = ["0s"]', 'repeat_after[0]: must be 1ms to 10m'],
+    ['repeat_after = ["11m"]', 'repeat_after[0]: must be 1ms to 10m'],
+    ['repeat_after = ["5s", "1s"]', 'repeat_after: must be in ascending order'],
+    ['copies = 0', 'copies: must be a whole number from 1 to 20'],
+    ['copies = 21', 'copies: must be a whole number from 1 to 20'],
+    ['refresh = "500ms"', 'refresh: must be 0s (never), or at least 1s'],
+    ['refresh_copies = 21', 'refresh_copies: must be a whole number from 1 to 20'],
+    ['spacing = "2s"', 'spacing: must be at most 1s'],
+    ['spaceing = "1s"', "spaceing: unknown key; did you mean 'spacing'?"],
+  ])('has limits: %s', (key, problem) => {
+    expect(problemsOf(announcing(`announce.${key}`))).toEqual([
+      expect.stringMatching(/^edge\.toml:15:\d+ {2}group\[0\]\.virtual_router\[0\]\.announce\./),
+    ]);
+    expect(problemsOf(announcing(`announce.${key}`))[0]).toContain(problem);
+  });
+
+  it('warns of what does nothing, and of what takes too long', () => {
+    expect(warningsOf(announcing('announce.refresh_copies = 2')).map(({ message }) => message)).toEqual([
+      'has no effect without refresh',
+    ]);
+    expect(warningsOf(announcing('announce = { copies = 20, spacing = "1s" }')).map(({ message }) => message)).toEqual([
+      'one announcement of 1 address(es) takes 20s: clients learn of the last one so much later',
+    ]);
   });
 });
 

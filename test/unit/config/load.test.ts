@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { configOf, edit, PAIR, problemsOf, warningsOf } from './example.ts';
+import { formatProblem } from '../../../agent/config/problem.ts';
+import { configOf, edit, PAIR, PLAIN, problemsOf, warningsOf } from './example.ts';
+
+/** By default: five times in the first 5 s. */
+const ANNOUNCED = {
+  repeatAfterUs: [100_000, 500_000, 1_000_000, 5_000_000],
+  copies: 1,
+  refreshUs: 0,
+  refreshCopies: 1,
+  spacingUs: 0,
+};
 
 describe('a sound configuration', () => {
   it('comes out with every default filled in', () => {
@@ -52,11 +62,13 @@ describe('a sound configuration', () => {
               routes: [],
               sourceAddress: null,
               unicast: null,
+              minTtl: 255,
               checksum: 'pseudo-header',
               accept: true,
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },
@@ -167,11 +179,13 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               routes: [],
               sourceAddress: '192.0.2.1',
               unicast: ['192.0.2.2'],
+              minTtl: 255,
               checksum: 'message',
               accept: true,
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },
@@ -214,11 +228,13 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
               routes: [],
               sourceAddress: null,
               unicast: null,
+              minTtl: 255,
               checksum: 'pseudo-header',
               accept: true,
               virtualMac: false,
               authPass: null,
               authHmac: null,
+              announce: ANNOUNCED,
             },
           ],
         },
@@ -237,6 +253,15 @@ addresses = ["fe80::0:1/64", "2001:DB8::100/64"]
 });
 
 describe('warnings', () => {
+  it('of virtual routers that move together with priorities of their own, which two nodes may have crossed', () => {
+    const second = (more: string): string =>
+      `${PLAIN}\n[[group.virtual_router]]\ninterface = "eth1"\nvirtual_router_id = 34\naddresses = ["198.51.100.1/24"]\n${more}`;
+    expect(warningsOf(second('priority = 150\n')).map(formatProblem)).toEqual([
+      "edge.toml:16:12  group[0].virtual_router[1].priority: is 150, and that of the group's first virtual router 100: they move together, so two nodes of which each is the higher for one of them may drive each other out again and again; give all of them the same priority, or make sure that the higher node is the higher for all of them",
+    ]);
+    expect(warningsOf(second(''))).toEqual([]);
+  });
+
   it('tell that http:// proves nothing', () => {
     expect(warningsOf(edit(PAIR, 'https:', 'http:'))).toMatchObject([{ line: 4, column: 7, path: 'witness.url' }]);
   });

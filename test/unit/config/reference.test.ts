@@ -22,6 +22,7 @@ const HEADINGS = new Map([
   ['group.peers', '`peers` in a group'],
   ['group.virtual_router', '`[[group.virtual_router]]`'],
   ['group.virtual_router.addresses', '`addresses` of a virtual router'],
+  ['group.virtual_router.announce', '`announce` of a virtual router'],
   ['group.virtual_router.auth_hmac', '`auth_hmac` of a virtual router'],
   ['group.virtual_router.routes', '`routes` of a virtual router'],
   ['group.check', '`[[group.check]]`'],

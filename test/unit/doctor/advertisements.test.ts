@@ -1,4 +1,4 @@
-import { type Advertisement, advertisementV2, advertisementV3 } from '@tiebreak/shared/vrrp';
+import { type Advertisement, advertisementV2, advertisementV3, parseAddress } from '@tiebreak/shared/vrrp';
 import { describe, expect, it } from 'vitest';
 import { judgeWire, type WireFacts } from '../../../agent/doctor/advertisements.ts';
 import { type Heard, type HeardClaim, listeningMs } from '../../../agent/doctor/listen.ts';
@@ -43,6 +43,22 @@ describe('who advertises our virtual router', () => {
 
   it('speaks from the virtual MAC address: this host still', () => {
     expect(judged([heard('192.0.2.1', OURS, { sourceMac: '00:00:5e:00:01:21' })])[0]).toMatch(/^ok .* this host/);
+  });
+
+  it('names a first IPv6 address that is not link-local, which is heard all the same', () => {
+    const config = configOf(edit(PLAIN, '192.0.2.100/24', 'fe80::100/64", "2001:db8::100/64'));
+    const addresses = [parseAddress('2001:db8::100'), parseAddress('fe80::100')].map((each) => [...(each ?? [])]);
+    const advertisement: Advertisement = {
+      version: 3,
+      family: 'ipv6',
+      virtualRouterId: 33,
+      priority: 100,
+      intervalCs: 25,
+      addresses: Uint8Array.from(addresses.flat()),
+    };
+    expect(judged([heard('fe80::2', advertisement, { family: 'ipv6' })], { config })).toEqual([
+      'warning eth0 vrid 33: fe80::2 advertises a first address that is not link-local (RFC 9568 section 5.2.9)',
+    ]);
   });
 
   it('is a stranger', () => {

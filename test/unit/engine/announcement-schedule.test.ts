@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  type AnnouncementPlan,
   type AnnouncementSchedule,
   afterClaim,
+  afterLoss,
   afterRestoration,
   afterTakeover,
   nextAnnouncementUs,
@@ -11,9 +13,15 @@ import {
 } from '../../../agent/engine/announcement-schedule.ts';
 
 const SECOND = 1_000_000;
+const PLAN: AnnouncementPlan = { repeatAfterUs: [0.1 * SECOND, 0.5 * SECOND, SECOND, 5 * SECOND], refreshUs: 0 };
 
 /** When it announces, in seconds, if it is asked whenever something is due; `claims` are the times of others' claims. */
-function announcedAt(start: AnnouncementSchedule, claims: readonly number[], untilUs: number): number[] {
+function announcedAt(
+  start: AnnouncementSchedule,
+  claims: readonly number[],
+  untilUs: number,
+  plan: AnnouncementPlan = PLAN,
+): number[] {
   const announced: number[] = [];
   let schedule = start;
   const pending = [...claims];
@@ -23,11 +31,11 @@ function announcedAt(start: AnnouncementSchedule, claims: readonly number[], unt
     if (nowUs > untilUs) return announced;
     if (nowUs === claimUs) {
       pending.shift();
-      schedule = afterClaim(schedule, nowUs);
+      schedule = afterClaim(schedule, plan, nowUs);
     }
-    const taken = takeDue(schedule, nowUs);
+    const taken = takeDue(schedule, plan, nowUs);
     schedule = taken.schedule;
-    if (taken.due) announced.push(nowUs / SECOND);
+    if (taken.due !== undefined) announced.push(nowUs / SECOND);
   }
 }
 
@@ -35,11 +43,11 @@ const every = (periodUs: number, count: number) => Array.from({ length: count },
 
 describe('announcements', () => {
   test('are repeated after a takeover at 0, 0.1, 0.5, 1 and 5 s', () => {
-    expect(announcedAt(afterTakeover(SILENT, 0), [], 60 * SECOND)).toEqual([0, 0.1, 0.5, 1, 5]);
+    expect(announcedAt(afterTakeover(SILENT, PLAN, 0), [], 60 * SECOND)).toEqual([0, 0.1, 0.5, 1, 5]);
   });
 
   test('begin anew when somebody else claims the address, and take the place of those that were to come', () => {
-    const claimed = announcedAt(afterTakeover(SILENT, 0), [0.7 * SECOND], 60 * SECOND);
+    const claimed = announcedAt(afterTakeover(SILENT, PLAN, 0), [0.7 * SECOND], 60 * SECOND);
     expect(claimed).toEqual([0, 0.1, 0.5, 0.7, 0.8, 1.2, 1.7, 5.7]);
   });
 
@@ -62,12 +70,12 @@ describe('announcements', () => {
     const announced: number[] = [];
     let schedule = SILENT;
     const at = (nowUs: number) => {
-      const taken = takeDue(schedule, nowUs);
+      const taken = takeDue(schedule, PLAN, nowUs);
       schedule = taken.schedule;
-      if (taken.due) announced.push(nowUs / SECOND);
+      if (taken.due !== undefined) announced.push(nowUs / SECOND);
     };
     for (let nowUs = 0; nowUs < SECOND; nowUs += 1_000) {
-      schedule = afterRestoration(schedule, nowUs);
+      schedule = afterRestoration(schedule, PLAN, nowUs);
       at(nowUs);
     }
     expect(announced).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]);
@@ -75,10 +83,29 @@ describe('announcements', () => {
   });
 
   test('that fell into a pause are made up for by one', () => {
-    const woken = takeDue(afterTakeover(SILENT, 0), 3 * SECOND);
-    expect(woken.due).toBe(true);
+    const woken = takeDue(afterTakeover(SILENT, PLAN, 0), PLAN, 3 * SECOND);
+    expect(woken.due).toBe('series');
     expect(nextAnnouncementUs(woken.schedule)).toBe(5 * SECOND);
-    expect(takeDue(woken.schedule, 3 * SECOND).due).toBe(false);
+    expect(takeDue(woken.schedule, PLAN, 3 * SECOND).due).toBeUndefined();
+  });
+
+  test('come as planned: other times, or the first one alone', () => {
+    const plan = { repeatAfterUs: [10 * SECOND], refreshUs: 0 };
+    expect(announcedAt(afterTakeover(SILENT, plan, 0), [], 60 * SECOND, plan)).toEqual([0, 10]);
+    const once = { repeatAfterUs: [], refreshUs: 0 };
+    expect(announcedAt(afterTakeover(SILENT, once, 0), [30 * SECOND], 60 * SECOND, once)).toEqual([0, 30]);
+  });
+
+  test('are refreshed when nothing was announced for so long, until the node owns no longer', () => {
+    const plan = { repeatAfterUs: [2 * SECOND], refreshUs: 10 * SECOND };
+    expect(announcedAt(afterTakeover(SILENT, plan, 0), [25 * SECOND], 50 * SECOND, plan)).toEqual([
+      0, 2, 12, 22, 25, 27, 37, 47,
+    ]);
+    const { schedule, due } = takeDue(afterTakeover(SILENT, plan, 0), plan, 0);
+    expect(due).toBe('series');
+    expect(takeDue(takeDue(schedule, plan, 2 * SECOND).schedule, plan, 12 * SECOND).due).toBe('refresh');
+    expect(nextAnnouncementUs(afterLoss(schedule))).toBe(Number.POSITIVE_INFINITY);
+    expect(nextAnnouncementUs(SILENT)).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('whatever is claimed and whenever: at most 30 in any 10 s, and an answer less than 10 s away', () => {

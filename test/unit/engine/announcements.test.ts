@@ -6,6 +6,14 @@ import { VirtualTime } from './virtual-time.ts';
 
 const CLAIM = { address: Uint8Array.of(192, 0, 2, 100), mac: Uint8Array.of(2, 0, 0, 0, 0, 0x66) };
 
+const PLAN = {
+  repeatAfterUs: [100_000, 500_000, 1_000_000, 5_000_000],
+  copies: 1,
+  refreshUs: 0,
+  refreshCopies: 1,
+  spacingUs: 0,
+};
+
 let time: VirtualTime;
 let sent: number;
 let announcements: Announcements;
@@ -20,6 +28,7 @@ beforeEach(() => {
     announceNow: () => {
       sent += 1;
     },
+    plan: PLAN,
     clock: time,
     complaints: new RateLimitedLog(recorded.log, time.nowUs),
   });
@@ -80,4 +89,20 @@ test('a conflict that is told of in every heartbeat does not end in a flood', ()
     announcements.announce();
   }
   expect(sent).toBeLessThanOrEqual(12);
+});
+
+test('a series and a refresh have copies of their own', () => {
+  const copies: number[] = [];
+  const refreshed = new Announcements({
+    announceNow: (count) => copies.push(count),
+    plan: { ...PLAN, repeatAfterUs: [1_000_000], copies: 3, refreshUs: 60_000_000, refreshCopies: 2 },
+    clock: time,
+    complaints: new RateLimitedLog(recordedLog().log, time.nowUs),
+  });
+  refreshed.announce();
+  time.pass(125_000_000);
+  expect(copies).toEqual([3, 3, 2, 2]);
+  refreshed.stop();
+  time.pass(600_000_000);
+  expect(copies).toHaveLength(4);
 });

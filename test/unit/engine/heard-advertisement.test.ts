@@ -36,8 +36,22 @@ function heardInVersion2(password: string | undefined): ReceivedMessage {
   return { ...overIpv4, message: encodeAdvertisement(advertisement, { ...overIpv4, checksumForm: 'message' }) };
 }
 
-const ROUTER6 = { family: 'ipv6', version: 3, virtualRouterId: 33, authPass: null } as const;
-const ROUTER4 = { family: 'ipv4', version: 2, virtualRouterId: 33, authPass: 'swordfis' } as const;
+const ROUTER6 = {
+  family: 'ipv6',
+  version: 3,
+  virtualRouterId: 33,
+  authPass: null,
+  unicast: null,
+  minTtl: 255,
+} as const;
+const ROUTER4 = {
+  family: 'ipv4',
+  version: 2,
+  virtualRouterId: 33,
+  authPass: 'swordfis',
+  unicast: null,
+  minTtl: 255,
+} as const;
 
 describe('over IPv6, where nobody can tell whither a message went', () => {
   const judge = advertisementJudge(ROUTER6, undefined);
@@ -75,6 +89,20 @@ describe('the id comes first, and says nothing good of the rest', () => {
 
   test('a message too short to have an id is refused', () => {
     expect(judge({ ...right, message: right.message.subarray(0, 1) })).toMatchObject({ reason: 'truncated' });
+  });
+});
+
+describe('how far unicast may have come', () => {
+  const from = (hopLimit: number) => ({ ...heardInVersion2('swordfis'), hopLimit });
+
+  test('is what min_ttl says', () => {
+    const judge = advertisementJudge({ ...ROUTER4, unicast: ['192.0.2.12'], minTtl: 250 }, undefined);
+    expect([255, 250, 249].map((hopLimit) => judge(from(hopLimit)).kind)).toEqual(['heard', 'heard', 'refused']);
+  });
+
+  test('is no matter for multicast', () => {
+    const judge = advertisementJudge({ ...ROUTER4, minTtl: 250 }, undefined);
+    expect(judge(from(254))).toMatchObject({ kind: 'refused', reason: 'hop-limit-not-255' });
   });
 });
 

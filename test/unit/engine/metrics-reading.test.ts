@@ -17,6 +17,7 @@ const NONE: MetricsSources = {
   sideband: undefined,
   witness: undefined,
   fence: undefined,
+  hopLimits: undefined,
   reconciler: undefined,
   history: undefined,
 };

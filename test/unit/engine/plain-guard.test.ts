@@ -19,11 +19,13 @@ const router: VirtualRouterConfig = {
   routes: [],
   sourceAddress: null,
   unicast: null,
+  minTtl: 255,
   checksum: 'pseudo-header',
   accept: true,
   virtualMac: false,
   authPass: null,
   authHmac: null,
+  announce: { repeatAfterUs: [], copies: 1, refreshUs: 0, refreshCopies: 1, spacingUs: 0 },
 };
 
 const group: VrrpGroupConfig = {

@@ -91,21 +91,6 @@ describe('the ruleset', () => {
     expect(problemIn({ ...config, groups: [{ ...first, refused: ['192.0.2.1'] }] })).toContain('192.0.2.1');
   });
 
-  it('takes VRRP of another hop limit than 255 from unicast peers over IPv6 alone, and not by multicast', () => {
-    expect(rulesOf('in')).toContain('meta l4proto 112 ip6 hoplimit != 255 drop');
-    const [first] = config.groups;
-    if (first === undefined) throw new Error('there is a group');
-    const router = { interface: 'eth0', family: 'ipv6', virtualRouterId: 52, unicast: ['2001:db8::2'] } as const;
-    const rules = rulesOf('in', fenceRuleset({ ...config, groups: [{ ...first, virtualRouters: [router] }] }));
-    expect(rules.filter((rule) => rule.startsWith('meta l4proto 112'))).toEqual([
-      'meta l4proto 112 ip ttl != 255 drop',
-      'meta l4proto 112 ip6 hoplimit != 255 ip6 daddr ff00::/8 drop',
-      'meta l4proto 112 ip6 hoplimit != 255 ip6 saddr != { 2001:db8::2 } drop',
-    ]);
-    const wrong = { ...first, virtualRouters: [{ ...router, unicast: ['2001:db8::2 } accept'] }] };
-    expect(problemIn({ ...config, groups: [wrong] })).toContain('is not an IP address');
-  });
-
   it('takes everything away on CLOSE, the sentinel first', () => {
     expect(rulesOf('g33_close')).toEqual([
       'delete @armed { @th,192,32 . @th,224,16 }',

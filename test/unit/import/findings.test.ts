@@ -34,7 +34,7 @@ describe('in an instance, what would change its behaviour is refused', () => {
     ['lvs_sync_daemon_interface eth1', 'load balancing is not part of this program'],
     ['vrf red', 'this version cannot do it'],
     ['priorty 5', "'priorty' is not a keyword that is known here; did you mean 'priority'?"],
-    ['unicast_peer { 192.0.2.2 min_ttl 3 }', "'192.0.2.2 min_ttl 3': 'min_ttl 3' has no equivalent"],
+    ['unicast_peer { 192.0.2.2 min_ttl 0 }', "'min_ttl 0'"],
     ['state FAULT', "'state FAULT': neither MASTER nor BACKUP"],
     ['nopreempt now', "'nopreempt now': 'now' has no equivalent"],
     ['nopreempt { x }', "'nopreempt' has no block"],
@@ -50,12 +50,28 @@ describe('in an instance, what would change its behaviour is refused', () => {
   });
 });
 
+describe('IPv6 unicast', () => {
+  const unicast = (...more: string[]): string =>
+    instance('unicast_peer { 2001:db8::2 }', ...more).replace('192.0.2.100/24', 'fe80::100/64');
+
+  it('is taken over with unicast_ttl 255', () => expect(findings(unicast('unicast_ttl 255'))).toEqual([]));
+
+  it('is refused once, and not twice, with another one', () => {
+    expect(findings(unicast('unicast_ttl 64'))).toEqual([expect.stringContaining('the TTL is always 255')]);
+  });
+});
+
 describe('in an instance, what does no harm is left out', () => {
   it.each([
     ['state MASTER', "'state MASTER': a router starts as Backup; the priority decides"],
     ['notify_deleted', "'notify_deleted': a virtual router goes when the agent is stopped, which notify is told"],
     ['smtp_alert', "'smtp_alert': no mail is sent; a webhook of the witness tells of changes: docs/webhooks.md"],
-    ['garp_master_delay 10', "'garp_master_delay': gratuitous ARP has a schedule of its own"],
+    ['garp_extra_if 100', "'garp_extra_if': every interface with an address is announced on, when its addresses are"],
+    [
+      'garp_lower_prio_repeat 1',
+      "'garp_lower_prio_repeat 1': who hears a lower priority announces as after a takeover, and at most five times in a row",
+    ],
+    ['garp_master_refresh_repeat 2', "'garp_master_refresh_repeat 2': has no effect without garp_master_refresh"],
     ['use_vmac vrrp.51', 'the interface name vrrp.51: the interface of the virtual MAC is named by itself'],
     [
       'virtual_ipaddress_excluded { 192.0.2.7 brd 192.0.2.255 }',

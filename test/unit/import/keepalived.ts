@@ -50,7 +50,9 @@ export function drafted(text: string): { readonly toml: string; readonly finding
   const report = (finding: ImportFinding): void => void findings.push(finding);
   const programs = new Programs(findProgram, undefined, report);
   const tracking = new Tracking(statements, programs, report);
-  const defaults = { version: undefined, interface: undefined };
+  const interval = { ipv4: undefined, ipv6: undefined };
+  const announce = { of: new Map(), minimal: undefined, interval, intervals: new Map() };
+  const defaults = { version: undefined, interface: undefined, announce };
   const groups = translateGroups(statements, { defaults, tracking, programs, report });
   return { toml: renderToml(groups.flatMap(({ lines }) => lines)), findings: findings.map(said) };
 }

@@ -109,6 +109,16 @@ describe('a vrrp_instance', () => {
     expect(onlyRouter(text).addresses.map(({ address }) => address)).toEqual(['fe80::1', '2001:db8::1', 'fe80::9']);
   });
 
+  it.each([
+    ['unicast_peer { 2001:db8::2 }', 64],
+    ['unicast_ttl 255\nunicast_peer { 2001:db8::2 }', 255],
+    ['unicast_peer {\n2001:db8::2 min_ttl 251\n2001:db8::3 min_ttl 250 max_ttl 255\n}', 250],
+  ])('takes over how far unicast may come: %s', (text, minTtl) => {
+    expect(onlyRouter(instance(text).replace('192.0.2.100/24', 'fe80::100/64'))).toMatchObject({ minTtl });
+    const over4 = minTtl === 64 ? 255 : minTtl;
+    expect(onlyRouter(instance(text.replaceAll('2001:db8::', '192.0.2.')))).toMatchObject({ minTtl: over4 });
+  });
+
   it('is version 3 with IPv6', () => {
     const text = instance().replace('192.0.2.100/24', 'fe80::100/64');
     expect(onlyRouter(text)).toMatchObject({ version: 3, family: 'ipv6' });

@@ -59,6 +59,7 @@ describe('what is told of a healthy owner', () => {
       ['{group="edge",level="full"} 1', '{group="edge",level="no_egress"} 0', '{group="edge",level="none"} 0'],
     ],
     ['tiebreak_fence_refusals_total', ['{group="edge",reason="lease_too_short"} 2']],
+    ['tiebreak_fence_hop_limit_drops_total', ['{family="ipv4"} 0', '{family="ipv6"} 8']],
     ['tiebreak_peer_heard', ['{group="edge",peer="b"} 1']],
     [
       'tiebreak_peer_config_differs',

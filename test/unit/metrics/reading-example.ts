@@ -16,6 +16,10 @@ export const HEALTHY: Reading = {
   historyEntries: 3,
   networkMonitorOverruns: 0,
   fenceRecreations: 0,
+  hopLimitDrops: new Map([
+    ['ipv4', 0],
+    ['ipv6', 8],
+  ]),
   groups: [
     {
       name: 'edge',

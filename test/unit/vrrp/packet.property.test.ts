@@ -103,7 +103,6 @@ const REASONS: Record<RefusedMessage, true> = {
   'virtual-router-id-zero': true,
   'interval-zero': true,
   'unknown-auth-type': true,
-  'first-address-not-link-local': true,
 };
 
 const freshSeed = Math.floor(Math.random() * 0x1_0000_0000);

@@ -41,6 +41,13 @@ class Group {
     for (const index of priorities.keys()) this.step(index, { kind: 'startup' });
   }
 
+  /** Begins anew, at that time. */
+  startAt(nowUs: number): void {
+    this.nowUs = nowUs;
+    this.state = initialRouters(this.parameters.length);
+    for (const index of this.parameters.keys()) this.step(index, { kind: 'startup' });
+  }
+
   get kinds(): string[] {
     return this.state.routers.map(({ kind }) => kind);
   }
@@ -137,6 +144,54 @@ describe('virtual routers of a group', () => {
     const group = new Group([100]);
     group.ring();
     expect(group.kinds).toEqual(['active']);
+  });
+});
+
+describe('two nodes of a group with a link between them', () => {
+  const DELAY_US = 1_000;
+
+  /** How often each node becomes active in a minute; `apartUs`: how much later the second one starts. */
+  function takeovers(first: readonly number[], second: readonly number[], apartUs: number): number[] {
+    const nodes = [new Group(first), new Group(second)];
+    const counts = [0, 0];
+    const onTheWay: {
+      readonly atUs: number;
+      readonly to: number;
+      readonly index: number;
+      readonly priority: number;
+    }[] = [];
+    nodes[1]?.startAt(apartUs);
+    for (;;) {
+      const rings = nodes.map(({ dueUs }) => Math.min(...dueUs));
+      const nextUs = Math.min(...rings, ...onTheWay.map(({ atUs }) => atUs));
+      if (nextUs > 60 * INTERVAL_US) return counts;
+      const arriving = onTheWay.findIndex(({ atUs }) => atUs === nextUs);
+      const [message] = arriving < 0 ? [] : onTheWay.splice(arriving, 1);
+      const at = message?.to ?? rings.indexOf(nextUs);
+      const node = nodes[at];
+      if (node === undefined) throw new Error('there are two nodes');
+      const before = node.kinds[0];
+      node.nowUs = nextUs;
+      if (message === undefined) node.ring();
+      else node.step(message.index, heard(message.priority));
+      if (before !== 'active' && node.kinds[0] === 'active') counts[at] = (counts[at] ?? 0) + 1;
+      for (const said of node.done) {
+        const [index, priority] = said.split(' says ').map(Number);
+        onTheWay.push({ atUs: nextUs + DELAY_US, to: 1 - at, index: index ?? 0, priority: priority ?? 0 });
+      }
+    }
+  }
+
+  it('have one owner if one of them is the higher for all', () => {
+    expect(takeovers([200, 200], [100, 100], 0)).toEqual([1, 0]);
+    expect(takeovers([200, 150], [120, 100], 0)).toEqual([1, 0]);
+  });
+
+  it('may drive each other out again and again if their priorities are crossed, which the configuration warns of', () => {
+    const [first = 0, second = 0] = takeovers([200, 100], [100, 200], 0);
+    expect(Math.min(first, second)).toBeGreaterThan(10);
+    // Those that are not in step settle.
+    expect(takeovers([200, 100], [100, 200], 2 * DELAY_US)).toEqual([1, 0]);
   });
 });
 

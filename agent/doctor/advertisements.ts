@@ -94,7 +94,8 @@ function judgeSpeaker(
   router: VirtualRouterConfig,
   topic: string,
 ): readonly Finding[] {
-  const { who, sourceMac, refused, advertisement } = speaker;
+  const { who, sourceMac, advertisement } = speaker;
+  const refused = hasComeTooFar(speaker, router) ? TOO_FAR : speaker.refused;
   if (who.kind === 'our_address') {
     const found = `${who.address} advertises it from ${sourceMac}, and is this host's own address`;
     return [problem(topic, found, 'another host has the same address: change that of one')];
@@ -116,8 +117,14 @@ function judgeSpeaker(
   return [tell(topic, found, 'make the two configurations the same')];
 }
 
+const TOO_FAR = 'hop-limit-not-255';
+
+function hasComeTooFar({ hopLimit }: Speaker, { unicast, minTtl }: VirtualRouterConfig): boolean {
+  return hopLimit < (unicast === null ? 255 : minTtl);
+}
+
 function remedyFor(refused: string): string {
-  return refused === 'hop-limit-not-255'
+  return refused === TOO_FAR
     ? 'keepalived sends IPv6 unicast with 64: set unicast_ttl 255 there, or min_ttl = 64 here; if it comes through a router, find out why'
     : 'look at the VRRP program there, and at what forwards or changes its packets';
 }

@@ -18,8 +18,6 @@ const MOST_MS = 15_000;
 const INTERVALS = 3.2;
 /** More different ones say nothing new. */
 const KINDS_MAX = 500;
-/** The first byte of ff00::/8. */
-const IPV6_MULTICAST = 0xff;
 
 /** An advertisement that was overheard, once for each sender and content. */
 export type Heard = {
@@ -28,6 +26,7 @@ export type Heard = {
   readonly source: string;
   readonly sourceMac: string;
   readonly virtualRouterId: number;
+  readonly hopLimit: number;
   readonly advertisement: Advertisement | undefined;
   /** Why it is refused; undefined: it is not. */
   readonly refused: string | undefined;
@@ -111,16 +110,15 @@ function listenForClaims(
 
 function read(overheard: OverheardMessage, name: string, family: AddressFamily): Heard {
   const { source, destination, hopLimit, message, sourceMac } = overheard;
-  // Unicast over IPv6 is heard whatever its hop limit is.
-  const promised = family === 'ipv4' || destination[0] === IPV6_MULTICAST;
-  const envelope = { family, source, destination, hopLimit: promised ? hopLimit : undefined };
-  const decoded = decodeAdvertisement(message, envelope);
+  // How far it may have come is for the virtual router's configuration to say.
+  const decoded = decodeAdvertisement(message, { family, source, destination, hopLimit: undefined });
   return {
     interface: name,
     family,
     source: formatAddress(source),
     sourceMac: formatMac(sourceMac),
     virtualRouterId: message[1] ?? 0,
+    hopLimit,
     advertisement: decoded.ok ? decoded.advertisement : undefined,
     refused: decoded.ok ? undefined : decoded.reason,
   };

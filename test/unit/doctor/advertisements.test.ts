@@ -22,6 +22,7 @@ function heard(source: string, advertisement: Advertisement | undefined = OURS, 
     source,
     sourceMac: PEER_MAC,
     virtualRouterId: 33,
+    hopLimit: 255,
     advertisement,
     refused: undefined,
     ...rest,
@@ -133,10 +134,14 @@ describe('how the peer advertises', () => {
   });
 
   it('so that it is refused', () => {
-    const refused = heard('192.0.2.2', undefined, { advertisement: undefined, refused: 'hop-limit-not-255' });
-    expect(judged([refused])).toEqual([
-      'warning eth0 vrid 33: b (192.0.2.2) sends an advertisement that is refused: hop-limit-not-255',
-    ]);
+    const tell = (refused: string) =>
+      `warning eth0 vrid 33: b (192.0.2.2) sends an advertisement that is refused: ${refused}`;
+    const refused = heard('192.0.2.2', undefined, { advertisement: undefined, refused: 'bad-checksum' });
+    expect(judged([refused])).toEqual([tell('bad-checksum')]);
+    const far = heard('192.0.2.2', OURS, { hopLimit: 64 });
+    expect(judged([far])).toEqual([tell('hop-limit-not-255')]);
+    const near = PAIR.replace('addresses = ["192.0.2.100', 'unicast = ["192.0.2.2"]\nmin_ttl = 64\n$&');
+    expect(judged([far], { config: configOf(near) })).toEqual(judged([heard('192.0.2.2')]));
   });
 });
 

@@ -152,12 +152,14 @@ function groupReported(
   node: string,
   report: NodeGroupReport,
 ): { readonly state: GroupState; readonly occurrences: readonly ClusterOccurrence[] } {
-  const { group, ballot } = report;
+  const { ballot } = report;
   const former = state.reports[node];
   // Each new link reports everything once more: what is the same costs no row.
   if (former !== undefined && sameReport(report, former)) return { state, occurrences: [] };
   const reports = { ...state.reports, [node]: report };
   if (report.role !== 'active') {
+    const other = state.owner === node ? besides(node, report, reports) : undefined;
+    if (other !== undefined) return ownedBy(other.node, other.report, { ...state, reports });
     const vacantSinceMs = state.owner === node ? (state.vacantSinceMs ?? report.atMs) : state.vacantSinceMs;
     return { state: { ...state, reports, vacantSinceMs }, occurrences: [] };
   }
@@ -165,6 +167,27 @@ function groupReported(
   if (state.owner !== node && compareBallots(ballot, state.ballot) < 0) {
     return { state: { ...state, reports }, occurrences: [] };
   }
+  return ownedBy(node, report, { ...state, reports });
+}
+
+/** In mode "vrrp", which has no ballots, two may say so at once; when one of them does no more, the other owns still. */
+function besides(
+  node: string,
+  { ballot }: NodeGroupReport,
+  reports: GroupState['reports'],
+): { readonly node: string; readonly report: NodeGroupReport } | undefined {
+  const found = Object.entries(reports).find(
+    ([other, report]) => other !== node && report.role === 'active' && sameBallot(report.ballot, ballot),
+  );
+  return found === undefined ? undefined : { node: found[0], report: found[1] };
+}
+
+function ownedBy(
+  node: string,
+  report: NodeGroupReport,
+  state: GroupState,
+): { readonly state: GroupState; readonly occurrences: readonly ClusterOccurrence[] } {
+  const { group, ballot } = report;
   const occurrences: ClusterOccurrence[] = [];
   if (state.owner !== node) occurrences.push({ kind: 'owner', group, from: state.owner, to: node, ballot });
   if (state.protected !== report.protected) {
@@ -172,7 +195,7 @@ function groupReported(
     occurrences.push({ kind: 'protection', group, node, protected: report.protected, reason });
   }
   return {
-    state: { owner: node, ballot, vacantSinceMs: null, protected: report.protected, reports },
+    state: { ...state, owner: node, ballot, vacantSinceMs: null, protected: report.protected },
     occurrences,
   };
 }

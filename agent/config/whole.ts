@@ -36,7 +36,13 @@ export function wholeWarnings(
     found.push(at(source.valueAt(here), here, message, 'use https:// beyond your own network'));
   }
   if (groups.every((group) => group.table.mode === 'vrrp')) {
-    found.push(at(source.keyAt(['witness']), ['witness'], 'has no effect: no group is in mode "lease"'));
+    found.push(
+      at(
+        source.keyAt(['witness']),
+        ['witness'],
+        'shows what this node reports, and has no vote: no group is in mode "lease"',
+      ),
+    );
   }
   return found;
 }

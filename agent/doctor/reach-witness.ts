@@ -111,7 +111,7 @@ function whyNot(error: unknown): string {
 
 /** An address of a family that this host does not route at all is of no use, and no harm. */
 function problemsOfWay(addresses: readonly LookupAddress[], { groups }: Config): string[] | undefined {
-  const forbidden = forbiddenAddresses(groups.filter((group) => group.mode === 'lease'));
+  const forbidden = forbiddenAddresses(groups);
   const rtnetlink = valueOrThrow(openRtnetlink());
   try {
     const ways = addresses.flatMap(({ address }) => {

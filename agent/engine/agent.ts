@@ -348,7 +348,10 @@ export class Agent {
       },
       onChange: (change) => {
         // In mode "lease" the group itself tells the history, with the votes.
-        if (config.mode === 'vrrp') this.#history?.add(plainDecision(change));
+        if (config.mode === 'vrrp') {
+          this.#history?.add(plainDecision(change));
+          this.#witness?.reportSoon();
+        }
         this.#notifier?.changed(change);
         this.#floatingIps?.changed(change.group);
       },
@@ -495,9 +498,9 @@ export class Agent {
   #openWitness(state: StateFile, rtnetlink: Rtnetlink): void {
     const { witness: config, node } = this.#config;
     const { witness: credential } = this.#secrets;
-    if (config === null || credential === null || this.#leaseGroups.length === 0) return;
+    if (config === null || credential === null) return;
     const groups = this.#leaseGroups;
-    this.#routes = new WitnessRoutes({ rtnetlink, groups: groups.map((group) => group.config), log: this.#log });
+    this.#routes = new WitnessRoutes({ rtnetlink, groups: this.#config.groups, log: this.#log });
     const health = new WitnessHealth(this.#operations().reportHealth, new RateLimitedLog(this.#log));
     this.#witness = openWitness({
       node,
@@ -522,9 +525,7 @@ export class Agent {
   #witnessReport(): Report {
     return {
       peers: peerReports(this.#sideband?.links ?? [], this.#leaseGroups, boottimeUs()),
-      groups: this.#status()
-        .groups.filter(({ mode }) => mode === 'lease')
-        .map(groupReport),
+      groups: this.#status().groups.map(groupReport),
       decisions: this.#history?.entries ?? [],
     };
   }
@@ -591,7 +592,7 @@ export class Agent {
         return [leaseGroupStatus(lease, links, this.#witness, boottimeUs(), this.#routes?.problem)];
       }
       const plain = this.#vrrpGroups.find((group) => group.config === config);
-      return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, boottimeUs())];
+      return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, this.#witness, boottimeUs())];
     });
   }
 

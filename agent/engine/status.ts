@@ -63,8 +63,13 @@ export function leaseGroupStatus(
   };
 }
 
-/** A group in `mode = "vrrp"` for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. */
-export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): OwnStatus {
+/** A group in `mode = "vrrp"` for `GET /v1/status`. `nowUs`: CLOCK_BOOTTIME. The witness has no vote in it, and is told of it. */
+export function vrrpGroupStatus(
+  group: VrrpGroup,
+  node: string,
+  witness: WitnessLink | undefined,
+  nowUs: number,
+): OwnStatus {
   const { config } = group;
   const { states } = group;
   const fence = plainFence(group, nowUs);
@@ -89,7 +94,7 @@ export function vrrpGroupStatus(group: VrrpGroup, node: string, nowUs: number): 
     since: new Date(group.sinceMs).toISOString(),
     quorum: { needed: 0, held: 0, votes: [] },
     fence,
-    witness: witnessStatus(undefined),
+    witness: witnessStatus(witness),
     virtual_routers: virtualRouters(
       config,
       (index) => states[index] ?? 'initialize',

@@ -1,5 +1,5 @@
 import { formatAddress, isLinkLocal, parseAddress } from '@tiebreak/shared/vrrp';
-import type { LeaseGroupConfig } from '../config/index.ts';
+import type { GroupConfig } from '../config/index.ts';
 import type { FoundRoute, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -9,14 +9,14 @@ type Forbidden = ReadonlyMap<string, string>;
 
 export type ForbiddenAddresses = { readonly virtual: Forbidden; readonly peers: Forbidden };
 
-export function forbiddenAddresses(groups: readonly Pick<LeaseGroupConfig, 'name' | 'virtualRouters' | 'peers'>[]) {
+export function forbiddenAddresses(groups: readonly GroupConfig[]): ForbiddenAddresses {
   const virtual = new Map<string, string>();
   const peers = new Map<string, string>();
   for (const group of groups) {
     for (const { addresses } of group.virtualRouters) {
       for (const { address } of addresses) virtual.set(canonical(address), `an address of group ${group.name}`);
     }
-    for (const { node, addresses } of group.peers) {
+    for (const { node, addresses } of group.mode === 'lease' ? group.peers : []) {
       for (const address of addresses) peers.set(canonical(address), `node ${node}`);
     }
   }
@@ -40,7 +40,7 @@ export function explainWay(
 
 export type WitnessRoutesOptions = {
   readonly rtnetlink: Pick<Rtnetlink, 'routeTo' | 'addresses'>;
-  readonly groups: readonly LeaseGroupConfig[];
+  readonly groups: readonly GroupConfig[];
   readonly log: Logger;
 };
 

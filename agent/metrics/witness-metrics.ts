@@ -4,9 +4,9 @@ import type { Reading, WitnessReading } from './reading.ts';
 
 const STATES = ['connected', 'connecting', 'unreachable', 'refused', 'not_configured'] as const;
 
-/** The node has one link, of which the status tells with each group that has votes. */
+/** The node has one link, of which the status tells with each group. */
 function linkOf({ status }: Reading): GroupStatus['witness'] | undefined {
-  return status.groups.find(({ mode }) => mode === 'lease')?.witness;
+  return status.groups[0]?.witness;
 }
 
 function milliseconds(ms: number | null | undefined) {

@@ -27,6 +27,8 @@ export type VirtualRouterOptions = {
   readonly virtualMac?: boolean;
   readonly authPass?: string | undefined;
   readonly hmacKeyFile?: string;
+  /** Mode "vrrp", although there is a witness. */
+  readonly plain?: boolean;
   /** The table `announce`. */
   readonly announce?: string;
   /** The virtual address is the client's router. */
@@ -308,7 +310,7 @@ export function tiebreakConfiguration(
     '[[group]]',
     `name = "${GROUP}"`,
     ...(options.gateway === true ? ['gateway = true'] : []),
-    ...(lease === undefined
+    ...(lease === undefined || options.plain === true
       ? ['mode = "vrrp"', `preempt = ${options.preempt}`]
       : [
           `key_file = "${lease.keyFile}"`,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ClusterView } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import { type LabProcess, signalAll } from './process.ts';
 import type { WitnessControl } from './system.ts';
@@ -88,6 +89,13 @@ export class LocalWitness implements WitnessControl {
     return Enrolment.parse(JSON.parse(await this.#put(`/v1/clusters/${cluster}/nodes/${node}`))).token;
   }
 
+  /** What the API shows of it, to an admin. */
+  async view(cluster: string): Promise<ClusterView> {
+    return ClusterView.parse(
+      JSON.parse(await this.#ask('GET', `/v1/clusters/${cluster}`, undefined, this.#adminToken)),
+    );
+  }
+
   /** As an outside monitor, with a token of its own. */
   async reportHealth(
     { cluster, group, node }: { cluster: string; group: string; node: string },
@@ -103,7 +111,7 @@ export class LocalWitness implements WitnessControl {
     return this.#ask('PUT', path, '{}', this.#adminToken);
   }
 
-  #ask(method: 'PUT' | 'POST', path: string, body: string, token: string): Promise<string> {
+  #ask(method: 'GET' | 'PUT' | 'POST', path: string, body: string | undefined, token: string): Promise<string> {
     const request = {
       url: `${this.url}${path}`,
       method,

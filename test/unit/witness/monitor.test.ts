@@ -217,3 +217,36 @@ describe('a node', () => {
     expect(story.pass(LOST_AFTER_MS)).toEqual([]);
   });
 });
+
+describe('mode "vrrp", which has no ballots', () => {
+  const plain = (role: GroupReport['role']): GroupReport[] => [reportOf(role, 0, '', { protected: false })];
+
+  test('two may own at once: the last one that says so is shown, and the other one again when that steps back', () => {
+    const story = new Story();
+    story.report('a', plain('active'));
+    story.report('b', plain('active'));
+    expect(story.monitor.groups.get('edge')).toMatchObject({ owner: 'b', protected: false });
+    expect(story.report('b', plain('backup'))).toEqual([
+      { kind: 'owner', group: 'edge', from: 'b', to: 'a', ballot: { counter: 0, node: '' } },
+    ]);
+    expect(story.pass(VACANT_AFTER_MS)).toEqual([]);
+    expect(story.monitor.groups.get('edge')).toMatchObject({ owner: 'a', vacantSinceMs: null });
+  });
+
+  test('nobody owns once the last one has stepped back', () => {
+    const story = new Story();
+    story.report('a', plain('active'));
+    story.report('b', plain('backup'));
+    story.report('a', plain('fault'));
+    story.pass(VACANT_AFTER_MS);
+    expect(story.monitor.groups.get('edge')).toMatchObject({ owner: null });
+  });
+
+  test('with ballots a stale word is no owner', () => {
+    const story = new Story();
+    story.report('a', [reportOf('active', 3, 'a')]);
+    story.report('b', [reportOf('active', 4, 'b')]);
+    story.report('b', [reportOf('backup', 4, 'b')]);
+    expect(story.monitor.groups.get('edge')).toMatchObject({ owner: 'b', vacantSinceMs: 0 });
+  });
+});

@@ -116,7 +116,11 @@ class Course {
     await this.#stays('returned', 'heard again', ownerAfterReturn);
 
     const sightings = await record.sightings('pseudo-header');
-    for (const pairing of this.#pairings) this.#note(pairing, 'wire', wireProblem(pairing, sightings));
+    const successors = await this.#parties[weaker].accounts();
+    for (const pairing of this.#pairings) {
+      const heardRelease = successors.get(pairing.virtualRouterId)?.heardRelease;
+      this.#note(pairing, 'wire', wireProblem(pairing, sightings, heardRelease));
+    }
     await record.stop();
   }
 

@@ -39,6 +39,7 @@ function groupOf({ cell, source, priority, password, ...pairing }: Pairing): str
     `addresses = [${addresses.join(', ')}]`,
     `source_address = "${source.ours}"`,
     ...(cell.transport === 'unicast' ? [`unicast = ["${source.theirs}"]`] : []),
+    ...(cell.mac === 'virtual' ? ['virtual_mac = true'] : []),
     ...(password === undefined ? [] : [`auth_pass = "${password}"`]),
   ];
 }

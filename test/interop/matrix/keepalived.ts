@@ -8,7 +8,7 @@ import type { Accounts, Party } from './account.ts';
 import { type Pairing, THEIR_HOST } from './pairing.ts';
 import { linesWith } from './tiebreak.ts';
 
-const DUMP_MS = 5_000;
+const DUMP_MS = 20_000;
 
 /** Every count of the dump that is an error, and the two that are not. */
 const Stats = z.object({

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
 import { type GroupStatus, type Health, type Operations, type Status, startApi } from '../api/index.ts';
 import type { Checker } from '../checks/index.ts';
@@ -222,7 +223,11 @@ export class Agent {
   /** Hands over whatever is owned here, and leaves its votes to the survivors (L17); does not wait for them for ever. */
   async leave(): Promise<void> {
     this.#signsOfLife.stopping(STOP_PATIENCE_MS + CLOSE_PATIENCE_MS);
-    for (const group of this.#vrrpGroups) group.stop();
+    for (const group of this.#vrrpGroups) {
+      group.stop();
+      // Its priority 0 leaves before the kernel takes its time with the next group's addresses.
+      await setImmediate();
+    }
     const left = Promise.all(this.#leaseGroups.map((group) => group.stop()));
     let patience: NodeJS.Timeout | undefined;
     const tooLong = new Promise<void>((resolve) => {
@@ -241,7 +246,8 @@ export class Agent {
     for (const link of this.#sideband?.links ?? []) link.stop();
     const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
     this.#witness?.close();
-    for (const router of this.#routers) await router.close();
+    // At once, so that what each says last does not wait for the sockets of the others.
+    await Promise.all(this.#routers.map((router) => router.close()));
     this.#sideband?.close();
     this.#virtualMacs?.close();
     if (gone) {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { VirtualRouterConfig } from '../config/index.ts';
 import {
   type AddressClaim,
@@ -91,8 +92,10 @@ export function openRouterPorts(options: {
           return same === undefined || same.index !== index || same.mac.join(':') !== mac.join(':');
         }),
       async close() {
-        // It may have a priority 0 to send still, and the kernel takes some 10 ms to close each of the packet sockets.
         await socket.value.close();
+        // What other routers say last, such as priority 0, leaves in this turn of the event loop; the kernel may take some
+        // 10 ms to close each of these.
+        await setImmediate();
         closeHomes();
       },
     },

@@ -23,12 +23,15 @@ export type Sighting = {
   readonly atMs: number;
   /** Whether the host itself has sent it, by its own MAC address. */
   readonly bySelf: boolean;
+  readonly source: string;
   readonly decoded: Decoded;
 };
 
 const FIELDS = [
   'frame.time_epoch',
   'eth.src',
+  'ip.src',
+  'ipv6.src',
   'vrrp.version',
   'vrrp.virt_rtr_id',
   'vrrp.prio',
@@ -123,5 +126,10 @@ function sighting(cells: readonly string[], ownMac: string): Sighting {
     checksumGood: cell('vrrp.checksum.status') === CHECKSUM_GOOD,
     complaints: [...list('_ws.expert.message'), ...list('_ws.malformed')],
   };
-  return { atMs: Number(cell('frame.time_epoch')) * 1_000, bySelf: cell('eth.src') === ownMac, decoded };
+  return {
+    atMs: Number(cell('frame.time_epoch')) * 1_000,
+    bySelf: cell('eth.src') === ownMac,
+    source: cell('ip.src') || cell('ipv6.src'),
+    decoded,
+  };
 }

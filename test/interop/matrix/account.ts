@@ -4,6 +4,8 @@ export type Account = {
   readonly received: number;
   /** Counted or logged as wrong, in the program's own words; empty: none. */
   readonly refused: readonly string[];
+  /** Whether one of priority 0 was among them. undefined: it does not say. */
+  readonly heardRelease?: boolean;
 };
 
 /** By virtual router id. */

@@ -15,21 +15,20 @@ import { wireProblem } from './wire.ts';
 
 /** A start on a machine that is busy, and the longest down time. */
 const START_MS = 25_000;
-const CHANGE_MS = 10_000;
-/** Long enough for two advertisements of version 2. */
-const WATCH_MS = 2_500;
+const CHANGE_MS = 15_000;
+/** Long enough for two advertisements. */
+const WATCH_MS = 4_500;
 const LOOK_EVERY_MS = 100;
 
 /** Cells that can run beside each other. */
 export type Batch = { readonly peer: PeerName; readonly stronger: Side; readonly cells: readonly Cell[] };
 
 /**
- * By the stronger side, since a program is stopped with all its virtual routers; and by version where the peer is FRR, which
- * complains of another one before it looks whose the advertisement is.
+ * By the stronger side, since a program is stopped with all its virtual routers; and by version, since FRR complains of
+ * another one before it looks whose the advertisement is.
  */
 export function batchesOf(cells: readonly Cell[]): Batch[] {
-  const keyOf = ({ peer, stronger, version }: Cell): string =>
-    [peer, stronger, peer === 'FRR' ? version : ''].join(' ');
+  const keyOf = ({ peer, stronger, version }: Cell): string => [peer, stronger, version].join(' ');
   return [...Map.groupBy(cells, keyOf).values()].flatMap((together) => {
     const [first] = together;
     return first === undefined ? [] : [{ peer: first.peer, stronger: first.stronger, cells: together }];
@@ -116,7 +115,11 @@ class Course {
     await this.#stays('returned', 'heard again', ownerAfterReturn);
 
     const sightings = await record.sightings('pseudo-header');
-    for (const pairing of this.#pairings) this.#note(pairing, 'wire', wireProblem(pairing, sightings));
+    const successors = await this.#parties[weaker].accounts();
+    for (const pairing of this.#pairings) {
+      const heardRelease = successors.get(pairing.virtualRouterId)?.heardRelease;
+      this.#note(pairing, 'wire', wireProblem(pairing, sightings, heardRelease));
+    }
     await record.stop();
   }
 

@@ -9,6 +9,8 @@ export type Cell = {
   readonly family: 4 | 6;
   readonly transport: 'multicast' | 'unicast';
   readonly authentication: 'none' | 'PASS';
+  /** Of our advertisements and address; keepalived does the same, FRR knows the virtual one alone. */
+  readonly mac: 'own' | 'virtual';
   /** What both do when they hear a lower priority. */
   readonly preempt: boolean;
   /** Whose priority is higher, or that both are the same and the address decides. */
@@ -22,6 +24,7 @@ const VERSIONS = [2, 3] as const;
 const FAMILIES = [4, 6] as const;
 const TRANSPORTS = ['multicast', 'unicast'] as const;
 const AUTHENTICATIONS = ['none', 'PASS'] as const;
+const MACS = ['own', 'virtual'] as const;
 const PREEMPTION = [true, false] as const;
 const STRENGTHS = [
   { priorities: 'ours higher', stronger: 'ours' },
@@ -39,6 +42,10 @@ const RULES: readonly { readonly leavesOut: (cell: Cell) => boolean; readonly be
   },
   { leavesOut: ({ peer, transport }) => peer === 'FRR' && transport === 'unicast', because: 'FRR has no unicast' },
   {
+    leavesOut: ({ transport, mac }) => transport === 'unicast' && mac === 'virtual',
+    because: 'unicast never comes from a virtual MAC',
+  },
+  {
     leavesOut: ({ peer, authentication }) => peer === 'FRR' && authentication !== 'none',
     because: 'FRR has no authentication',
   },
@@ -50,12 +57,14 @@ function everyCombination(): Cell[] {
       FAMILIES.flatMap((family) =>
         TRANSPORTS.flatMap((transport) =>
           AUTHENTICATIONS.flatMap((authentication) =>
-            STRENGTHS.flatMap((strength) =>
-              PREEMPTION.map(
-                (preempt): Cell => ({
-                  ...{ peer, version, family, transport, authentication, preempt },
-                  ...strength,
-                }),
+            MACS.flatMap((mac) =>
+              STRENGTHS.flatMap((strength) =>
+                PREEMPTION.map(
+                  (preempt): Cell => ({
+                    ...{ peer, version, family, transport, authentication, mac, preempt },
+                    ...strength,
+                  }),
+                ),
               ),
             ),
           ),

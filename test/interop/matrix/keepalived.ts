@@ -8,9 +8,9 @@ import type { Accounts, Party } from './account.ts';
 import { type Pairing, THEIR_HOST } from './pairing.ts';
 import { linesWith } from './tiebreak.ts';
 
-const DUMP_MS = 5_000;
+const DUMP_MS = 20_000;
 
-/** Every count of the dump that is an error, and the one that is not. */
+/** Every count of the dump that is an error, and the two that are not. */
 const Stats = z.object({
   advert_rcvd: z.int(),
   packet_len_err: z.int(),
@@ -21,6 +21,7 @@ const Stats = z.object({
   invalid_authtype: z.int(),
   authtype_mismatch: z.int(),
   auth_failure: z.int(),
+  pri_zero_rcvd: z.int(),
 });
 const Dump = z.array(z.object({ data: z.object({ vrid: z.int() }), stats: Stats }));
 
@@ -40,10 +41,10 @@ export function keepalivedParty(topology: Topology, pairings: readonly Pairing[]
     async accounts(): Promise<Accounts> {
       const dump = await dumpOf(program);
       return new Map(
-        dump.map(({ data: { vrid }, stats: { advert_rcvd, ...errors } }) => {
+        dump.map(({ data: { vrid }, stats: { advert_rcvd, pri_zero_rcvd, ...errors } }) => {
           const counted = Object.entries(errors).filter(([, count]) => count > 0);
           const refused = [...counted.map(([kind, count]) => `${count} x ${kind}`), ...complaintsOf(vrid)];
-          return [vrid, { received: advert_rcvd, refused }];
+          return [vrid, { received: advert_rcvd, refused, heardRelease: pri_zero_rcvd > 0 }];
         }),
       );
     },
@@ -81,9 +82,9 @@ function configuration(pairings: readonly Pairing[]): string {
 }
 
 function instanceOf({ cell, source, priority, password, ...pairing }: Pairing): string[] {
-  const addresses = pairing.addresses.map(
-    (address) => `    ${address}/${pairing.prefixLength} dev ${NETWORK.lanInterface}`,
-  );
+  // With a MAC of their own the addresses lie on a device of their own.
+  const device = cell.mac === 'virtual' ? '' : ` dev ${NETWORK.lanInterface}`;
+  const addresses = pairing.addresses.map((address) => `    ${address}/${pairing.prefixLength}${device}`);
   return [
     `vrrp_instance ${nameOf(pairing.virtualRouterId)} {`,
     '  state BACKUP',
@@ -93,6 +94,7 @@ function instanceOf({ cell, source, priority, password, ...pairing }: Pairing): 
     `  priority ${priority.theirs}`,
     `  advert_int ${pairing.intervalMs / 1_000}`,
     ...(cell.preempt ? [] : ['  nopreempt']),
+    ...(cell.mac === 'virtual' ? [`  use_vmac vrrp${cell.family}-${pairing.virtualRouterId}`] : []),
     ...(password === undefined ? [] : ['  authentication {', '    auth_type PASS', `    auth_pass ${password}`, '  }']),
     ...(cell.transport === 'unicast'
       ? [`  unicast_src_ip ${source.theirs}`, '  unicast_peer {', `    ${source.ours}`, '  }']

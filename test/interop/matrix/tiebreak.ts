@@ -1,14 +1,22 @@
+import { waitFor } from '../../lab/process.ts';
 import { type AgentFolders, TiebreakProgram } from '../../lab/tiebreak.ts';
 import { NETWORK, type Topology } from '../../lab/topology.ts';
 import type { Account, Accounts, Party } from './account.ts';
 import { OUR_HOST, type Pairing } from './pairing.ts';
+
+const ANSWER_MS = 20_000;
 
 export function tiebreakParty(topology: Topology, pairings: readonly Pairing[]): Party {
   const program = new TiebreakProgram(topology, OUR_HOST, (folders) => configuration(folders, pairings));
   return {
     start: () => program.start(),
     terminate: () => program.terminate(),
-    accounts: async () => accountsIn(await program.metrics()),
+    accounts: () =>
+      waitFor('tiebreak says what it has heard', ANSWER_MS, async () => {
+        // On a busy machine it may be late to answer, and it answers nothing while it starts.
+        const metrics = await program.metrics().catch(() => undefined);
+        return metrics === undefined ? undefined : accountsIn(metrics);
+      }),
     logOf: (virtualRouterId) => linesWith(program.log(), `"${nameOf(virtualRouterId)}"`),
   };
 }
@@ -41,6 +49,7 @@ function groupOf({ cell, source, priority, password, ...pairing }: Pairing): str
     ...(cell.transport === 'unicast' ? [`unicast = ["${source.theirs}"]`] : []),
     // What keepalived sends IPv6 unicast with.
     ...(cell.transport === 'unicast' && cell.family === 6 ? ['min_ttl = 64'] : []),
+    ...(cell.mac === 'virtual' ? ['virtual_mac = true'] : []),
     ...(password === undefined ? [] : [`auth_pass = "${password}"`]),
   ];
 }

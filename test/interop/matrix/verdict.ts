@@ -13,13 +13,22 @@ export function isGreen({ wrong }: Verdict): boolean {
 
 /** Everything about a cell but what was seen. */
 function wordsOf(cell: Cell): string[] {
-  const { peer, version, family, transport, authentication, preempt, priorities, stronger } = cell;
+  const { peer, version, family, transport, authentication, mac, preempt, priorities, stronger } = cell;
   const decides =
     priorities === 'equal' ? `equal, ${stronger === 'ours' ? 'our' : 'their'} address higher` : priorities;
-  return [peer, `${version}`, `IPv${family}`, transport, authentication, decides, preempt ? 'preempt' : 'nopreempt'];
+  return [
+    peer,
+    `${version}`,
+    `IPv${family}`,
+    transport,
+    authentication,
+    mac,
+    decides,
+    preempt ? 'preempt' : 'nopreempt',
+  ];
 }
 
-const HEADINGS = ['peer', 'v', 'family', 'transport', 'password', 'priorities', 'preemption', ...STEPS];
+const HEADINGS = ['peer', 'v', 'family', 'transport', 'password', 'MAC', 'priorities', 'preemption', ...STEPS];
 
 /** One line a cell, and what the rules leave out. */
 export function table(verdicts: readonly Verdict[]): string {

@@ -327,6 +327,7 @@ export class Agent {
       config,
       node,
       board: this.#ownership,
+      nowUs: boottimeUs,
       nextId: () => {
         this.#changes += 1;
         return `${node}-${config.name}-${this.#state?.incarnation}-${this.#changes}`;

@@ -154,6 +154,7 @@ class ImaginaryNode {
         config: { ...GROUP, peers },
         node,
         board: new OwnershipBoard(GROUP.id),
+        nowUs: time.nowUs,
         nextId: () => '',
         onChange: () => {},
       }),

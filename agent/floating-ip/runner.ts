@@ -54,9 +54,9 @@ export class FloatingIpRunner {
     this.nudge();
   }
 
-  /** The ownership has, or may have, changed: does at once what follows. */
+  /** The ownership has changed, or another owner may have moved the address: does at once what follows. */
   nudge(): void {
-    this.#feed({ kind: 'awake' });
+    this.#feed({ kind: 'nudged' });
   }
 
   get status(): FloatingIpStatus {
@@ -84,7 +84,7 @@ export class FloatingIpRunner {
     clearTimeout(this.#timer);
     const next = deadlineMs(state, nowMs);
     if (next === undefined) return;
-    this.#timer = setTimeout(() => this.nudge(), Math.max(next - nowMs, 0));
+    this.#timer = setTimeout(() => this.#feed({ kind: 'awake' }), Math.max(next - nowMs, 0));
     this.#timer.unref();
   }
 

@@ -64,13 +64,11 @@ function take(change: GroupChange): void {
   for (const { group, desk } of desks) if (group === change.group) desk.changed(change);
 }
 for (const change of changes) take(change);
-/** What was posted while there was no thread comes both ways. */
-const taken = new Set(changes.map(({ id }) => id));
 
 port.on('message', (order: Order) => {
   switch (order.type) {
     case 'changed':
-      if (!taken.delete(order.change.id)) take(order.change);
+      take(order.change);
       return;
     case 'stop':
       // What was said before this is told if that goes without waiting; the rest is in the journals.

@@ -28,6 +28,8 @@ it('that the system cannot start is tried again: nobody else ends with it', asyn
     log,
   });
   thread.start();
+  thread.post('lost');
+  await vi.waitFor(() => expect(starts).toBe(2), 10_000);
   thread.post('first');
   await vi.waitFor(() => expect(heard).toEqual(['start 2: first']), 10_000);
   expect(lines().map(({ msg }) => msg)).toEqual([

@@ -9,6 +9,8 @@ import type { Assignment, Order, Word } from './worker.ts';
 
 /** For the commands that are told that the agent stops: systemd waits for 10 s, and the handover comes before. */
 const STOP_PATIENCE_MS = 2_000;
+/** For the thread to end what is under way after that. */
+const END_PATIENCE_MS = 500;
 
 /** How one receiver fares. */
 export type ReceiverView = {
@@ -76,8 +78,8 @@ export class Notifier {
 
   /** Waits a little for what can be told at once. The rest stays on the disk for the next start. */
   async close(): Promise<void> {
-    if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) this.#recordUntaken();
-    else this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
+    const patienceMs = STOP_PATIENCE_MS;
+    if (await this.#thread.close({ type: 'stop', patienceMs }, patienceMs + END_PATIENCE_MS)) this.#recordUntaken();
   }
 
   /** For the next start: the thread ended by a bug, and no other one came after it. */

@@ -27,6 +27,8 @@ export type Attempted =
 export type QueueEvent =
   | { readonly type: 'changed'; readonly change: GroupChange }
   | { readonly type: 'attempted'; readonly outcome: Attempted }
+  /** What an earlier run of the agent had begun, whose outcome nobody knows, has come to its end. */
+  | { readonly type: 'former-over' }
   | { readonly type: 'tick' };
 
 export type QueueEffect =
@@ -56,8 +58,9 @@ const COMMAND_ATTEMPTS_MAX = 10;
 /** By when somebody has looked. */
 const WEBHOOK_AGE_MAX_MS = 3 * 24 * 3_600_000;
 
-export function emptyQueue(waiting: readonly Queued[] = []): QueueState {
-  return { waiting, underWay: false, dueMs: 0, trouble: null };
+/** @param underWay an attempt of an earlier run of the agent still is: nothing is told before 'former-over' */
+export function emptyQueue(waiting: readonly Queued[] = [], underWay = false): QueueState {
+  return { waiting, underWay, dueMs: 0, trouble: null };
 }
 
 export function stepQueue(
@@ -83,6 +86,8 @@ function take(state: QueueState, event: QueueEvent, context: QueueContext, effec
       return queued(state, event.change, context, effects);
     case 'attempted':
       return state.underWay ? attempted(state, event.outcome, context, effects) : state;
+    case 'former-over':
+      return { ...state, underWay: false };
   }
 }
 

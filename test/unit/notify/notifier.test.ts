@@ -1,13 +1,21 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { GROUP_STATES } from '../../../agent/config/types.ts';
+import { readProcessStat } from '../../../agent/kernel/in-any-thread.ts';
 import { Notifier } from '../../../agent/notify/index.ts';
+import { journalPath, readJournal } from '../../../agent/notify/journal.ts';
+import { JournalWriter } from '../../../agent/notify/journal-writer.ts';
 import type { Receiver } from '../../../agent/notify/receiver.ts';
 import { OwnershipBoard } from '../../../agent/ownership/index.ts';
+import { identifyProgram, isRunning } from '../../../agent/program/index.ts';
 import { recordedLog } from '../engine/recorded-log.ts';
 import { change } from './changes.ts';
 
@@ -122,14 +130,68 @@ it('tells after a restart what could not be told before, under the same id', asy
 });
 
 it('does not wait for a command that hangs when the agent ends, and runs it again at the next start', async () => {
-  const path = script('echo begun; sleep 60; echo never');
+  const path = script('echo begun; echo $$ > $(dirname $0)/pid; sleep 60; echo never');
   const { notifier, logged } = started(command(path, { timeoutMs: 60_000 }));
   notifier.changed(change(1, 'stopped'));
   await vi.waitFor(() => expect(lines()).toEqual(['begun']), 10_000);
   await notifier.close();
   expect(logged().some(({ msg }) => msg.includes('is not waited for'))).toBe(true);
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  await vi.waitFor(() => expect(readProcessStat(pid)?.ended ?? true).toBe(true), 5_000);
   started(command(path, { timeoutMs: 60_000 }));
   await vi.waitFor(() => expect(lines()).toEqual(['begun', 'begun']), 10_000);
+});
+
+/** Starts an engine that runs the command for its first change, and kills it in the middle of that. */
+async function killedEngine(program: string, timeoutMs: number): Promise<void> {
+  const fixture = fileURLToPath(new URL('engine-fixture.ts', import.meta.url));
+  const engine = spawn(process.execPath, [fixture, program, folder, String(timeoutMs)], { stdio: 'inherit' });
+  await vi.waitFor(() => expect(lines()).toHaveLength(1), 20_000);
+  // The name of the program is on record by then, or a moment later.
+  await vi.waitFor(() => expect(readJournal(journalPath(folder, 'k'))?.[0]?.program).toBeDefined(), 10_000);
+  engine.kill('SIGKILL');
+  await once(engine, 'exit');
+}
+
+it('runs no command while one of an engine that was killed still runs, and that one again', async () => {
+  const path = script('echo begin $TIEBREAK_ID; while ! test -e $(dirname $0)/go; do sleep 0.02; done; echo end');
+  await killedEngine(path, 60_000);
+  const { notifier, logged } = started(command(path, { timeoutMs: 60_000 }));
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(
+    () => expect(logged().some(({ msg }) => msg.includes('still runs for an agent'))).toBe(true),
+    10_000,
+  );
+  await sleep(300);
+  expect(lines()).toEqual(['begin a-edge-1-1']);
+  writeFileSync(join(folder, 'go'), '');
+  await vi.waitFor(() => expect(lines()).toHaveLength(6), 10_000);
+  expect(lines()).toEqual(['begin a-edge-1-1', 'end', 'begin a-edge-1-1', 'end', 'begin a-edge-1-2', 'end']);
+}, 60_000);
+
+it('kills a command of an engine that was killed when its time is up, with its children', async () => {
+  const path = script('echo $$; sleep 60 & echo $! > $(dirname $0)/child; wait');
+  await killedEngine(path, 2_000);
+  const { notifier } = started(command(path, { timeoutMs: 2_000 }));
+  await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toBe('no answer within 2000 ms'), 10_000);
+  const pids = [lines()[0], readFileSync(join(folder, 'child'), 'utf8')].map(Number);
+  await vi.waitFor(() => expect(pids.filter((pid) => readProcessStat(pid)?.ended === false)).toEqual([]), 5_000);
+}, 60_000);
+
+it('waits for no other process that has got the number of such a command, and leaves it alone', async () => {
+  const other = spawn('sleep', ['60'], { stdio: 'ignore', detached: true });
+  const program = other.pid === undefined ? undefined : identifyProgram(other.pid);
+  if (program === undefined) throw new Error('sleep does not run');
+  const journal = new JournalWriter(journalPath(folder, 'k'), []);
+  journal.record({ type: 'record-queued', change: change(1, 'fault') });
+  const startTicks = String(Number(program.startTicks) - 1);
+  journal.record({ type: 'record-program', id: change(1, 'fault').id, program: { ...program, startTicks } });
+  journal.close();
+  started(command(script('echo $TIEBREAK_ID'), { timeoutMs: 1 }));
+  await vi.waitFor(() => expect(lines()).not.toEqual([]), 10_000);
+  expect(isRunning(program)).toBe(true);
+  expect(isRunning({ ...program, bootId: 'another' })).toBe(false);
+  other.kill();
 });
 
 it('tells everyone although a journal cannot be opened', async () => {

@@ -55,7 +55,7 @@ export class SupervisedThread<Order, Word> {
     this.#worker?.postMessage(message);
   }
 
-  /** Sends `last`, upon which the thread is to end, and waits for that; false: it did not in time. */
+  /** Sends `last`, upon which the thread is to end, and waits for that; false: it did not in time, which the log says. */
   async close(last: Order, patienceMs: number): Promise<boolean> {
     this.#closed = true;
     clearTimeout(this.#restart);
@@ -67,8 +67,10 @@ export class SupervisedThread<Order, Word> {
     const late = sleep(patienceMs, false, { signal: patience.signal }).catch(() => false);
     const inTime = await Promise.race([ended, late]);
     patience.abort();
-    // Not waited for: a thread that is in a call to a dead file system does not end.
+    if (inTime) return true;
+    const { name, log } = this.#options;
+    log.error(`${name} does not end within ${patienceMs} ms (a dead file system?): the agent ends without it`);
     void worker.terminate();
-    return inTime;
+    return false;
   }
 }

@@ -55,8 +55,8 @@ const WAIT_MAX_MS = 300_000;
 const JITTER = 0.2;
 /** Over some eight minutes. */
 const COMMAND_ATTEMPTS_MAX = 10;
-/** By when somebody has looked. */
-const WEBHOOK_AGE_MAX_MS = 3 * 24 * 3_600_000;
+/** Over some three days, by when somebody has looked. Counted, for a host may start with a clock that is years behind. */
+const WEBHOOK_ATTEMPTS_MAX = 872;
 
 /** @param underWay an attempt of an earlier run of the agent still is: nothing is told before 'former-over' */
 export function emptyQueue(waiting: readonly Queued[] = [], underWay = false): QueueState {
@@ -123,7 +123,7 @@ function attempted(state: QueueState, outcome: Attempted, context: QueueContext,
   const tried = { ...head, attempts: head.attempts + 1 };
   const waitMs = Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** (tried.attempts - 1)) * (1 + JITTER * context.random);
   const dueMs = context.nowMs + Math.round(waitMs);
-  const over = outcome.final === true || isTried(tried, others, context);
+  const over = outcome.final === true || isTried(tried, others, context.kind);
   if (over) {
     effects.push(...done(tried, 'error', `failed, and is not tried again: ${text}`));
     return { waiting: others, underWay: false, dueMs: 0, trouble: text };
@@ -134,9 +134,9 @@ function attempted(state: QueueState, outcome: Attempted, context: QueueContext,
   return { waiting: [tried, ...others], underWay: false, dueMs, trouble: text };
 }
 
-function isTried({ change, attempts }: Queued, later: readonly Queued[], { kind, nowMs }: QueueContext): boolean {
+function isTried({ attempts }: Queued, later: readonly Queued[], kind: QueueContext['kind']): boolean {
   if (kind === 'command') return attempts >= COMMAND_ATTEMPTS_MAX || later.length > 0;
-  return nowMs - Date.parse(change.at) > WEBHOOK_AGE_MAX_MS;
+  return attempts >= WEBHOOK_ATTEMPTS_MAX;
 }
 
 function tellNext(state: QueueState, context: QueueContext, effects: QueueEffect[]): QueueState {

@@ -75,8 +75,8 @@ async function tellWebhook(
       bodyTimeout: timeoutMs,
       reset: true,
     });
-    // What it says is of no use, and may be endless.
-    await answer.dump({ limit: ANSWER_BYTES_MAX });
+    // What it says is of no use, and may be endless: it is read beside, so that the connection ends in good order.
+    void answer.dump({ limit: ANSWER_BYTES_MAX }).catch(() => {});
     if (statusCode >= 200 && statusCode <= 299) return { kind: 'told' };
     return { kind: 'failed', text: `HTTP ${statusCode}`, final: statusCode === GONE };
   } catch (error) {

@@ -29,7 +29,10 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const notifier of notifiers) await notifier.close();
-  for (const server of servers) server.close();
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
   rmSync(folder, { recursive: true });
 });
 
@@ -69,7 +72,7 @@ function started(receiver: Receiver, owns = true) {
   return { notifier, logged, board };
 }
 
-async function webhookServer(answer: (attempt: number) => number) {
+async function webhookServer(answer: (attempt: number) => number, answers: 'at once' | 'without end' = 'at once') {
   const messages: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -78,7 +81,9 @@ async function webhookServer(answer: (attempt: number) => number) {
     });
     request.on('end', () => {
       messages.push({ headers: request.headers, body });
-      response.writeHead(answer(messages.length)).end();
+      response.writeHead(answer(messages.length));
+      if (answers === 'at once') response.end();
+      else response.write('…');
     });
   });
   servers.push(server);
@@ -256,6 +261,16 @@ it('sends a webhook that verifies, again under the same id until it is taken, an
   }
   await vi.waitFor(() => expect(notifier.receivers[0]?.waiting).toBe(0), 5_000);
   expect(JSON.stringify([logged(), notifier.receivers])).not.toContain('secret-path');
+});
+
+it('takes an answer of 200 for taken, however long the rest of it takes', async () => {
+  const { url, messages } = await webhookServer(() => 200, 'without end');
+  const { notifier } = started({ ...BASE, timeoutMs: 60_000, target: { kind: 'webhook', url, secret: null } });
+  notifier.changed(change(1, 'active', { at: new Date().toISOString() }));
+  notifier.changed(change(2, 'backup', { at: new Date().toISOString() }));
+  await vi.waitFor(() => expect(messages).toHaveLength(2), 10_000);
+  await vi.waitFor(() => expect(notifier.receivers[0]).toMatchObject({ waiting: 0, trouble: null }), 5_000);
+  expect(messages.map(({ headers }) => headers['webhook-id'])).toEqual(['a-edge-1-1', 'a-edge-1-2']);
 });
 
 it('follows no redirect', async () => {

@@ -109,6 +109,16 @@ describe('a receiver is told of changes', () => {
     expect(queue.step({ type: 'tick' })).toEqual([]);
   });
 
+  it('for as long as before when the clock is set right, from another year, after the change', () => {
+    const queue = new Scripted('webhook');
+    queue.changed(1, 'active');
+    queue.nowMs += 20 * 365 * 24 * 3_600_000;
+    queue.attempted(FAILED);
+    expect(queue.waitUntilDue()).toEqual(['active 2']);
+    queue.attempted(FAILED);
+    expect(queue.state.waiting).toHaveLength(1);
+  });
+
   it('a webhook that is gone hears no more of that', () => {
     const queue = new Scripted('webhook');
     queue.changed(1, 'active');

@@ -1,6 +1,16 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -197,6 +207,25 @@ it('waits for no other process that has got the number of such a command, and le
   expect(isRunning(program)).toBe(true);
   expect(isRunning({ ...program, bootId: 'another' })).toBe(false);
   other.kill();
+});
+
+it('says so when its thread is in a call to a dead file system, and tells once that goes on', async () => {
+  mkdirSync(join(folder, 'notify'));
+  const fifo = journalPath(folder, 'k');
+  execFileSync('mkfifo', [fifo]);
+  const { notifier, logged } = started(command(script('echo $TIEBREAK_STATE')));
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  notifier.changed(change(1, 'fault'));
+  vi.advanceTimersByTime(10_000);
+  vi.useRealTimers();
+  expect(logged().map(({ msg }) => msg)).toEqual([expect.stringContaining('has taken no change for 10 s')]);
+  expect(notifier.receivers[0]).toMatchObject({ waiting: 1, trouble: expect.stringContaining('a dead file system?') });
+  // The other end of the FIFO comes: first for who reads the journal, then for who writes it.
+  closeSync(openSync(fifo, 'w'));
+  const end = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  await vi.waitFor(() => expect(lines()).toEqual(['fault']), 10_000);
+  await vi.waitFor(() => expect(notifier.receivers[0]).toMatchObject({ waiting: 0, trouble: null }), 5_000);
+  closeSync(end);
 });
 
 it('tells everyone although a journal cannot be opened', async () => {

@@ -1,12 +1,4 @@
-/** What /proc/PID/stat says. `pid` and `startTicks` together are one process and no other. */
-export type ProcessStat = {
-  readonly pid: number;
-  /** The name that the kernel has of it, at most 15 bytes. */
-  readonly comm: string;
-  readonly startTicks: string;
-  /** It has ended, and its parent has not asked for its exit status yet. */
-  readonly ended: boolean;
-};
+import type { ProcessStat } from '../kernel/in-any-thread.ts';
 
 type Known = {
   readonly comm: string;

@@ -1,38 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ProcessStat } from './census.ts';
-
-/** proc(5): what the kernel knows of processes. */
+import { type ProcessStat, readProcessStat } from '../kernel/in-any-thread.ts';
 
 const COMM_LENGTH_MAX = 15;
-/** Fields of /proc/PID/stat after the name, which may hold anything: state is the first of them, starttime the twentieth. */
-const START_TICKS = 19;
-
-/** undefined: there is no such process. Never waits for the process. */
-export function readStat(pid: number): ProcessStat | undefined {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  } catch {
-    return undefined;
-  }
-  return parseStat(pid, text);
-}
-
-export function parseStat(pid: number, text: string): ProcessStat | undefined {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state] = fields;
-  const startTicks = fields[START_TICKS];
-  if (state === undefined || startTicks === undefined) return undefined;
-  // As bytes, as the kernel limits it.
-  const comm = Buffer.from(text.slice(text.indexOf('(') + 1, text.lastIndexOf(')')), 'latin1').toString();
-  return { pid, comm, startTicks, ended: state === 'Z' || state === 'X' };
-}
 
 /** Every process of this process's namespace. */
 export function readStats(): ProcessStat[] {
-  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readStat(Number(name)) ?? []) : []));
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (readProcessStat(Number(name)) ?? []) : []));
 }
 
 /**

@@ -1,9 +1,15 @@
 import type { WatchedCheckConfig } from '../config/index.ts';
-import { type EventLoopSocket, openProcessConnector, type ProcessEvent } from '../kernel/in-any-thread.ts';
-import { Census, type ProcessStat } from './census.ts';
+import {
+  type EventLoopSocket,
+  openProcessConnector,
+  type ProcessEvent,
+  type ProcessStat,
+  readProcessStat,
+} from '../kernel/in-any-thread.ts';
+import { Census } from './census.ts';
 import type { HealthSaid } from './check-view.ts';
 import { pause } from './pause.ts';
-import { readArgumentName, readStat, readStats } from './proc.ts';
+import { readArgumentName, readStats } from './proc.ts';
 
 type ProcessCheck = Extract<WatchedCheckConfig, { kind: 'process' }>;
 /** A check, and who is told what was found. */
@@ -83,7 +89,7 @@ export class ProcessWatch {
   }
 
   async #settle(): Promise<void> {
-    const seen = [...this.#renamed].flatMap((pid) => readStat(pid) ?? []);
+    const seen = [...this.#renamed].flatMap((pid) => readProcessStat(pid) ?? []);
     this.#renamed.clear();
     for (const stat of seen) this.#census.seen(stat);
     await this.#readArguments(seen);

@@ -1,5 +1,6 @@
 import { flushCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
+import { endInOrder } from './end-at-once.ts';
 import { EXIT } from './exit-code.ts';
 import { guardianReport } from './guardian-report.ts';
 import type { RunArguments } from './run-arguments.ts';
@@ -7,7 +8,8 @@ import type { RunArguments } from './run-arguments.ts';
 /** `run` is the guardian, a small process; its child, the engine, is the agent proper. Each loads what it needs itself. */
 export async function runProcess(given: RunArguments): Promise<never> {
   // The log is written synchronously, and whatever may have been left open keeps no process that has done its work.
-  process.exit(given.command === 'run' ? await runGuardian(given) : await runEngineProcess(given));
+  if (given.command === 'run') process.exit(await runGuardian(given));
+  return await endInOrder(await runEngineProcess(given));
 }
 
 async function runGuardian({ config, logLevel }: RunArguments): Promise<number> {

@@ -9,6 +9,7 @@ export {
   type LoadedSecrets,
   loadSecrets,
   parseKeyFile,
+  readFloatingIpCredential,
   readWitnessToken,
   type SecretProblem,
 } from './secrets.ts';

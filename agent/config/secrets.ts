@@ -2,7 +2,15 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { NODE_TOKEN } from '@tiebreak/shared/wire';
 import { describeFileError } from '../failure-text.ts';
 import { credentialFileOf } from './floating-ip-credential.ts';
-import type { Config, FloatingIpCredential, HmacKey, Secrets, SidebandKey, WitnessCredential } from './types.ts';
+import type {
+  Config,
+  FloatingIpConfig,
+  FloatingIpCredential,
+  HmacKey,
+  Secrets,
+  SidebandKey,
+  WitnessCredential,
+} from './types.ts';
 
 export type SecretProblem = {
   readonly file: string;
@@ -100,8 +108,28 @@ export function readWitnessToken(
   return parsed.ok ? { ok: true, credential: parsed.value } : { ok: false, problem: `${file}: ${parsed.message}` };
 }
 
+/**
+ * What a floating IP is kept with, as the file holds it now: the running agent reads it again when the cloud has refused the former
+ * one. null: it needs none.
+ */
+export function readFloatingIpCredential(
+  config: FloatingIpConfig,
+):
+  | { readonly ok: true; readonly credential: FloatingIpCredential | null }
+  | { readonly ok: false; readonly problem: string } {
+  const wanted = credentialFileOf(config);
+  if (wanted === null) return { ok: true, credential: null };
+  const { file, parse } = wanted;
+  const content = readSecretFile(file);
+  if (!content.ok) return { ok: false, problem: `${file}: ${content.message}` };
+  const parsed = parse(content.text);
+  return parsed.ok
+    ? { ok: true, credential: parsed.value }
+    : { ok: false, problem: formatSecretProblem({ file, ...parsed }) };
+}
+
 /** `/etc/tiebreak/edge.key:2: the key has 31 bytes …` */
-export function formatSecretProblem({ file, line, message }: SecretProblem): string {
+export function formatSecretProblem({ file, line, message }: Pick<SecretProblem, 'file' | 'line' | 'message'>): string {
   return line === null ? `${file}: ${message}` : `${file}:${line}: ${message}`;
 }
 

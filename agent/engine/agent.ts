@@ -44,6 +44,7 @@ import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from
 import { openSideband, type Sideband } from './open-sideband.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
+import { inTime } from './patience.ts';
 import { claimProcessor } from './processor.ts';
 import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
 import { PushWatch } from './push-watch.ts';
@@ -68,8 +69,10 @@ const GUARD_TICKS = 5;
 const STOP_PATIENCE_MS = 5_000;
 /** Enough for V8 to have compiled the path; together some 50 ms. */
 const REHEARSALS = 6;
-/** Beyond the patience: what leaves the kernel, and the local API. */
-const CLOSE_PATIENCE_MS = 2_000;
+/** Beyond the patience: what leaves the kernel, the threads, the last writes, and the local API. */
+const CLOSE_PATIENCE_MS = 3_000;
+/** For what is still to be written: as long as notifications get. */
+const DISK_PATIENCE_MS = 2_000;
 
 /** Also in the log, at the moment when it happens. */
 const GUARDIAN_GONE =
@@ -228,13 +231,7 @@ export class Agent {
       // Its priority 0 leaves before the kernel takes its time with the next group's addresses.
       await setImmediate();
     }
-    const left = Promise.all(this.#leaseGroups.map((group) => group.stop()));
-    let patience: NodeJS.Timeout | undefined;
-    const tooLong = new Promise<void>((resolve) => {
-      patience = setTimeout(resolve, STOP_PATIENCE_MS);
-    });
-    await Promise.race([left, tooLong]);
-    clearTimeout(patience);
+    await inTime(Promise.all(this.#leaseGroups.map((group) => group.stop())), STOP_PATIENCE_MS);
   }
 
   /** Leaves nothing behind in the kernel, and does that first: what comes after it may take time. */
@@ -261,13 +258,20 @@ export class Agent {
     }
     this.#rtnetlink?.close();
     this.#state?.close();
-    for (const kept of this.#kept) await kept.close();
     // Side by side: each may use up its patience, and the service manager has its own.
-    await Promise.all([this.#checker?.close(), this.#notifier?.close(), this.#floatingIps?.close()]);
+    const written = Promise.all([...this.#kept.map((kept) => kept.close()), this.#flushHistory()]);
+    const [isWritten] = await Promise.all([
+      inTime(written, DISK_PATIENCE_MS),
+      this.#checker?.close(),
+      this.#notifier?.close(),
+      this.#floatingIps?.close(),
+    ]);
+    const { stateDir } = this.#config;
+    if (!isWritten)
+      this.#log.error(`${stateDir} does not answer (a dead file system?): what was still to be written there is lost`);
     await this.#closeApi();
     this.#signsOfLife.end();
     this.#processWatch.close();
-    await this.#flushHistory();
   }
 
   /** Before the start has succeeded there is nothing to look after: a start that fails cleans up by itself. */
@@ -348,6 +352,7 @@ export class Agent {
       config,
       node,
       board: this.#ownership,
+      nowUs: boottimeUs,
       nextId: () => {
         this.#changes += 1;
         return `${node}-${config.name}-${this.#state?.incarnation}-${this.#changes}`;

@@ -16,11 +16,15 @@ export type Standing = {
 /** A group in mode "vrrp" has none. */
 export const NO_BALLOT: Ballot = { counter: 0, node: '' };
 
-/** Tells the world outside of one group: who owns it at any moment, and each change of its state once. */
+/**
+ * Tells the world outside of one group: who owns it at any moment, each change of its state once, and once more that it is
+ * active where whoever acts upon that may have to do so again.
+ */
 export class GroupStanding {
   readonly #config: GroupConfig;
   readonly #node: string;
   readonly #board: OwnershipBoard;
+  readonly #nowUs: () => number;
   readonly #nextId: () => string;
   readonly #onChange: (change: GroupChange) => void;
   #told: GroupState | undefined;
@@ -29,6 +33,8 @@ export class GroupStanding {
     readonly config: GroupConfig;
     readonly node: string;
     readonly board: OwnershipBoard;
+    /** CLOCK_BOOTTIME */
+    readonly nowUs: () => number;
     /** Never the same twice. */
     readonly nextId: () => string;
     /** Called once what the caller of `note` is in the middle of is done. */
@@ -37,6 +43,7 @@ export class GroupStanding {
     this.#config = options.config;
     this.#node = options.node;
     this.#board = options.board;
+    this.#nowUs = options.nowUs;
     this.#nextId = options.nextId;
     this.#onChange = options.onChange;
   }
@@ -49,9 +56,21 @@ export class GroupStanding {
       return;
     }
     const { state, ownership } = standing;
+    const wasOwned = state === 'active' && this.#isOwned;
     if (ownership === undefined) this.#board.ends(id);
     else this.#board.owns(id, ownership.counter, ownership.untilUs);
     if (state !== this.#told) this.#tell(standing);
+    // Its entry had ended: whoever looked there meanwhile has not acted for an owner (a command is dropped then).
+    else if (state === 'active' && !wasOwned && this.#isOwned) this.#tell({ ...standing, cause: 'stood_still' });
+  }
+
+  /** L8: an owner has won a conflict, whose loser may have acted for the group too. Nothing to a node that was not told to own. */
+  again(standing: Standing): void {
+    if (standing.state === 'active' && this.#told === 'active') this.#tell(standing);
+  }
+
+  get #isOwned(): boolean {
+    return this.#board.ownership(this.#config.id, this.#nowUs()) !== undefined;
   }
 
   #tell({ state, cause, ballot, priority }: Standing): void {

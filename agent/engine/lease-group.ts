@@ -68,7 +68,7 @@ export type GroupSurroundings = {
   readonly skewUsOf: (priority: number) => number;
   /** Every change of role that people may ask about. */
   readonly onHistory: (decision: Decision) => void;
-  readonly standing: Pick<GroupStanding, 'note'>;
+  readonly standing: Pick<GroupStanding, 'note' | 'again'>;
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
@@ -412,6 +412,8 @@ export class LeaseGroup implements LinkedGroup {
     const fields = { group: this.name, from, theirs: ballot, ours: role.ballot };
     const text = `${this.name}: conflict healed: announced again; ${from} claimed the group with ballot ${ballot.counter}.${ballot.node}, and this node's ${role.ballot.counter}.${role.ballot.node} is higher`;
     setImmediate(() => this.#around.log.warn(fields, text));
+    const standing = leaseStanding(this.#state, 'conflict_healed');
+    if (standing !== undefined) this.#around.standing.again(standing);
   }
 
   /** Lost redundancy is news even while nothing moves. */

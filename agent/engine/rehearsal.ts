@@ -163,6 +163,7 @@ class ImaginaryNode {
         config: { ...GROUP, peers },
         node,
         board: new OwnershipBoard(GROUP.id),
+        nowUs: time.nowUs,
         nextId: () => '',
         onChange: () => {},
       }),

@@ -26,12 +26,14 @@ type VrrpGroupOptions = {
   /** In the order of the configuration. */
   readonly ios: readonly ReconciledRouter[];
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
-  readonly standing: Pick<GroupStanding, 'note'>;
+  readonly standing: Pick<GroupStanding, 'note' | 'again'>;
   readonly log: Logger;
 };
 
 /** RFC 9568 section 6.1, Active_Down_Interval, without the skew. */
 const DOWN_INTERVALS = 3;
+/** A conflict lasts until no other Active Router has been heard for so long; it is told of once. */
+const CONFLICT_US = 10_000_000;
 
 /** A group in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its virtual routers move together. */
 export class VrrpGroup {
@@ -41,7 +43,7 @@ export class VrrpGroup {
   readonly #routers: readonly PlainRouter[];
   readonly #alarms: readonly Deadline[];
   readonly #startAlarm = new Deadline(() => this.#begin());
-  readonly #standing: Pick<GroupStanding, 'note'>;
+  readonly #standing: Pick<GroupStanding, 'note' | 'again'>;
   readonly #log: Logger;
   #state: RoutersState;
   #running = false;
@@ -49,6 +51,8 @@ export class VrrpGroup {
   #sinceMs = Date.now();
   #cause = 'started';
   #lastProgressUs = boottimeUs();
+  /** CLOCK_BOOTTIME: when another Active Router was last heard, which gives up as soon as it hears of this one. */
+  #conflictUs = Number.NEGATIVE_INFINITY;
 
   constructor({ config, ios, guards, standing, log }: VrrpGroupOptions) {
     this.config = config;
@@ -213,6 +217,16 @@ export class VrrpGroup {
       this.#sinceMs = Date.now();
     }
     this.#noteStanding();
+    if (effects.some(({ effect }) => effect.kind === 'announce' && effect.cause === 'conflict')) {
+      this.#tellOfConflict(nowUs);
+    }
+  }
+
+  #tellOfConflict(nowUs: number): void {
+    const isNews = nowUs - this.#conflictUs > CONFLICT_US;
+    this.#conflictUs = nowUs;
+    const standing = this.#standingNow();
+    if (isNews && standing !== undefined) this.#standing.again({ ...standing, cause: 'conflict_healed' });
   }
 
   #noteStanding(): void {

@@ -75,7 +75,7 @@ export class FloatingIps {
     if (this.#isNeeded) this.#thread.start();
   }
 
-  /** The group may have another owner. */
+  /** The group has another owner, or its owner has won a conflict. */
   changed(group: string): void {
     if (this.#isNeeded) this.#thread.post({ type: 'nudge', group });
   }

@@ -15,8 +15,10 @@ export type Now = {
 };
 
 export type KeeperEvent =
-  /** The ownership may have changed, or a time has come. */
+  /** A time has come. */
   | { readonly kind: 'awake' }
+  /** The engine has something new: another owner, or a conflict that this node has won. */
+  | { readonly kind: 'nudged' }
   | { readonly kind: 'looked'; readonly call: number; readonly result: Looked }
   | { readonly kind: 'assigned'; readonly call: number; readonly result: Assigned };
 
@@ -46,14 +48,15 @@ type Owning = {
 
 type Known =
   | { readonly state: 'unknown'; readonly detail: string | null }
-  | { readonly state: 'mine' }
+  /** `doubted`: another owner may have moved it since. */
+  | { readonly state: 'mine'; readonly doubted: boolean }
   | { readonly state: 'elsewhere'; readonly detail: string };
 
 export type Step = { readonly state: KeeperState; readonly effects: readonly Effect[] };
 
 export const START: KeeperState = { phase: 'idle', calls: 0 };
 
-/** A former owner's last request may reach the cloud after our first look: the second one comes early. */
+/** Another owner's last request may reach the cloud after our first look: the second one comes early. */
 const EARLY_VERIFY_MS = 5_000;
 /**
  * A cloud that has assigned may still answer a look from before (EC2 says so): it is not asked again at once, and later
@@ -76,6 +79,8 @@ export function step(state: KeeperState, event: KeeperEvent, now: Now, verifyInt
   switch (event.kind) {
     case 'awake':
       return state.phase === 'waiting' && now.ms >= state.untilMs ? look(state, []) : { state, effects: [] };
+    case 'nudged':
+      return doubt(state);
     case 'looked':
       return state.phase === 'looking' && event.call === state.calls
         ? afterLook(state, event.result, now, verifyIntervalMs)
@@ -125,6 +130,13 @@ function begin(former: KeeperState, counter: number): Step {
   return look(fresh, former.phase === 'idle' ? [] : [{ kind: 'abandon' }]);
 }
 
+/** Another owner may have moved the address. What is under way goes on, and the cloud is not hurried where it has failed. */
+function doubt(state: Owning): Step {
+  const doubted: Owning = state.known.state === 'mine' ? { ...state, known: { state: 'mine', doubted: true } } : state;
+  const mayLook = doubted.phase === 'waiting' && doubted.failures === 0;
+  return mayLook ? look(doubted, []) : { state: doubted, effects: [] };
+}
+
 function look(state: Owning, before: readonly Effect[]): Step {
   const call = state.calls + 1;
   return {
@@ -138,9 +150,10 @@ function afterLook(state: Owning, result: Looked, now: Now, verifyIntervalMs: nu
     case 'failed':
       return failed(state, result, now);
     case 'mine': {
-      const waitMs = state.known.state !== 'mine' ? Math.min(EARLY_VERIFY_MS, verifyIntervalMs) : verifyIntervalMs;
+      const isNews = state.known.state !== 'mine' || state.known.doubted;
+      const waitMs = isNews ? Math.min(EARLY_VERIFY_MS, verifyIntervalMs) : verifyIntervalMs;
       const effects: Effect[] = state.known.state === 'mine' ? [] : [{ kind: 'info', text: 'the address is ours' }];
-      const settled: Owning = { ...state, known: { state: 'mine' }, failures: 0, inVain: 0 };
+      const settled: Owning = { ...state, known: { state: 'mine', doubted: false }, failures: 0, inVain: 0 };
       return { state: wait(settled, now.ms + waitMs), effects };
     }
     case 'elsewhere':

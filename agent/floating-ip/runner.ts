@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { FloatingIpConfig, FloatingIpCredential } from '../config/index.ts';
 import type { Ownership } from '../ownership/index.ts';
 import type { Patience } from './action.ts';
 import { ApiClient } from './api-client.ts';
 import { deadlineMs, type Effect, type KeeperEvent, type KeeperState, START, step, view } from './keeper.ts';
 import { openProvider } from './open-provider.ts';
-import { type Call, type Failure, type FloatingIpProvider, passing } from './provider.ts';
+import { type Assigned, type Call, type Failure, type FloatingIpProvider, type Looked, passing } from './provider.ts';
 
 export type FloatingIpLog = {
   readonly info: (fields: Readonly<Record<string, unknown>>, text: string) => void;
@@ -26,6 +27,8 @@ export type FloatingIpOptions = {
   readonly config: FloatingIpConfig;
   /** From `Secrets.floatingIpTokens`; null: the provider finds keys itself (aws without credentials_file). */
   readonly token: FloatingIpCredential | null;
+  /** The same as its file holds it now; undefined: it cannot be read. Asked after a refusal that waiting does not mend. */
+  readonly readToken: () => FloatingIpCredential | null | undefined;
   /** Whether this node owns the group at this very moment, by a live lease, and under which ballot. */
   readonly ownership: () => Ownership | undefined;
   readonly log: FloatingIpLog;
@@ -42,7 +45,8 @@ export type FloatingIpOptions = {
 export class FloatingIpRunner {
   readonly #options: FloatingIpOptions;
   readonly #client = new ApiClient();
-  readonly #provider: FloatingIpProvider;
+  #provider: FloatingIpProvider;
+  #token: FloatingIpCredential | null;
   #state: KeeperState = START;
   #underWay = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -50,13 +54,14 @@ export class FloatingIpRunner {
 
   constructor(options: FloatingIpOptions) {
     this.#options = options;
-    this.#provider = openProvider(options.config, options.token, this.#client, options.patience);
+    this.#token = options.token;
+    this.#provider = this.#open();
     this.nudge();
   }
 
-  /** The ownership has, or may have, changed: does at once what follows. */
+  /** The ownership has changed, or another owner may have moved the address: does at once what follows. */
   nudge(): void {
-    this.#feed({ kind: 'awake' });
+    this.#feed({ kind: 'nudged' });
   }
 
   get status(): FloatingIpStatus {
@@ -84,7 +89,7 @@ export class FloatingIpRunner {
     clearTimeout(this.#timer);
     const next = deadlineMs(state, nowMs);
     if (next === undefined) return;
-    this.#timer = setTimeout(() => this.nudge(), Math.max(next - nowMs, 0));
+    this.#timer = setTimeout(() => this.#feed({ kind: 'awake' }), Math.max(next - nowMs, 0));
     this.#timer.unref();
   }
 
@@ -95,14 +100,14 @@ export class FloatingIpRunner {
         return;
       case 'look': {
         const { call } = effect;
-        void this.#guarded(this.#provider.look(this.#call(effect.counter))).then((result) =>
+        void this.#ask((provider, under) => provider.look(under), effect.counter).then((result) =>
           this.#feed({ kind: 'looked', call, result }),
         );
         return;
       }
       case 'assign': {
         const { call } = effect;
-        void this.#guarded(this.#provider.assign(this.#call(effect.counter))).then((result) =>
+        void this.#ask((provider, under) => provider.assign(under), effect.counter).then((result) =>
           this.#feed({ kind: 'assigned', call, result }),
         );
         return;
@@ -114,6 +119,34 @@ export class FloatingIpRunner {
         return;
       }
     }
+  }
+
+  #open(): FloatingIpProvider {
+    const { config, patience } = this.#options;
+    return openProvider(config, this.#token, this.#client, patience);
+  }
+
+  /** Once; and at once again, if the cloud refuses a token that has been replaced meanwhile. */
+  async #ask<T extends Looked | Assigned>(
+    ask: (provider: FloatingIpProvider, call: Call) => Promise<T>,
+    counter: number,
+  ): Promise<T | Failure> {
+    const call = this.#call(counter);
+    const result = await this.#guarded(ask(this.#provider, call));
+    const isRefused = result.kind === 'failed' && !result.retryable;
+    return isRefused && this.#renewToken() ? await this.#guarded(ask(this.#provider, call)) : result;
+  }
+
+  /** False: its file holds no other one. */
+  #renewToken(): boolean {
+    const { group, config, log, readToken } = this.#options;
+    const token = readToken();
+    if (token === undefined || isDeepStrictEqual(token, this.#token)) return false;
+    this.#token = token;
+    this.#provider = this.#open();
+    const fields = { group, address: config.address, provider: config.provider };
+    log.info(fields, 'the cloud refused the former token; its file holds another one, which is used from now on');
+    return true;
   }
 
   /** One is under way at a time. */

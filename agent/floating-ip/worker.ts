@@ -1,5 +1,6 @@
 /** The thread of the floating IPs: however long a cloud takes, no vote waits for it. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { type FloatingIpConfig, type FloatingIpCredential, readFloatingIpCredential } from '../config/index.ts';
 import { boottimeUs } from '../kernel/clock.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
 import type { Assignment, Order, Word } from './floating-ips.ts';
@@ -21,12 +22,25 @@ const runners = kept.map(({ group, groupId, config, token }) => {
     group,
     config,
     token,
+    readToken: tokenReader(group, config),
     ownership: () => board.ownership(groupId, boottimeUs()),
     log: { info: log('info'), warn: log('warn') },
     now: () => boottimeUs() / 1_000,
   });
   return { group, runner };
 });
+
+/** Tells of each problem of the file once, until there is another. */
+function tokenReader(group: string, config: FloatingIpConfig): () => FloatingIpCredential | null | undefined {
+  let told: string | undefined;
+  return () => {
+    const read = readFloatingIpCredential(config);
+    if (read.ok) return read.credential;
+    if (read.problem !== told) say({ type: 'log', level: 'warn', fields: { group }, text: read.problem });
+    told = read.problem;
+    return undefined;
+  };
+}
 
 let reported = '';
 const report = setInterval(() => {

@@ -1,23 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextBackoffMs } from './backoff.ts';
-import { type Handover, isHandover, isProgress, type StopOrder } from './handover.ts';
+import { type EngineEnd, endOfEngine } from './engine-end.ts';
+import type { Handover, StopOrder } from './handover.ts';
 import { recentCrashes } from './hold-off.ts';
 import { doLastDuties, type Released } from './last-duties.ts';
 import { raisePriority } from './priority.ts';
 import { rehearseHandover } from './rehearsal.ts';
-import { LOOK_EVERY_MS, Silence } from './silence.ts';
 
 /** Of the guardian's work; the first compiles it, the others find out what was compiled wrongly. */
 const REHEARSALS = 3;
-
-type EngineEnd = {
-  readonly code: number | null;
-  readonly signal: string | null;
-  readonly handover: Handover | undefined;
-  /** It was alive and made no progress for so long, in ms, so the guardian ended it. */
-  readonly stuckForMs: number | undefined;
-};
 
 export type GuardOptions = {
   /** The program, and the arguments that make it the engine after so many crashes of late. */
@@ -59,7 +51,7 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const end = await ended(engine, (first) => {
+    const end = await endOfEngine(engine, (first) => {
       if (!hasRun) rehearse(first, onReady);
       hasRun = true;
     });
@@ -97,31 +89,4 @@ function deathInWords({ code, signal, stuckForMs }: EngineEnd): string {
 
 function inWords({ group, votedFor }: Released): string {
   return `; ${group}: fence closed, released, ${votedFor === undefined ? 'nobody asked for the vote' : `voted for ${votedFor}`}`;
-}
-
-function ended(engine: ChildProcess, onFirstHandover: (handover: Handover) => void): Promise<EngineEnd> {
-  let handover: Handover | undefined;
-  let silence: Silence | undefined;
-  let stuckForMs: number | undefined;
-  engine.on('message', (message) => {
-    if (isProgress(message)) silence?.end();
-    if (!isHandover(message)) return;
-    if (handover === undefined) onFirstHandover(message);
-    handover = message;
-    silence ??= new Silence(performance.now());
-  });
-  const look = setInterval(() => {
-    const lengthMs = silence?.look(performance.now()) ?? 0;
-    if (handover === undefined || lengthMs < handover.stuckAfterMs || stuckForMs !== undefined) return;
-    stuckForMs = lengthMs;
-    engine.kill('SIGKILL');
-  }, LOOK_EVERY_MS);
-  return new Promise((resolve) => {
-    const end = (code: number | null, signal: string | null): void => {
-      clearInterval(look);
-      resolve({ code, signal, handover, stuckForMs });
-    };
-    engine.once('exit', end);
-    engine.once('error', () => end(1, null));
-  });
 }

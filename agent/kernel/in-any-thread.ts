@@ -10,6 +10,7 @@ export type { NetworkChange } from './network-change.ts';
 export { openNetworkMonitor } from './network-monitor.ts';
 export { openProcessConnector } from './process-connector.ts';
 export type { ProcessEvent } from './process-event.ts';
+export { type ProcessStat, parseProcessStat, readProcessStat } from './process-stat.ts';
 export { openRtnetlink, type Rtnetlink } from './rtnetlink.ts';
 export type { InterfaceAddress } from './rtnetlink-address.ts';
 export type { Link } from './rtnetlink-link.ts';

@@ -55,6 +55,7 @@ const cSchedGetScheduler: (pid: number) => number = libc.func('int sched_getsche
 const cSchedSetScheduler: (pid: number, policy: number, parameters: Int32Array) => number = libc.func(
   'int sched_setscheduler(int, int, void *)',
 );
+const cExit: (status: number) => void = libc.func('void _exit(int)');
 const cSysConf: (name: number) => number = libc.func('long sysconf(int)');
 
 /** Reads errno. Call it only straight after a return of -1: after a success it may hold an old value. */
@@ -213,6 +214,12 @@ export function setSchedulingPolicy(policy: number, priority: number): SystemRes
   return cSchedSetScheduler(0, policy, Int32Array.of(priority)) === -1
     ? failed('sched_setscheduler')
     : { ok: true, value: undefined };
+}
+
+/** _exit(2): ends all threads, whatever they are in; nothing is run or flushed before that. */
+export function exitNow(status: number): never {
+  cExit(status);
+  throw new Error('_exit(2) has returned');
 }
 
 /** sysconf(3): -1 when the name is unknown or has no limit. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StartedProgram } from '../program/index.ts';
 import type { GroupChange } from './change.ts';
 import type { Recorded } from './journal-writer.ts';
 import {
@@ -19,11 +20,19 @@ export type DeskReport = {
   readonly trouble: string | null;
 };
 
+type FormerEnd = Extract<QueueEvent, { type: 'attempted' | 'former-over' }>;
+
 export type DeskSurroundings = {
   readonly receiver: Receiver;
   readonly waiting: readonly Queued[];
+  /** An attempt of an earlier run that has not come to its end: nothing is told before that, nor at the same time. */
+  readonly former: Promise<FormerEnd> | undefined;
   readonly journal: { record(effect: Recorded): void };
-  readonly tell: (change: GroupChange, attempt: number) => Promise<Attempted>;
+  readonly tell: (
+    change: GroupChange,
+    attempt: number,
+    onProgram: (program: StartedProgram) => void,
+  ) => Promise<Attempted>;
   /** Whether this node owns the receiver's group at this moment. */
   readonly owns: () => boolean;
   readonly log: (level: 'info' | 'warn' | 'error', fields: Readonly<Record<string, unknown>>, text: string) => void;
@@ -42,11 +51,13 @@ export class Desk {
   constructor(around: DeskSurroundings) {
     this.#around = around;
     this.#name = nameOf(around.receiver);
-    this.#state = emptyQueue(around.waiting);
+    this.#state = emptyQueue(around.waiting, around.former !== undefined);
   }
 
   start(): void {
-    this.#step({ type: 'tick' });
+    const { former } = this.#around;
+    if (former === undefined) this.#step({ type: 'tick' });
+    else this.#telling = former.then((end) => this.#step(end));
   }
 
   changed(change: GroupChange): void {
@@ -90,11 +101,15 @@ export class Desk {
       case 'record-done':
         this.#record(effect);
         return;
-      case 'tell':
-        this.#telling = this.#around.tell(effect.change, effect.attempt).then((outcome) => {
+      case 'tell': {
+        const { change, attempt } = effect;
+        const onProgram = (program: StartedProgram): void =>
+          this.#record({ type: 'record-program', id: change.id, program });
+        this.#telling = this.#around.tell(change, attempt, onProgram).then((outcome) => {
           this.#step({ type: 'attempted', outcome });
         });
         return;
+      }
       case 'log': {
         const fields = { group: this.#around.receiver.group, change: effect.id };
         this.#around.log(effect.level, fields, `${effect.text} (${this.#name})`);

@@ -1,8 +1,12 @@
 import { closeSync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { StartedProgram } from '../program/index.ts';
 import type { Queued, QueueEffect } from './queue.ts';
 
-export type Recorded = Extract<QueueEffect, { type: 'record-queued' | 'record-attempt' | 'record-done' }>;
+export type Recorded =
+  | Extract<QueueEffect, { type: 'record-queued' | 'record-attempt' | 'record-done' }>
+  /** The program that is told of the change: it may outlive this process. */
+  | { readonly type: 'record-program'; readonly id: string; readonly program: StartedProgram };
 
 /**
  * The journal of one receiver, for a thread that may wait for the disk. Empty whenever everything has been told. A file that
@@ -37,6 +41,10 @@ export class JournalWriter {
         fdatasyncSync(file);
         return;
       }
+      case 'record-program':
+        // Not waited for: if the host ends, so does the program.
+        write(this.#opened(), { program: effect.program, id: effect.id });
+        return;
       case 'record-attempt':
         write(this.#opened(), { attempt: effect.id });
         return;

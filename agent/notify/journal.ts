@@ -2,11 +2,13 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseJson } from '@tiebreak/shared/wire';
 import { z } from 'zod';
+import { StartedProgram } from '../program/index.ts';
 import { GroupChange } from './change.ts';
 import type { Queued } from './queue.ts';
 
 const Line = z.union([
   z.object({ queued: GroupChange }),
+  z.object({ program: StartedProgram, id: z.string() }),
   z.object({ attempt: z.string() }),
   z.object({ done: z.string() }),
 ]);
@@ -21,24 +23,30 @@ export function journalPath(stateDir: string, receiver: string): string {
   return join(journalFolder(stateDir), `${receiver}${ENDING}`);
 }
 
+/** `program`: was being told of it when the earlier run ended. */
+export type Untold = Queued & { readonly program?: StartedProgram };
+
 /** What an earlier run left untold, oldest first. A line that was cut by a crash had not been acted upon. */
-export function untold(journal: string): Queued[] {
-  const waiting = new Map<string, Queued>();
+export function untold(journal: string): Untold[] {
+  const waiting = new Map<string, Untold>();
   for (const text of journal.split('\n')) {
     const { data: line } = Line.safeParse(parseJson(text));
     if (line === undefined) continue;
     if ('queued' in line) waiting.set(line.queued.id, { change: line.queued, attempts: 0 });
     else if ('done' in line) waiting.delete(line.done);
-    else {
-      const known = waiting.get(line.attempt);
-      if (known !== undefined) waiting.set(line.attempt, { ...known, attempts: known.attempts + 1 });
+    else if ('attempt' in line) {
+      const { change, attempts } = waiting.get(line.attempt) ?? {};
+      if (change !== undefined) waiting.set(line.attempt, { change, attempts: (attempts ?? 0) + 1 });
+    } else {
+      const known = waiting.get(line.id);
+      if (known !== undefined) waiting.set(line.id, { ...known, program: line.program });
     }
   }
   return [...waiting.values()];
 }
 
 /** The same from the disk; none if there is no journal. undefined: it cannot be read. */
-export function readJournal(path: string): Queued[] | undefined {
+export function readJournal(path: string): Untold[] | undefined {
   try {
     return untold(readFileSync(path, 'utf8'));
   } catch (error) {
@@ -47,7 +55,7 @@ export function readJournal(path: string): Queued[] | undefined {
 }
 
 /** Removes the journals of receivers that are not configured any more; returns what they were never told. */
-export function forgetOtherJournals(stateDir: string, receivers: readonly string[]): Queued[] {
+export function forgetOtherJournals(stateDir: string, receivers: readonly string[]): Untold[] {
   let names: string[];
   try {
     names = readdirSync(journalFolder(stateDir));

@@ -9,6 +9,11 @@ import type { Assignment, Order, Word } from './worker.ts';
 
 /** For the commands that are told that the agent stops: systemd waits for 10 s, and the handover comes before. */
 const STOP_PATIENCE_MS = 2_000;
+/** A thread that has taken no change for so long is in a call that does not return, as to a dead file system. */
+const TAKE_PATIENCE_MS = 10_000;
+const NOT_TAKEN = `the thread of the notifications has taken no change for ${TAKE_PATIENCE_MS / 1_000} s (a dead file system?)`;
+/** For the thread to end what is under way after that. */
+const END_PATIENCE_MS = 500;
 
 /** How one receiver fares. */
 export type ReceiverView = {
@@ -28,6 +33,8 @@ export class Notifier {
   readonly #reports = new Map<string, DeskReport>();
   /** What no thread has in its hands yet, in order. */
   #untaken: readonly GroupChange[] = [];
+  #patience: NodeJS.Timeout | undefined;
+  #isStuck = false;
 
   constructor(options: {
     readonly receivers: readonly Receiver[];
@@ -55,7 +62,13 @@ export class Notifier {
   get receivers(): ReceiverView[] {
     return this.#receivers.map((receiver) => {
       const { waiting = 0, trouble = null } = this.#reports.get(receiver.key) ?? {};
-      return { group: receiver.group, kind: receiver.target.kind, target: nameOf(receiver), waiting, trouble };
+      return {
+        group: receiver.group,
+        kind: receiver.target.kind,
+        target: nameOf(receiver),
+        waiting: waiting + this.#untakenBy(receiver).length,
+        trouble: this.#isStuck ? NOT_TAKEN : trouble,
+      };
     });
   }
 
@@ -72,18 +85,40 @@ export class Notifier {
     if (this.#receivers.length === 0) return;
     this.#untaken = [...this.#untaken, change];
     this.#thread.post({ type: 'changed', change });
+    this.#patience ??= this.#watched();
   }
 
   /** Waits a little for what can be told at once. The rest stays on the disk for the next start. */
   async close(): Promise<void> {
-    if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) this.#recordUntaken();
-    else this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
+    clearTimeout(this.#patience);
+    const patienceMs = STOP_PATIENCE_MS;
+    if (await this.#thread.close({ type: 'stop', patienceMs }, patienceMs + END_PATIENCE_MS)) this.#recordUntaken();
+  }
+
+  #watched(): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#isStuck = true;
+      this.#log.error(`${NOT_TAKEN}: nobody is told anything until it goes on; ${this.#untaken.length} change(s) wait`);
+    }, TAKE_PATIENCE_MS).unref();
+  }
+
+  #hasTaken(id: string): void {
+    this.#untaken = this.#untaken.filter((change) => change.id !== id);
+    clearTimeout(this.#patience);
+    this.#patience = this.#untaken.length === 0 ? undefined : this.#watched();
+    if (this.#isStuck) this.#log.warn('the thread of the notifications goes on');
+    this.#isStuck = false;
+  }
+
+  #untakenBy({ group, states }: Receiver): GroupChange[] {
+    return this.#untaken.filter((change) => change.group === group && states.includes(change.state));
   }
 
   /** For the next start: the thread ended by a bug, and no other one came after it. */
   #recordUntaken(): void {
-    for (const { key, group, states } of this.#receivers) {
-      const changes = this.#untaken.filter((change) => change.group === group && states.includes(change.state));
+    for (const receiver of this.#receivers) {
+      const { key, group } = receiver;
+      const changes = this.#untakenBy(receiver);
       if (changes.length === 0) continue;
       const journal = new JournalWriter(journalPath(this.#stateDir, key), undefined);
       try {
@@ -102,7 +137,7 @@ export class Notifier {
         this.#log[word.level](word.fields, word.text);
         return;
       case 'taken':
-        this.#untaken = this.#untaken.filter(({ id }) => id !== word.id);
+        this.#hasTaken(word.id);
         return;
       case 'report':
         this.#reports.set(word.report.receiver, word.report);

@@ -27,6 +27,8 @@ export type Attempted =
 export type QueueEvent =
   | { readonly type: 'changed'; readonly change: GroupChange }
   | { readonly type: 'attempted'; readonly outcome: Attempted }
+  /** What an earlier run of the agent had begun, whose outcome nobody knows, has come to its end. */
+  | { readonly type: 'former-over' }
   | { readonly type: 'tick' };
 
 export type QueueEffect =
@@ -53,11 +55,12 @@ const WAIT_MAX_MS = 300_000;
 const JITTER = 0.2;
 /** Over some eight minutes. */
 const COMMAND_ATTEMPTS_MAX = 10;
-/** By when somebody has looked. */
-const WEBHOOK_AGE_MAX_MS = 3 * 24 * 3_600_000;
+/** Over some three days, by when somebody has looked. Counted, for a host may start with a clock that is years behind. */
+const WEBHOOK_ATTEMPTS_MAX = 872;
 
-export function emptyQueue(waiting: readonly Queued[] = []): QueueState {
-  return { waiting, underWay: false, dueMs: 0, trouble: null };
+/** @param underWay an attempt of an earlier run of the agent still is: nothing is told before 'former-over' */
+export function emptyQueue(waiting: readonly Queued[] = [], underWay = false): QueueState {
+  return { waiting, underWay, dueMs: 0, trouble: null };
 }
 
 export function stepQueue(
@@ -83,6 +86,8 @@ function take(state: QueueState, event: QueueEvent, context: QueueContext, effec
       return queued(state, event.change, context, effects);
     case 'attempted':
       return state.underWay ? attempted(state, event.outcome, context, effects) : state;
+    case 'former-over':
+      return { ...state, underWay: false };
   }
 }
 
@@ -118,7 +123,7 @@ function attempted(state: QueueState, outcome: Attempted, context: QueueContext,
   const tried = { ...head, attempts: head.attempts + 1 };
   const waitMs = Math.min(WAIT_MAX_MS, FIRST_WAIT_MS * 2 ** (tried.attempts - 1)) * (1 + JITTER * context.random);
   const dueMs = context.nowMs + Math.round(waitMs);
-  const over = outcome.final === true || isTried(tried, others, context);
+  const over = outcome.final === true || isTried(tried, others, context.kind);
   if (over) {
     effects.push(...done(tried, 'error', `failed, and is not tried again: ${text}`));
     return { waiting: others, underWay: false, dueMs: 0, trouble: text };
@@ -129,9 +134,9 @@ function attempted(state: QueueState, outcome: Attempted, context: QueueContext,
   return { waiting: [tried, ...others], underWay: false, dueMs, trouble: text };
 }
 
-function isTried({ change, attempts }: Queued, later: readonly Queued[], { kind, nowMs }: QueueContext): boolean {
+function isTried({ attempts }: Queued, later: readonly Queued[], kind: QueueContext['kind']): boolean {
   if (kind === 'command') return attempts >= COMMAND_ATTEMPTS_MAX || later.length > 0;
-  return nowMs - Date.parse(change.at) > WEBHOOK_AGE_MAX_MS;
+  return attempts >= WEBHOOK_ATTEMPTS_MAX;
 }
 
 function tellNext(state: QueueState, context: QueueContext, effects: QueueEffect[]): QueueState {

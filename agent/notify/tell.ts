@@ -1,7 +1,7 @@
 import { Webhook } from 'standardwebhooks';
 import { request } from 'undici';
 import { failureText } from '../failure-text.ts';
-import { programProblem, runProgram } from '../program/index.ts';
+import { identifyProgram, programProblem, runProgram, type StartedProgram } from '../program/index.ts';
 import { environmentOf, type GroupChange, keepalivedArguments, webhookBody } from './change.ts';
 import type { Attempted } from './queue.ts';
 import type { CommandTarget, Receiver, WebhookTarget } from './receiver.ts';
@@ -9,16 +9,20 @@ import type { CommandTarget, Receiver, WebhookTarget } from './receiver.ts';
 const GONE = 410;
 const ANSWER_BYTES_MAX = 16_384;
 
-/** Tells a receiver of a change, once. Never rejects. `running` is aborted when the agent does not wait any longer. */
+/**
+ * Tells a receiver of a change, once. Never rejects. `running` is aborted when the agent does not wait any longer; `onProgram`
+ * hears at once of a program that was started for it.
+ */
 export function tell(
   { target, timeoutMs }: Receiver,
   change: GroupChange,
   attempt: number,
   running: AbortSignal,
+  onProgram: (program: StartedProgram) => void,
 ): Promise<Attempted> {
   switch (target.kind) {
     case 'command':
-      return tellCommand(target, timeoutMs, change, attempt, running);
+      return tellCommand(target, timeoutMs, change, attempt, running, onProgram);
     case 'webhook':
       return tellWebhook(target, timeoutMs, change, running);
   }
@@ -30,12 +34,13 @@ async function tellCommand(
   change: GroupChange,
   attempt: number,
   running: AbortSignal,
+  onProgram: (program: StartedProgram) => void,
 ): Promise<Attempted> {
   // Looked at each time: what was safe at the start may have been opened to others since.
   const problem = programProblem(target.program);
   if (problem !== undefined) return { kind: 'failed', text: problem };
   const extra = target.keepalivedArguments ? keepalivedArguments(change) : [];
-  const { ended, over } = runProgram(
+  const { pid, ended, over } = runProgram(
     {
       program: target.program,
       arguments: [...target.arguments, ...extra],
@@ -44,6 +49,8 @@ async function tellCommand(
     },
     running,
   );
+  const program = pid === undefined ? undefined : identifyProgram(pid);
+  if (program !== undefined) onProgram(program);
   const { ok, detail } = await ended;
   // One at a time, also for one that does not end by SIGKILL.
   await over;
@@ -68,8 +75,8 @@ async function tellWebhook(
       bodyTimeout: timeoutMs,
       reset: true,
     });
-    // What it says is of no use, and may be endless.
-    await answer.dump({ limit: ANSWER_BYTES_MAX });
+    // What it says is of no use, and may be endless: it is read beside, so that the connection ends in good order.
+    void answer.dump({ limit: ANSWER_BYTES_MAX }).catch(() => {});
     if (statusCode >= 200 && statusCode <= 299) return { kind: 'told' };
     return { kind: 'failed', text: `HTTP ${statusCode}`, final: statusCode === GONE };
   } catch (error) {

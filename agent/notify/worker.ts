@@ -1,12 +1,15 @@
 /** The thread of the notifications: however long a command, a webhook or the disk takes, no vote waits for it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { boottimeUs } from '../kernel/clock.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
+import { endOfProgram, isRunning, type StartedProgram } from '../program/index.ts';
 import type { GroupChange } from './change.ts';
 import { Desk, type DeskReport } from './desk.ts';
 import { readJournal } from './journal.ts';
 import { JournalWriter } from './journal-writer.ts';
-import type { Receiver } from './receiver.ts';
+import type { QueueEvent } from './queue.ts';
+import { nameOf, type Receiver } from './receiver.ts';
 import { tell } from './tell.ts';
 
 export type Assignment = {
@@ -16,7 +19,10 @@ export type Assignment = {
   readonly ownership: SharedArrayBuffer;
 };
 
-export type Order = { readonly type: 'changed'; readonly change: GroupChange } | { readonly type: 'stop' };
+export type Order =
+  | { readonly type: 'changed'; readonly change: GroupChange }
+  /** What is under way has so long to end. */
+  | { readonly type: 'stop'; readonly patienceMs: number };
 
 export type Word =
   | {
@@ -44,12 +50,14 @@ const desks = receivers.map(({ receiver, path }) => {
     say({ type: 'log', level: 'error', fields: { group }, text });
   }
   const waiting = found ?? [];
+  const left = waiting.find(({ program }) => program !== undefined && isRunning(program))?.program;
   const journal = new JournalWriter(path, found);
   const desk = new Desk({
     receiver,
     waiting,
+    former: left === undefined ? undefined : formerEnd(receiver, left),
     journal,
-    tell: (change, attempt) => tell(receiver, change, attempt, running.signal),
+    tell: (change, attempt, onProgram) => tell(receiver, change, attempt, running.signal, onProgram),
     owns: () => board.ownership(receiver.groupId, boottimeUs()) !== undefined,
     log: (level, fields, text) => say({ type: 'log', level, fields, text }),
     report: (report) => say({ type: 'report', report }),
@@ -58,27 +66,45 @@ const desks = receivers.map(({ receiver, path }) => {
 });
 for (const { desk } of desks) desk.start();
 
+/** An engine that dies leaves its programs running; how one of them ends is known to nobody. */
+async function formerEnd(
+  receiver: Receiver,
+  program: StartedProgram,
+): Promise<Extract<QueueEvent, { type: 'attempted' | 'former-over' }>> {
+  const { group, timeoutMs } = receiver;
+  const text = `${group}: ${nameOf(receiver)} still runs for an agent that has ended (process ${program.pid}): waited for, ${timeoutMs} ms from its start at the most`;
+  say({ type: 'log', level: 'info', fields: { group }, text });
+  const end = await endOfProgram(program, timeoutMs, running.signal);
+  if (end === 'ended') return { type: 'former-over' };
+  return { type: 'attempted', outcome: { kind: 'failed', text: `no answer within ${timeoutMs} ms` } };
+}
+
 function take(change: GroupChange): void {
   // First: one that ends the thread must not end the next one too.
   say({ type: 'taken', id: change.id });
   for (const { group, desk } of desks) if (group === change.group) desk.changed(change);
 }
 for (const change of changes) take(change);
-/** What was posted while there was no thread comes both ways. */
-const taken = new Set(changes.map(({ id }) => id));
 
 port.on('message', (order: Order) => {
   switch (order.type) {
     case 'changed':
-      if (!taken.delete(order.change.id)) take(order.change);
+      take(order.change);
       return;
-    case 'stop':
+    case 'stop': {
       // What was said before this is told if that goes without waiting; the rest is in the journals.
-      void Promise.all(desks.map(({ desk }) => desk.settled())).then(() => {
-        for (const { desk } of desks) desk.close();
-        running.abort();
-        port.close();
-      });
+      const told = Promise.all(desks.map(({ desk }) => desk.settled())).then(() => true);
+      void Promise.race([told, sleep(order.patienceMs, false, { ref: false })]).then(end);
       return;
+    }
   }
 });
+
+/** A program that was left running would meet the one that the next start begins. */
+function end(isAllTold: boolean): void {
+  const text = 'a notification is still under way and is not waited for; the next start tells it again';
+  if (!isAllTold) say({ type: 'log', level: 'warn', fields: {}, text });
+  for (const { desk } of desks) desk.close();
+  running.abort();
+  port?.close();
+}

@@ -22,6 +22,8 @@ export type ProgramRun = {
 export type ProgramEnd = { readonly ok: boolean; readonly finished: boolean; readonly detail: string };
 
 export type RunningProgram = {
+  /** Of its process group too; undefined: it could not be run. */
+  readonly pid: number | undefined;
   /** Resolves at the end of `timeoutMs` at the latest, and never rejects. */
   readonly ended: Promise<ProgramEnd>;
   /** When nothing of it is left: one that cannot be killed outlives its time. */
@@ -48,7 +50,7 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
   } catch (cause) {
     // Node reports some failures by an event, and others (ENOMEM, EPERM) so.
     const detail = `${program} could not be run: ${failureText(cause)}`;
-    return { ended: Promise.resolve({ ok: false, finished: false, detail }), over: Promise.resolve() };
+    return { pid: undefined, ended: Promise.resolve({ ok: false, finished: false, detail }), over: Promise.resolve() };
   }
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -95,7 +97,7 @@ export function runProgram(run: ProgramRun, running: AbortSignal): RunningProgra
       over.resolve();
     });
   });
-  return { ended: ended.promise, over: over.promise };
+  return { pid: child.pid, ended: ended.promise, over: over.promise };
 }
 
 function lastLine(output: string): string {

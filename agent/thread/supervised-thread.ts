@@ -16,13 +16,12 @@ export type SupervisedThreadOptions<Word> = {
 };
 
 /**
- * A thread for what may take its time beside the engine. Should it end by a bug, it starts again; a message that is posted while
- * there is none is taken by the next one. What a thread had not taken when it ended is lost, unless `data` has it again.
+ * A thread for what may take its time beside the engine. Should it end by a bug, it starts again. What is posted while there is
+ * none, or was not taken by one that ended, is lost: `data` has what must not be.
  */
 export class SupervisedThread<Order, Word> {
   readonly #options: SupervisedThreadOptions<Word>;
   #worker: Worker | undefined;
-  #unsent: Order[] = [];
   #restart: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -42,7 +41,6 @@ export class SupervisedThread<Order, Word> {
       return;
     }
     this.#worker = worker;
-    for (const message of this.#unsent.splice(0)) worker.postMessage(message);
     worker.on('message', onMessage);
     worker.on('error', (error) => log.error({ err: error }, `${name} failed`));
     worker.once('exit', () => {
@@ -54,11 +52,10 @@ export class SupervisedThread<Order, Word> {
   }
 
   post(message: Order): void {
-    if (this.#worker === undefined) this.#unsent.push(message);
-    else this.#worker.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 
-  /** Sends `last`, upon which the thread is to end, and waits for that; false: it did not in time. */
+  /** Sends `last`, upon which the thread is to end, and waits for that; false: it did not in time, which the log says. */
   async close(last: Order, patienceMs: number): Promise<boolean> {
     this.#closed = true;
     clearTimeout(this.#restart);
@@ -70,8 +67,10 @@ export class SupervisedThread<Order, Word> {
     const late = sleep(patienceMs, false, { signal: patience.signal }).catch(() => false);
     const inTime = await Promise.race([ended, late]);
     patience.abort();
-    // Not waited for: a thread that is in a call to a dead file system does not end.
+    if (inTime) return true;
+    const { name, log } = this.#options;
+    log.error(`${name} does not end within ${patienceMs} ms (a dead file system?): the agent ends without it`);
     void worker.terminate();
-    return inTime;
+    return false;
   }
 }

@@ -1,6 +1,6 @@
 import type { Ballot } from './ballot.ts';
 import { highestBallot, nextBallot } from './ballot.ts';
-import { PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
+import { KAPPA, PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
 import type { DepartedView } from './departure.ts';
 import type { KeptPromiseView } from './kept-promise.ts';
 import type {
@@ -132,13 +132,17 @@ export function currentLeaseEndUs(turn: Turn | MemberState): number {
 }
 
 /**
- * When the fence must be closed at the latest: the lease's end, but under policy `available` never for want of votes,
- * neither for an owner nor for a candidate that has found nobody there.
+ * When the fence must be closed at the latest: the lease's end. Under policy `available` an owner, or a candidate that has found
+ * nobody there, does without votes, but not without a sign of its own life: nobody stands earlier after the last heartbeat.
  */
 export function ownershipEndUs(turn: Turn | MemberState): number {
   const { config, role } = turn;
+  const leaseEndUs = currentLeaseEndUs(turn);
   const byOwnVote = role.name === 'active' || (role.name === 'candidate' && role.alone);
-  return config.policy.name === 'available' && byOwnVote ? Number.POSITIVE_INFINITY : currentLeaseEndUs(turn);
+  if (config.policy.name !== 'available' || !byOwnVote) return leaseEndUs;
+  let heardUs = Number.POSITIVE_INFINITY;
+  for (const node in turn.peers) heardUs = Math.min(heardUs, turn.peers[node]?.lastSentUs ?? Number.NEGATIVE_INFINITY);
+  return Math.max(leaseEndUs, heardUs + KAPPA * promiseUs(config));
 }
 
 /** The longest promise that a peer may give, in ms. */

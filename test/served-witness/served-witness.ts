@@ -69,6 +69,7 @@ export class ServedWitness {
 
   async start(): Promise<void> {
     const workerd = await startWorkerd({ config: this.#config, adminToken: ADMIN, inherited: null });
+    if ('error' in workerd) throw new Error(workerd.error);
     const port = await workerd.listening;
     if (port === undefined) throw new Error('workerd did not start');
     this.#running = { workerd, origin: `http://127.0.0.1:${port}` };

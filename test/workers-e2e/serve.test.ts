@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Agent, request as overTls } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ADMIN, newFolder, serve, serveOnInheritedSocket } from './serve-command.ts';
+import { ADMIN, newFolder, type ServedWitness, serve, serveOnInheritedSocket } from './serve-command.ts';
 
 const LOOPBACK = '127.0.0.1:0';
 
@@ -142,15 +142,33 @@ test('a port that is taken, a short admin token and a folder of something else a
   expect(inOtherFolder.said()).toContain('thesis.tex');
 });
 
+function runtimeOf({ child }: ServedWitness): number {
+  const [runtime] = execFileSync('pgrep', ['-P', String(child.pid), 'workerd'])
+    .toString()
+    .split('\n');
+  return Number(runtime);
+}
+
 test('if the runtime dies, so does the command: whoever has started it starts it again', async () => {
   const witness = serve(['--listen', LOOPBACK, '--data', join(newFolder(), 'data')]);
   await witness.ready();
-  const [runtime] = execFileSync('pgrep', ['-P', String(witness.child.pid), 'workerd'])
-    .toString()
-    .split('\n');
-  process.kill(Number(runtime), 'SIGKILL');
+  process.kill(runtimeOf(witness), 'SIGKILL');
   expect(await witness.ended()).toBe(1);
   expect(witness.said()).toContain('ended by itself');
+});
+
+test('if the command is killed, so is the runtime: it leaves port and folder to the next one', async () => {
+  const data = join(newFolder(), 'data');
+  const first = serve(['--listen', LOOPBACK, '--data', data]);
+  const { host } = new URL(await first.ready());
+  const runtime = runtimeOf(first);
+  onTestFinished(() => {
+    if (existsSync(`/proc/${runtime}`)) process.kill(runtime, 'SIGKILL');
+  });
+  first.child.kill('SIGKILL');
+  await vi.waitFor(() => expect(existsSync(`/proc/${runtime}`)).toBe(false), { timeout: 5_000 });
+  const second = serve(['--listen', host, '--data', data]);
+  expect(new URL(await second.ready()).host).toBe(host);
 });
 
 test('a body that trickles in holds nobody up, and is cut off', async () => {

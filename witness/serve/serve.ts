@@ -103,6 +103,7 @@ async function start({ adminToken, folder, listen, privateWebhooks, scratch, tls
   const address = 'inherited' in listen ? null : formatListenAddress(listen);
   writeFileSync(config, workerdConfig({ address, objects: folder.objects, tls: tls !== null, privateWebhooks }));
   const workerd = await startWorkerd({ config, adminToken, inherited });
+  if ('error' in workerd) return { ok: false, reason: workerd.error };
   folder.lock.runs(workerd.pid);
   const port = await workerd.listening;
   if (port === undefined) return { ok: false, reason: 'the runtime (workerd) did not start; what it said is above' };

@@ -24,7 +24,8 @@ export type WorkerdProcess = {
 };
 
 /**
- * Starts `workerd serve`, in a process group of its own: a terminal's signals are for whoever has started it.
+ * Starts `workerd serve`, in a process group of its own: a terminal's signals are for whoever has started it. It dies with this
+ * process, however that dies: a witness that nobody looks after would keep port and folder from the next one.
  *
  * @param inherited the listening socket to use, if the configuration names no address
  */
@@ -32,16 +33,23 @@ export async function startWorkerd(options: {
   readonly config: string;
   readonly adminToken: string;
   readonly inherited: number | null;
-}): Promise<WorkerdProcess> {
+}): Promise<WorkerdProcess | { readonly error: string }> {
   const { config, adminToken, inherited } = options;
   const socket = inherited === null ? [] : [`--socket-fd=witness=${SOCKET_FD}`];
-  const child = spawn(workerd.default, ['serve', `--control-fd=${CONTROL_FD}`, ...socket, config], {
+  const serve = [workerd.default, 'serve', `--control-fd=${CONTROL_FD}`, ...socket, config];
+  // setpriv, of util-linux, replaces itself by workerd. Killed: what has been answered is in the storage (L11).
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...serve], {
     detached: true,
     // What it says goes to stderr, both for people.
     stdio: ['ignore', process.stderr, process.stderr, 'pipe', ...(inherited === null ? [] : [inherited])],
     env: { TIEBREAK_ADMIN_TOKEN: adminToken },
   });
-  await once(child, 'spawn');
+  try {
+    await once(child, 'spawn');
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    return { error: `the runtime (workerd) cannot be started: ${text}; setpriv comes with util-linux` };
+  }
   const { pid } = child;
   if (pid === undefined) throw new Error('a process that was started has no number');
   const ended = once(child, 'exit').then(() => undefined);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Census, type ProcessStat } from '../../../agent/checks/census.ts';
-import { argumentName, parseStat } from '../../../agent/checks/proc.ts';
+import { Census } from '../../../agent/checks/census.ts';
+import { argumentName } from '../../../agent/checks/proc.ts';
+import { type ProcessStat, parseProcessStat } from '../../../agent/kernel/in-any-thread.ts';
 
 function stat(pid: number, comm: string, changes: Partial<ProcessStat> = {}): ProcessStat {
   return { pid, comm, startTicks: `${pid * 100}`, ended: false, ...changes };
@@ -72,12 +73,12 @@ describe('proc(5)', () => {
     ['nginx', 'S', { comm: 'nginx', ended: false }],
     ['a) S (b', 'Z', { comm: 'a) S (b', ended: true }],
   ])('%s, state %s', (comm, state, expected) => {
-    expect(parseStat(7, `7 (${comm}) ${state} ${rest}`)).toEqual({ pid: 7, startTicks: '123456', ...expected });
+    expect(parseProcessStat(7, `7 (${comm}) ${state} ${rest}`)).toEqual({ pid: 7, startTicks: '123456', ...expected });
   });
 
   test('what is cut short is no process', () => {
-    expect(parseStat(7, '7 (nginx) S 1 1')).toBeUndefined();
-    expect(parseStat(7, '')).toBeUndefined();
+    expect(parseProcessStat(7, '7 (nginx) S 1 1')).toBeUndefined();
+    expect(parseProcessStat(7, '')).toBeUndefined();
   });
 
   test.each([

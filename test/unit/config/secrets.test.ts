@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { formatSecretProblem, loadSecrets } from '../../../agent/config/index.ts';
+import { formatSecretProblem, loadSecrets, readFloatingIpCredential } from '../../../agent/config/index.ts';
 import { configOf, PAIR } from './example.ts';
 
 const KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
@@ -122,6 +122,28 @@ describe('a key file is refused', () => {
     mkdirSync(join(directory, 'edge.key'));
     put('witness.token', TOKEN);
     expect(problems()).toEqual(['/edge.key: is not a file']);
+  });
+});
+
+it('the token of a floating IP is read again as its file is by then, and what is wrong with it is said', () => {
+  const table =
+    '[[group.floating_ip]]\nprovider = "digitalocean"\naddress = "203.0.113.10"\ntoken_file = "/etc/tiebreak/do.token"\n';
+  const [floatingIp] =
+    configOf(`${PAIR}\n${table}`.replaceAll('/etc/tiebreak', directory)).groups[0]?.floatingIps ?? [];
+  if (floatingIp === undefined) throw new Error('the example has a floating IP');
+  put('do.token', 'the-first-token-of-it\n');
+  expect(readFloatingIpCredential(floatingIp)).toMatchObject({ credential: { token: 'the-first-token-of-it' } });
+  put('do.token', 'the-second-token-of-it\n');
+  expect(readFloatingIpCredential(floatingIp)).toMatchObject({ credential: { token: 'the-second-token-of-it' } });
+  put('do.token', '');
+  expect(readFloatingIpCredential(floatingIp)).toEqual({
+    ok: false,
+    problem: `${directory}/do.token: is empty: put the API token of the cloud there`,
+  });
+  put('do.token', 'the-second-token-of-it', 0o644);
+  expect(readFloatingIpCredential(floatingIp)).toMatchObject({
+    ok: false,
+    problem: expect.stringContaining('chmod 600'),
   });
 });
 

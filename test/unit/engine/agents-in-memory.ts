@@ -173,7 +173,7 @@ export class AgentsInMemory {
       clock: this.time,
       skewUsOf: () => INTERVAL_US / 2,
       onHistory: () => {},
-      standing: { note: () => {} },
+      standing: { note: () => {}, again: () => {} },
       ballots: { foresee: () => {}, mayUse: () => true },
       register: {
         found,

@@ -15,7 +15,9 @@ function watched() {
     return `a-${number}`;
   };
   const onChange = (change: GroupChange): number => changes.push(change);
-  return { standing: new GroupStanding({ config, node: 'a', board, nextId, onChange }), board, changes };
+  const clock = { us: 0 };
+  const nowUs = (): number => clock.us;
+  return { standing: new GroupStanding({ config, node: 'a', board, nowUs, nextId, onChange }), board, changes, clock };
 }
 
 const BACKUP: Standing = { state: 'backup', cause: 'started', ballot: NO_BALLOT, priority: 100, ownership: undefined };
@@ -55,7 +57,7 @@ describe('the world outside', () => {
   });
 
   it('finds an owner from the same moment on, and none while the group is given up', async () => {
-    const { standing, board, changes } = watched();
+    const { standing, board } = watched();
     standing.note(BACKUP);
     expect(board.ownership(1, 0)).toBeUndefined();
     standing.note(ACTIVE);
@@ -63,9 +65,40 @@ describe('the world outside', () => {
     expect(board.ownership(1, 500)).toBeUndefined();
     standing.note(undefined);
     expect(board.ownership(1, 0)).toBeUndefined();
+  });
+
+  it('is told once more of an owner that nobody could act for meanwhile: whoever tried has dropped it', async () => {
+    const { standing, changes, clock } = watched();
+    standing.note(BACKUP);
     standing.note(ACTIVE);
     await turn();
-    // It was active all the time, as far as it could be told.
+    // The process stood still until the entry had ended; what it still believes is no ownership.
+    clock.us = 600;
+    standing.note(ACTIVE);
+    await turn();
     expect(changes.map(({ state }) => state)).toEqual(['backup', 'active']);
+    standing.note({ ...ACTIVE, ownership: { counter: 4, untilUs: 900 } });
+    standing.note({ ...ACTIVE, ownership: { counter: 4, untilUs: 950 } });
+    await turn();
+    expect(changes.slice(2)).toMatchObject([{ id: 'a-3', state: 'active', previous: 'active', cause: 'stood_still' }]);
+    standing.note(undefined);
+    standing.note({ ...ACTIVE, ownership: { counter: 4, untilUs: 990 } });
+    await turn();
+    expect(changes.slice(3)).toMatchObject([{ state: 'active', previous: 'active', cause: 'stood_still' }]);
+  });
+
+  it('is told again of an owner that has won a conflict, and of nobody else', async () => {
+    const { standing, changes } = watched();
+    standing.note(BACKUP);
+    standing.again({ ...ACTIVE, cause: 'conflict_healed' });
+    await turn();
+    expect(changes.map(({ state }) => state)).toEqual(['backup']);
+    standing.note(ACTIVE);
+    standing.again({ ...ACTIVE, cause: 'conflict_healed' });
+    await turn();
+    expect(changes.slice(1)).toMatchObject([
+      { state: 'active', previous: 'backup', cause: 'down_timer' },
+      { state: 'active', previous: 'active', cause: 'conflict_healed', ballot: { counter: 4, node: 'a' } },
+    ]);
   });
 });

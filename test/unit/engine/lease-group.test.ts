@@ -145,6 +145,10 @@ describe('ceasing to be the owner', () => {
     await new Promise((resolve) => setImmediate(resolve));
     const told = b.lines().filter(({ msg }) => msg.includes('conflict healed: announced again'));
     expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining('a claimed the group with ballot 0.a')]);
+    // Scripts and clouds too: once for a conflict, as owner.
+    expect(b.toldAgain).toMatchObject([
+      { state: 'active', cause: 'conflict_healed', ballot: { counter: 1, node: 'b' } },
+    ]);
   });
 
   test('a lost link is told of in the log, and in the faults until it is back', async () => {

@@ -127,6 +127,8 @@ export class ScriptedMember {
   readonly fence: ScriptedFence;
   readonly group: LeaseGroup;
   readonly standings: (Standing | undefined)[] = [];
+  /** What was told although it was so already. */
+  readonly toldAgain: Standing[] = [];
   readonly lines: () => { level: number; msg: string }[];
   readonly replaced: number[][] = [];
   /** Whether state_dir can be written, and up to where it has been. */
@@ -179,7 +181,10 @@ export class ScriptedMember {
       clock: time,
       skewUsOf: () => INTERVAL_US / 2,
       onHistory: (entry) => this.told.push(entry),
-      standing: { note: (standing) => this.standings.push(standing) },
+      standing: {
+        note: (standing) => this.standings.push(standing),
+        again: (standing) => this.toldAgain.push(standing),
+      },
       ballots: {
         foresee: (counter) => this.ballots.foresee(counter),
         mayUse: (counter) => this.ballots.mayUse(counter),

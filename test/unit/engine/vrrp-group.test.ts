@@ -1,21 +1,24 @@
 import { expect, it } from 'vitest';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../../../agent/config/index.ts';
-import type { Standing } from '../../../agent/engine/group-standing.ts';
+import { GroupStanding, type Standing } from '../../../agent/engine/group-standing.ts';
 import { PlainGuard } from '../../../agent/engine/plain-guard.ts';
 import type { ReconciledRouter } from '../../../agent/engine/virtual-router.ts';
 import { VrrpGroup } from '../../../agent/engine/vrrp-group.ts';
 import type { Fence } from '../../../agent/kernel/fence/index.ts';
 import { boottimeUs } from '../../../agent/kernel/index.ts';
 import { RouterTraffic } from '../../../agent/metrics/counters/index.ts';
+import type { GroupChange } from '../../../agent/notify/index.ts';
+import { OwnershipBoard } from '../../../agent/ownership/index.ts';
+import { advertisementV3 } from '../../../shared/vrrp/index.ts';
 import { configOf, PLAIN } from '../config/example.ts';
 import { recordedLog } from './recorded-log.ts';
 
 /** A fence that opens or does not, for one virtual router. */
-function fenceThat(state: { opens: boolean }): Fence {
+function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): Fence {
   let openUntilUs: number | undefined;
   const open = (): ReturnType<Fence['open']> => {
     if (!state.opens) return { confirmed: false, reason: 'not_armed', text: 'ARM: no answer' };
-    openUntilUs = boottimeUs() + 1_000_000;
+    openUntilUs = boottimeUs() + lifetimeUs;
     return { confirmed: true, expiresAtUs: openUntilUs };
   };
   return {
@@ -64,22 +67,23 @@ function silentPorts(config: VirtualRouterConfig): ReconciledRouter {
   };
 }
 
-it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for it', async () => {
+/** A started group, behind `fence`; it becomes active by itself. */
+function started(fence: Fence, standing: ConstructorParameters<typeof VrrpGroup>[0]['standing']) {
   const config = plainGroup();
   const [router] = config.virtualRouters;
   if (router === undefined) throw new Error('the example has a virtual router');
-  const fence = { opens: false };
   const { log } = recordedLog();
-  const standings: (Standing | undefined)[] = [];
-  const group = new VrrpGroup({
-    config,
-    ios: [silentPorts(router)],
-    guards: new Map([[router, new PlainGuard(fenceThat(fence), 2, log)]]),
-    standing: { note: (standing) => standings.push(standing) },
-    log,
-  });
-  const isActive = (): boolean => group.states.every((state) => state === 'active');
+  const guards = new Map([[router, new PlainGuard(fence, 2, log)]]);
+  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards, standing, log });
   group.start(0);
+  return { router, group };
+}
+
+it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for it', async () => {
+  const fence = { opens: false };
+  const standings: (Standing | undefined)[] = [];
+  const { group } = started(fenceThat(fence), { note: (standing) => standings.push(standing), again: () => {} });
+  const isActive = (): boolean => group.states.every((state) => state === 'active');
   while (!isActive()) await turns();
   expect(standings.at(-1)).toBeUndefined();
   expect(standings.some((standing) => standing?.state === 'active')).toBe(false);
@@ -94,7 +98,7 @@ it('is not on the wire before its time', async () => {
   const config = plainGroup();
   const [router] = config.virtualRouters;
   if (router === undefined) throw new Error('the example has a virtual router');
-  const standing = { note: () => {} };
+  const standing = { note: () => {}, again: () => {} };
   const { log } = recordedLog();
   const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards: new Map(), standing, log });
   const notBeforeUs = boottimeUs() + 60_000;
@@ -106,6 +110,38 @@ it('is not on the wire before its time', async () => {
   group.stop();
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(group.states).toEqual(['initialize']);
+});
+
+it('in mode "vrrp" is told to own once more after it stood still: meanwhile nobody could act upon it', async () => {
+  const changes: GroupChange[] = [];
+  const board = new OwnershipBoard(1);
+  const nextId = (): string => `a-${changes.length}`;
+  const onChange = (change: GroupChange): number => changes.push(change);
+  const standing = new GroupStanding({ config: plainGroup(), node: 'a', board, nowUs: boottimeUs, nextId, onChange });
+  const { group } = started(fenceThat({ opens: true }, 100_000), standing);
+  while (changes.at(-1)?.state !== 'active') await turns();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  expect(board.ownership(1, boottimeUs())).toBeUndefined();
+  while (changes.at(-1)?.cause !== 'stood_still') await turns();
+  expect(changes.at(-1)).toMatchObject({ state: 'active', previous: 'active' });
+  expect(board.ownership(1, boottimeUs())).toEqual({ counter: 0 });
+  group.stop();
+});
+
+it('in mode "vrrp" the winner of a conflict is told of once, however often the other one is heard', async () => {
+  const again: Standing[] = [];
+  const { group, router } = started(fenceThat({ opens: true }), {
+    note: () => {},
+    again: (standing) => again.push(standing),
+  });
+  const addresses = [Uint8Array.of(192, 0, 2, 100)];
+  const inferior = advertisementV3({ family: 'ipv4', virtualRouterId: 33, priority: 1, intervalCs: 1, addresses });
+  const hear = (): void => group.hear(router, { advertisement: inferior, source: Uint8Array.of(192, 0, 2, 2) });
+  while (group.states[0] !== 'active') await turns();
+  expect(again).toEqual([]);
+  for (let count = 0; count < 3; count += 1) hear();
+  expect(again).toMatchObject([{ state: 'active', cause: 'conflict_healed', ownership: { counter: 0 } }]);
+  group.stop();
 });
 
 function turns(): Promise<void> {

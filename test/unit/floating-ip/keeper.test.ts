@@ -241,6 +241,41 @@ describe('errors', () => {
   });
 });
 
+describe('an owner that is told of something new', () => {
+  it('looks at once, and takes back at once what a conflict has moved', () => {
+    const kept = looking();
+    kept.looked(ELSEWHERE);
+    kept.assigned(ASSIGNED);
+    kept.looked(MINE);
+    expect(kinds(kept.feed({ kind: 'nudged' }))).toEqual(['look']);
+    expect(kinds(kept.looked(ELSEWHERE))).toEqual(['warn', 'assign']);
+    kept.assigned(ASSIGNED);
+    kept.looked(MINE);
+    // The other owner's last request may be late.
+    expect(kept.wake()).toBe(5_000);
+  });
+
+  it('looks early once more if a look was under way: it may show what was before', () => {
+    const kept = looking();
+    kept.looked(MINE);
+    kept.wake();
+    kept.looked(MINE);
+    kept.wake();
+    expect(kept.feed({ kind: 'nudged' })).toEqual([]);
+    kept.looked(MINE);
+    expect(kept.wake()).toBe(5_000);
+  });
+
+  it('asks no sooner than the cloud wants, nor anything while another call is under way', () => {
+    const kept = looking();
+    kept.looked(passing('HTTP 429', 30_000));
+    expect(kept.feed({ kind: 'nudged' })).toEqual([]);
+    expect(kept.wake()).toBeGreaterThanOrEqual(30_000);
+    kept.looked(ELSEWHERE);
+    expect(kept.feed({ kind: 'nudged' })).toEqual([]);
+  });
+});
+
 const anyResult = fc.oneof(
   fc.constant(MINE),
   fc.constant(ELSEWHERE),
@@ -269,6 +304,7 @@ describe('whatever happens', () => {
             kept.owner = happening.counter === undefined ? undefined : { counter: happening.counter };
             continue;
           }
+          if (happening.kind === 'nudge') event = { kind: 'nudged' };
           if ('ms' in happening) kept.ms += happening.ms;
           if ('result' in happening) {
             event = { kind: 'looked', call: kept.state.calls - happening.back, result: happening.result };
@@ -279,7 +315,7 @@ describe('whatever happens', () => {
           }
           const before = kept.state;
           const effects = kept.feed(event);
-          const answered = event.kind !== 'awake' && event.call === before.calls && isUnderWay(before, event);
+          const answered = 'call' in event && event.call === before.calls && isUnderWay(before, event);
           if (answered || effects.some(({ kind }) => kind === 'abandon')) underWay = 0;
           for (const effect of effects) {
             if (effect.kind !== 'look' && effect.kind !== 'assign') continue;

@@ -15,6 +15,8 @@ const VERIFY_MS = 5_000;
 /** A runner whose clock and ownership the test sets. */
 class Node {
   owner: Ownership | undefined;
+  /** What its file holds by now. */
+  token: FloatingIpCredential | null;
   /** Runs this much faster than the clock on the wall. */
   haste = 1;
   readonly log: string[] = [];
@@ -22,10 +24,12 @@ class Node {
 
   constructor(config: FloatingIpConfig, token: FloatingIpCredential | null) {
     const startedMs = performance.now();
+    this.token = token;
     this.runner = new FloatingIpRunner({
       group: 'edge',
       config,
       token,
+      readToken: () => this.token,
       ownership: () => this.owner,
       log: {
         info: (fields, text) => this.log.push(`info ${JSON.stringify(fields)} ${text}`),
@@ -203,6 +207,17 @@ it('what goes wrong is in the status and in the log, without the token', async (
     expect.stringMatching(/^warn .*HTTP 401: Unable to authenticate you\..* the next try is in \d+ s$/),
   ]);
   expect(node.log.join()).not.toContain(TOKEN);
+});
+
+it('a token that has been replaced is read again when the cloud refuses the former one, and used at once', async () => {
+  const renewed = 'another-token-0123456789';
+  const cloud = await during(start({ token: renewed, assignedTo: 101 }));
+  const node = nodeOf(cloud, 101);
+  node.token = { kind: 'token', token: renewed };
+  node.own(1);
+  await until(() => isMine(node));
+  expect(node.log.filter((line) => line.includes('which is used from now on'))).toHaveLength(1);
+  expect(node.log.join()).not.toContain(renewed);
 });
 
 it('what goes wrong once is tried again by itself', async () => {

@@ -166,17 +166,26 @@ describe('policy bias', () => {
 describe('policy available', () => {
   function alone(): Machine {
     const machine = new Machine({ policy: { name: 'available' } });
-    machine.pass(10 * SECOND_US + 3.5 * INTERVAL_US);
+    beats(machine, 10 * SECOND_US + 3.5 * INTERVAL_US);
     return machine;
+  }
+
+  /** Time passes, and nobody answers the heartbeats. */
+  function beats(machine: Machine, durationUs: number): void {
+    const endUs = machine.nowUs + durationUs;
+    while (machine.nowUs < endUs) {
+      machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+      machine.pass(Math.min(INTERVAL_US / 2, endUs - machine.nowUs));
+    }
   }
 
   test('a candidate that hears nobody owns by its own vote after an interval, and says that it is unprotected', () => {
     const machine = alone();
     expect(machine.role).toBe('candidate');
-    machine.pass(INTERVAL_US);
+    beats(machine, INTERVAL_US);
     expect(machine.role).toBe('active');
     expect(ownsUnprotected(machine.state, machine.nowUs)).toBe(true);
-    machine.pass(20 * SECOND_US);
+    beats(machine, 20 * SECOND_US);
     expect(machine.role).toBe('active');
   });
 
@@ -196,13 +205,26 @@ describe('policy available', () => {
     const machine = alone();
     machine.acked();
     expect([machine.role, ownsUnprotected(machine.state, machine.nowUs)]).toEqual(['active', false]);
-    machine.pass(10 * SECOND_US);
+    beats(machine, 10 * SECOND_US);
     expect([machine.role, ownsUnprotected(machine.state, machine.nowUs)]).toEqual(['active', true]);
+  });
+
+  test('the fence is open for no longer than the peer waits after the last heartbeat, with the votes and without', () => {
+    for (const machine of [new Machine({ policy: { name: 'available' } }), alone()]) {
+      beats(machine, 20 * SECOND_US);
+      machine.acked();
+      beats(machine, INTERVAL_US / 2);
+      for (const { leaseEndUs } of machine.told('refresh-fence'))
+        expect(leaseEndUs).toBeLessThan(machine.nowUs + 2 * INTERVAL_US);
+      // It has stood still, as far as anybody heard.
+      machine.pass(2 * INTERVAL_US);
+      expect(machine.role).toBe('backup');
+    }
   });
 
   test('of two owners the one with the higher ballot stays (L8)', () => {
     const machine = alone();
-    machine.pass(INTERVAL_US);
+    beats(machine, INTERVAL_US);
     machine.hear('owns', { counter: 99, node: 'a' });
     expect(machine.role).toBe('backup');
   });

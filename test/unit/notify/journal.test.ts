@@ -30,6 +30,25 @@ it('holds what was queued and not told, with the attempts, in order', () => {
   journal.close();
 });
 
+it('names the program that is being told, until the attempt has come to its end', () => {
+  const path = journalPath(stateDir, 'pager');
+  const program = { bootId: 'boot', pid: 7, startTicks: '123' };
+  const journal = new JournalWriter(path, []);
+  journal.record({ type: 'record-queued', change: first });
+  journal.record({ type: 'record-queued', change: second });
+  journal.record({ type: 'record-program', id: first.id, program });
+  expect(readJournal(path)).toEqual([
+    { change: first, attempts: 0, program },
+    { change: second, attempts: 0 },
+  ]);
+  journal.record({ type: 'record-attempt', id: first.id });
+  expect(readJournal(path)?.[0]).toEqual({ change: first, attempts: 1 });
+  journal.record({ type: 'record-program', id: first.id, program });
+  journal.record({ type: 'record-done', id: first.id });
+  expect(readJournal(path)).toEqual([{ change: second, attempts: 0 }]);
+  journal.close();
+});
+
 it('is empty once everything has been told, and its owner’s alone', () => {
   const path = journalPath(stateDir, 'pager');
   const journal = new JournalWriter(path, []);

@@ -1,13 +1,31 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { GROUP_STATES } from '../../../agent/config/types.ts';
+import { readProcessStat } from '../../../agent/kernel/in-any-thread.ts';
 import { Notifier } from '../../../agent/notify/index.ts';
+import { journalPath, readJournal } from '../../../agent/notify/journal.ts';
+import { JournalWriter } from '../../../agent/notify/journal-writer.ts';
 import type { Receiver } from '../../../agent/notify/receiver.ts';
 import { OwnershipBoard } from '../../../agent/ownership/index.ts';
+import { identifyProgram, isRunning } from '../../../agent/program/index.ts';
 import { recordedLog } from '../engine/recorded-log.ts';
 import { change } from './changes.ts';
 
@@ -21,7 +39,10 @@ beforeEach(() => {
 });
 afterEach(async () => {
   for (const notifier of notifiers) await notifier.close();
-  for (const server of servers) server.close();
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
   rmSync(folder, { recursive: true });
 });
 
@@ -61,7 +82,7 @@ function started(receiver: Receiver, owns = true) {
   return { notifier, logged, board };
 }
 
-async function webhookServer(answer: (attempt: number) => number) {
+async function webhookServer(answer: (attempt: number) => number, answers: 'at once' | 'without end' = 'at once') {
   const messages: { headers: IncomingHttpHeaders; body: string }[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -70,7 +91,9 @@ async function webhookServer(answer: (attempt: number) => number) {
     });
     request.on('end', () => {
       messages.push({ headers: request.headers, body });
-      response.writeHead(answer(messages.length)).end();
+      response.writeHead(answer(messages.length));
+      if (answers === 'at once') response.end();
+      else response.write('…');
     });
   });
   servers.push(server);
@@ -122,14 +145,87 @@ it('tells after a restart what could not be told before, under the same id', asy
 });
 
 it('does not wait for a command that hangs when the agent ends, and runs it again at the next start', async () => {
-  const path = script('echo begun; sleep 60; echo never');
+  const path = script('echo begun; echo $$ > $(dirname $0)/pid; sleep 60; echo never');
   const { notifier, logged } = started(command(path, { timeoutMs: 60_000 }));
   notifier.changed(change(1, 'stopped'));
   await vi.waitFor(() => expect(lines()).toEqual(['begun']), 10_000);
   await notifier.close();
   expect(logged().some(({ msg }) => msg.includes('is not waited for'))).toBe(true);
+  const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
+  await vi.waitFor(() => expect(readProcessStat(pid)?.ended ?? true).toBe(true), 5_000);
   started(command(path, { timeoutMs: 60_000 }));
   await vi.waitFor(() => expect(lines()).toEqual(['begun', 'begun']), 10_000);
+});
+
+/** Starts an engine that runs the command for its first change, and kills it in the middle of that. */
+async function killedEngine(program: string, timeoutMs: number): Promise<void> {
+  const fixture = fileURLToPath(new URL('engine-fixture.ts', import.meta.url));
+  const engine = spawn(process.execPath, [fixture, program, folder, String(timeoutMs)], { stdio: 'inherit' });
+  await vi.waitFor(() => expect(lines()).toHaveLength(1), 20_000);
+  // The name of the program is on record by then, or a moment later.
+  await vi.waitFor(() => expect(readJournal(journalPath(folder, 'k'))?.[0]?.program).toBeDefined(), 10_000);
+  engine.kill('SIGKILL');
+  await once(engine, 'exit');
+}
+
+it('runs no command while one of an engine that was killed still runs, and that one again', async () => {
+  const path = script('echo begin $TIEBREAK_ID; while ! test -e $(dirname $0)/go; do sleep 0.02; done; echo end');
+  await killedEngine(path, 60_000);
+  const { notifier, logged } = started(command(path, { timeoutMs: 60_000 }));
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(
+    () => expect(logged().some(({ msg }) => msg.includes('still runs for an agent'))).toBe(true),
+    10_000,
+  );
+  await sleep(300);
+  expect(lines()).toEqual(['begin a-edge-1-1']);
+  writeFileSync(join(folder, 'go'), '');
+  await vi.waitFor(() => expect(lines()).toHaveLength(6), 10_000);
+  expect(lines()).toEqual(['begin a-edge-1-1', 'end', 'begin a-edge-1-1', 'end', 'begin a-edge-1-2', 'end']);
+}, 60_000);
+
+it('kills a command of an engine that was killed when its time is up, with its children', async () => {
+  const path = script('echo $$; sleep 60 & echo $! > $(dirname $0)/child; wait');
+  await killedEngine(path, 2_000);
+  const { notifier } = started(command(path, { timeoutMs: 2_000 }));
+  await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toBe('no answer within 2000 ms'), 10_000);
+  const pids = [lines()[0], readFileSync(join(folder, 'child'), 'utf8')].map(Number);
+  await vi.waitFor(() => expect(pids.filter((pid) => readProcessStat(pid)?.ended === false)).toEqual([]), 5_000);
+}, 60_000);
+
+it('waits for no other process that has got the number of such a command, and leaves it alone', async () => {
+  const other = spawn('sleep', ['60'], { stdio: 'ignore', detached: true });
+  const program = other.pid === undefined ? undefined : identifyProgram(other.pid);
+  if (program === undefined) throw new Error('sleep does not run');
+  const journal = new JournalWriter(journalPath(folder, 'k'), []);
+  journal.record({ type: 'record-queued', change: change(1, 'fault') });
+  const startTicks = String(Number(program.startTicks) - 1);
+  journal.record({ type: 'record-program', id: change(1, 'fault').id, program: { ...program, startTicks } });
+  journal.close();
+  started(command(script('echo $TIEBREAK_ID'), { timeoutMs: 1 }));
+  await vi.waitFor(() => expect(lines()).not.toEqual([]), 10_000);
+  expect(isRunning(program)).toBe(true);
+  expect(isRunning({ ...program, bootId: 'another' })).toBe(false);
+  other.kill();
+});
+
+it('says so when its thread is in a call to a dead file system, and tells once that goes on', async () => {
+  mkdirSync(join(folder, 'notify'));
+  const fifo = journalPath(folder, 'k');
+  execFileSync('mkfifo', [fifo]);
+  const { notifier, logged } = started(command(script('echo $TIEBREAK_STATE')));
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  notifier.changed(change(1, 'fault'));
+  vi.advanceTimersByTime(10_000);
+  vi.useRealTimers();
+  expect(logged().map(({ msg }) => msg)).toEqual([expect.stringContaining('has taken no change for 10 s')]);
+  expect(notifier.receivers[0]).toMatchObject({ waiting: 1, trouble: expect.stringContaining('a dead file system?') });
+  // The other end of the FIFO comes: first for who reads the journal, then for who writes it.
+  closeSync(openSync(fifo, 'w'));
+  const end = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  await vi.waitFor(() => expect(lines()).toEqual(['fault']), 10_000);
+  await vi.waitFor(() => expect(notifier.receivers[0]).toMatchObject({ waiting: 0, trouble: null }), 5_000);
+  closeSync(end);
 });
 
 it('tells everyone although a journal cannot be opened', async () => {
@@ -194,6 +290,16 @@ it('sends a webhook that verifies, again under the same id until it is taken, an
   }
   await vi.waitFor(() => expect(notifier.receivers[0]?.waiting).toBe(0), 5_000);
   expect(JSON.stringify([logged(), notifier.receivers])).not.toContain('secret-path');
+});
+
+it('takes an answer of 200 for taken, however long the rest of it takes', async () => {
+  const { url, messages } = await webhookServer(() => 200, 'without end');
+  const { notifier } = started({ ...BASE, timeoutMs: 60_000, target: { kind: 'webhook', url, secret: null } });
+  notifier.changed(change(1, 'active', { at: new Date().toISOString() }));
+  notifier.changed(change(2, 'backup', { at: new Date().toISOString() }));
+  await vi.waitFor(() => expect(messages).toHaveLength(2), 10_000);
+  await vi.waitFor(() => expect(notifier.receivers[0]).toMatchObject({ waiting: 0, trouble: null }), 5_000);
+  expect(messages.map(({ headers }) => headers['webhook-id'])).toEqual(['a-edge-1-1', 'a-edge-1-2']);
 });
 
 it('follows no redirect', async () => {

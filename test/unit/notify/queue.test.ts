@@ -23,9 +23,9 @@ class Scripted {
   effects: QueueEffect[] = [];
   state;
 
-  constructor(kind: 'command' | 'webhook', waiting: readonly Queued[] = []) {
+  constructor(kind: 'command' | 'webhook', waiting: readonly Queued[] = [], underWay = false) {
     this.kind = kind;
-    this.state = emptyQueue(waiting);
+    this.state = emptyQueue(waiting, underWay);
   }
 
   step(event: QueueEvent): string[] {
@@ -109,6 +109,16 @@ describe('a receiver is told of changes', () => {
     expect(queue.step({ type: 'tick' })).toEqual([]);
   });
 
+  it('for as long as before when the clock is set right, from another year, after the change', () => {
+    const queue = new Scripted('webhook');
+    queue.changed(1, 'active');
+    queue.nowMs += 20 * 365 * 24 * 3_600_000;
+    queue.attempted(FAILED);
+    expect(queue.waitUntilDue()).toEqual(['active 2']);
+    queue.attempted(FAILED);
+    expect(queue.state.waiting).toHaveLength(1);
+  });
+
   it('a webhook that is gone hears no more of that', () => {
     const queue = new Scripted('webhook');
     queue.changed(1, 'active');
@@ -156,6 +166,17 @@ describe('a receiver is told of changes', () => {
     lost.owns = false;
     expect(lost.waitUntilDue()).toEqual([]);
     expect(lost.state.waiting).toEqual([]);
+  });
+
+  it('only once the command of an earlier run is over, and of what is so by then', () => {
+    const waiting = [{ change: change(1, 'active'), attempts: 0 }];
+    const queue = new Scripted('command', waiting, true);
+    expect(queue.step({ type: 'tick' })).toEqual([]);
+    expect(queue.changed(2, 'backup')).toEqual([]);
+    expect(queueDueMs(queue.state)).toBe(Number.POSITIVE_INFINITY);
+    queue.owns = false;
+    expect(queue.step({ type: 'former-over' })).toEqual(['backup 1']);
+    expect(queue.log[0]).toContain('does not own the group any more');
   });
 
   it('of a thousand that wait the oldest is given up, but not the one that is being told', () => {

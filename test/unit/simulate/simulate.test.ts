@@ -91,6 +91,16 @@ describe('a pair without a witness', () => {
     expect(advice?.better?.change.line).toBe('[witness] and policy = "bias"');
     expect(advice?.better?.result.twoOwnersUs).toBe(0);
   });
+
+  it('has one owner at a time under policy "available" when its agent or its host is lost, or stands still', () => {
+    for (const hasWitness of [false, true]) {
+      const simulated = play({ ...PAIR, hasWitness, policy: { name: 'available' } });
+      for (const id of ['engine_and_guardian_killed', 'freeze_and_thaw', 'host_lost']) {
+        const result = resultOf(simulated, id);
+        expect([id, result.twoOwnersUs, ownersAfter(result)]).toEqual([id, 0, ['b']]);
+      }
+    }
+  });
 });
 
 describe('what to change', () => {

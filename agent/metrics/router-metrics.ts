@@ -82,7 +82,7 @@ export const ROUTER_METRICS: readonly Metric[] = [
   ),
   counter(
     'tiebreak_virtual_router_advertisements_discarded_total',
-    'VRRP packets on the interface that changed nothing, by reason. A reason appears with its first packet.',
+    'VRRP packets that changed nothing, by reason; those of other virtual routers are not counted. A reason appears with its first packet.',
     [...LABELS, 'reason'],
     counted((labels, { advertisementsDiscarded }) =>
       Array.from(advertisementsDiscarded, ([reason, value]) => ({ labels: { ...labels, reason }, value })),

@@ -48,6 +48,8 @@ const FIELDS = [
 type Field = (typeof FIELDS)[number];
 
 const CHECKSUM_GOOD = '1';
+/** tshark takes seconds to start on a busy machine. */
+const DECODING_MS = 60_000;
 
 /** Everything with IP protocol 112 that passes a host's port of the switch, in a file. */
 export class AdvertisementRecord {
@@ -96,11 +98,12 @@ export class AdvertisementRecord {
     // tcpdump writes packet by packet; what is on its way arrives meanwhile.
     await sleep(100);
     const preference = `vrrp.v3_checksum_as_in_v2:${checksum === 'message' ? 'TRUE' : 'FALSE'}`;
-    const output = await run('tshark', [
+    const args = [
       ...['-n', '-r', this.#file, '-o', preference],
       ...['-T', 'fields', '-E', 'separator=/t', '-E', 'occurrence=a', '-E', 'aggregator=,'],
       ...FIELDS.flatMap((field) => ['-e', field]),
-    ]);
+    ];
+    const output = await run('tshark', args, undefined, DECODING_MS);
     const { mac } = NETWORK.hosts[this.#host];
     return output
       .split('\n')

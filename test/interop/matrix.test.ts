@@ -3,6 +3,7 @@ import { LAB_TOOLS, requireTools } from '../lab/prerequisites.ts';
 import { batchesOf, runBatch } from './matrix/batch.ts';
 import { CELLS, type PeerName } from './matrix/cells.ts';
 import { requireFrr } from './matrix/frr.ts';
+import { refusalOfMessageChecksum } from './matrix/message-checksum.ts';
 import { complaintOf, isGreen, table, type Verdict } from './matrix/verdict.ts';
 
 // docs/interop.md: mode "vrrp" beside keepalived and FRR, in every combination that both sides know.
@@ -23,6 +24,11 @@ test('every cell has been looked at', () => {
 });
 
 describe.each(PEERS)('beside %s', (peer) => {
+  // Why the matrix has one form of it alone. Later versions of both know the other one.
+  test('a checksum of the message alone is refused', async () => {
+    expect(await refusalOfMessageChecksum(peer)).toMatch(/checksum/i);
+  });
+
   test('exactly one owns, the right one, and each understands the other', () => {
     const red = verdicts.filter((verdict) => verdict.cell.peer === peer && !isGreen(verdict));
     expect(red.map(complaintOf).join('\n\n')).toBe('');

@@ -12,9 +12,14 @@ export const CHILD_ENVIRONMENT: NodeJS.ProcessEnv = {
 };
 
 /** Runs a command to its end and returns its stdout. Throws with the command's own words when it fails or takes too long. */
-export function run(command: string, args: readonly string[], input?: string): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  input?: string,
+  timeoutMs = COMMAND_TIMEOUT_MS,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: COMMAND_TIMEOUT_MS, maxBuffer: 64 << 20, env: CHILD_ENVIRONMENT };
+    const options = { timeout: timeoutMs, maxBuffer: 64 << 20, env: CHILD_ENVIRONMENT };
     const child = execFile(command, args, options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${command} ${args.join(' ')}: ${stderr.trim() || error.message}`));

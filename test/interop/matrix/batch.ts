@@ -72,7 +72,7 @@ async function addressesUsable(topology: Topology): Promise<void> {
   }
 }
 
-function peerParty(peer: PeerName, topology: Topology, pairings: readonly Pairing[]): Party | Promise<Party> {
+export function peerParty(peer: PeerName, topology: Topology, pairings: readonly Pairing[]): Party | Promise<Party> {
   switch (peer) {
     case 'keepalived':
       return keepalivedParty(topology, pairings);

@@ -6,8 +6,12 @@ import { OUR_HOST, type Pairing } from './pairing.ts';
 
 const ANSWER_MS = 20_000;
 
-export function tiebreakParty(topology: Topology, pairings: readonly Pairing[]): Party {
-  const program = new TiebreakProgram(topology, OUR_HOST, (folders) => configuration(folders, pairings));
+export function tiebreakParty(
+  topology: Topology,
+  pairings: readonly Pairing[],
+  checksum: 'pseudo-header' | 'message' = 'pseudo-header',
+): Party {
+  const program = new TiebreakProgram(topology, OUR_HOST, (folders) => configuration(folders, pairings, checksum));
   return {
     start: () => program.start(),
     terminate: () => program.terminate(),
@@ -26,12 +30,12 @@ function nameOf(virtualRouterId: number): string {
 }
 
 /** A group for each pair, so that they move apart from each other. */
-function configuration(folders: AgentFolders, pairings: readonly Pairing[]): string {
+function configuration(folders: AgentFolders, pairings: readonly Pairing[], checksum: string): string {
   const head = [`node = "${OUR_HOST}"`, `state_dir = "${folders.state}"`, `run_dir = "${folders.run}"`];
-  return `${[...head, ...pairings.flatMap(groupOf)].join('\n')}\n`;
+  return `${[...head, ...pairings.flatMap((pairing) => groupOf(pairing, checksum))].join('\n')}\n`;
 }
 
-function groupOf({ cell, source, priority, password, ...pairing }: Pairing): string[] {
+function groupOf({ cell, source, priority, password, ...pairing }: Pairing, checksum: string): string[] {
   const addresses = pairing.addresses.map((address) => `"${address}/${pairing.prefixLength}"`);
   return [
     '[[group]]',
@@ -45,6 +49,7 @@ function groupOf({ cell, source, priority, password, ...pairing }: Pairing): str
     `priority = ${priority.ours}`,
     `advertisement_interval = "${pairing.intervalMs}ms"`,
     `addresses = [${addresses.join(', ')}]`,
+    `checksum = "${checksum}"`,
     `source_address = "${source.ours}"`,
     ...(cell.transport === 'unicast' ? [`unicast = ["${source.theirs}"]`] : []),
     // What keepalived sends IPv6 unicast with.

@@ -20,10 +20,15 @@ const BANNER = "import { createRequire as requireOf } from 'node:module';\nconst
 
 /**
  * Writes `lib/` (agent and command line), `witness/` (the Worker) and `package.json` below `into`. The modules stay apart where the
- * source loads them late: guardian, engine and each command go on loading no more than they need.
+ * source loads them late: guardian, engine and each command go on loading no more than they need. Returns the folders of the
+ * third-party modules that are in it.
  */
-export async function bundle(top: string, into: string, manifest: Readonly<Record<string, unknown>>): Promise<void> {
-  await build({
+export async function bundle(
+  top: string,
+  into: string,
+  manifest: Readonly<Record<string, unknown>>,
+): Promise<string[]> {
+  const { metafile } = await build({
     absWorkingDir: top,
     entryPoints: Object.entries(ENTRIES).map(([out, entry]) => ({ in: entry, out })),
     outdir: join(into, 'lib'),
@@ -36,6 +41,7 @@ export async function bundle(top: string, into: string, manifest: Readonly<Recor
     external: [...EXTERNAL],
     banner: { js: BANNER },
     legalComments: 'eof',
+    metafile: true,
     logLevel: 'warning',
     plugins: [
       ownPlaces(top),
@@ -54,4 +60,11 @@ export async function bundle(top: string, into: string, manifest: Readonly<Recor
   await bundleWorker(witness);
   await copyFile(join(top, 'wrangler.toml'), join(witness, 'wrangler.toml'));
   await writeFile(join(into, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return modulesOf(Object.keys(metafile.inputs)).map((module) => join(top, module));
+}
+
+/** `node_modules/@scope/name`, of paths below it; also where one module has another for itself. */
+function modulesOf(paths: readonly string[]): string[] {
+  const folders = paths.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0] ?? []);
+  return [...new Set(folders)].sort();
 }

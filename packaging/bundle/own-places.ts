@@ -33,7 +33,8 @@ export function withPlaces(source: string, path: string, top: string): string {
   return source.replaceAll(/new URL\('([^']+)', import\.meta\.url\)/g, (_, target: string) => {
     const place = relative(top, resolve(dirname(path), target));
     const packaged = PLACES.get(place);
-    if (packaged === undefined) throw new Error(`${path} looks for ${place}: say in own-places.ts where a package has it`);
+    if (packaged === undefined)
+      throw new Error(`${path} looks for ${place}: say in own-places.ts where a package has it`);
     return `new URL('${packaged}', import.meta.url)`;
   });
 }

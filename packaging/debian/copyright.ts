@@ -28,7 +28,10 @@ async function termsOf(folder: string): Promise<string> {
   const { name, version, license } = Manifest.parse(JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')));
   const title = `${name} ${version}`;
   const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-  const said = license === undefined ? '' : `License: ${license}\n`;
-  const text = file === undefined ? '' : `\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`;
+  // Debian has that one's text already, and wants no other copy of it.
+  const isThere = license === 'Apache-2.0';
+  const said =
+    license === undefined ? '' : `License: ${license}${isThere ? ', see /usr/share/common-licenses/Apache-2.0' : ''}\n`;
+  const text = file === undefined || isThere ? '' : `\n${(await readFile(join(folder, file), 'utf8')).trim()}\n`;
   return `\n${title}\n${'='.repeat(title.length)}\n\n${said}${text}`;
 }

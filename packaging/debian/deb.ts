@@ -12,7 +12,7 @@ export type DebOptions = {
 
 /** Whoever builds packages says so by these (debian/changelog, dch(1)). */
 const MAINTAINER_NAME = process.env.DEBFULLNAME ?? 'tiebreak contributors';
-const MAINTAINER_ADDRESS = process.env.DEBEMAIL ?? 'tiebreak@localhost';
+const MAINTAINER_ADDRESS = process.env.DEBEMAIL ?? 'tiebreak@example.com';
 
 /**
  * Makes a package of a tree that has everything but what is counted or computed: dependencies on libraries, sizes, checksums, the
@@ -23,6 +23,8 @@ export async function buildDeb(tree: string, { scratch, out, version, epoch }: D
   const maintainer = `${MAINTAINER_NAME} <${MAINTAINER_ADDRESS}>`;
   await writeChangelog(tree, { name, version, maintainer, epoch });
   const files = await filesOf(tree);
+  const native = files.filter((file) => /\.node$|\/bin\/(?:node|workerd)$/.test(file)).map((file) => join(tree, file));
+  await command('strip', ['--strip-unneeded', ...native]);
   const control = join(tree, 'DEBIAN/control');
   const template = await readFile(control, 'utf8');
   const architecture = (await command('dpkg', ['--print-architecture'])).trim();
@@ -34,7 +36,7 @@ export async function buildDeb(tree: string, { scratch, out, version, epoch }: D
     `Installed-Size: ${Math.ceil(sizes.reduce((sum, size) => sum + Math.ceil(size / 1024), 0))}`,
   ];
   const text = template
-    .replace('@DEPENDS@', await libraries(tree, files, scratch))
+    .replace('@DEPENDS@', await libraries(native, join(scratch, `${name}-libraries`)))
     .replaceAll('@VERSION@', version)
     .replace('\n', `\n${fields.join('\n')}\n`);
   await writeFile(control, text);
@@ -59,9 +61,7 @@ async function writeChangelog(tree: string, { name, version, maintainer, epoch }
 }
 
 /** The packages of the libraries that the programs and native modules in it are linked with. */
-async function libraries(tree: string, files: readonly string[], scratch: string): Promise<string> {
-  const native = files.filter((file) => /\.node$|\/bin\/(?:node|workerd)$/.test(file)).map((file) => join(tree, file));
-  const folder = join(scratch, `${basename(tree)}-libraries`);
+async function libraries(native: readonly string[], folder: string): Promise<string> {
   await mkdir(join(folder, 'debian'), { recursive: true });
   await writeFile(join(folder, 'debian/control'), 'Source: tiebreak\n\nPackage: tiebreak\nArchitecture: any\n');
   const said = await command('dpkg-shlibdeps', ['-O', '--warnings=0', ...native.map((file) => `-e${file}`)], folder);
@@ -84,12 +84,17 @@ async function settle(tree: string, epoch: number): Promise<void> {
   for await (const entry of glob('**/*', { cwd: tree, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
     const { mode } = await lstat(path);
-    if (entry.isFile()) await chmod(path, (mode & 0o100) === 0 ? 0o644 : 0o755);
+    if (entry.isFile()) await chmod(path, isProgram(path, mode) ? 0o755 : 0o644);
     else if (!/\/etc\/tiebreak[a-z-]*$/.test(path)) await chmod(path, 0o755);
     await lutimes(path, epoch, epoch);
   }
   await chmod(tree, 0o755);
   await lutimes(tree, epoch, epoch);
+}
+
+/** Modules are loaded, whatever they were installed as. */
+function isProgram(path: string, mode: number): boolean {
+  return (mode & 0o100) !== 0 && !/\.(?:js|node)$/.test(path);
 }
 
 async function md5(file: string): Promise<string> {

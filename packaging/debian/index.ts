@@ -29,7 +29,7 @@ async function agentPackage(options: DebianOptions): Promise<string> {
   const tree = await newTree('tiebreak', options);
   const home = join(tree, 'usr/lib/tiebreak');
   await mkdir(join(home, 'bin'), { recursive: true });
-  await command('strip', ['--strip-unneeded', '-o', join(home, 'bin/node'), process.execPath]);
+  await cp(process.execPath, join(home, 'bin/node'));
   await cp(join(bundled, 'lib'), join(home, 'lib'), { recursive: true });
   await cp(join(bundled, 'package.json'), join(home, 'package.json'));
   const native = await copyModules(top, NATIVE_MODULES, join(home, 'node_modules'));

@@ -1,17 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Command, Option } from 'commander';
+import { type CommandNode, type CommandOption, commandTree, everyCommand } from '../../agent/cli/completion/index.ts';
 import { createProgram } from '../../agent/cli/program.ts';
 
 export type ManualPage = { readonly name: string; readonly section: 1 | 5; readonly text: string };
 
 /** Both pages as mdoc(7). What is said of commands is what `--help` says: it is taken from there. `epoch`: their date, in seconds. */
 export function manualPages({ version, epoch }: { readonly version: string; readonly epoch: number }): ManualPage[] {
+  const commands = everyCommand(commandTree(createProgram()))
+    .filter((node) => node.commands.length === 0)
+    .flatMap(oneCommand);
   const fill = (file: string): string =>
     readFileSync(join(import.meta.dirname, file), 'utf8')
       .replace('@DATE@', dateOf(epoch))
       .replace('@VERSION@', version)
-      .replace('@COMMANDS@', () => commands(createProgram(), []).join('\n'));
+      .replace('@COMMANDS@', () => commands.join('\n'));
   return [
     { name: 'tiebreak', section: 1, text: fill('tiebreak.1') },
     { name: 'tiebreak.toml', section: 5, text: fill('tiebreak.toml.5') },
@@ -24,41 +28,30 @@ function dateOf(epoch: number): string {
   return `${month} ${date.getUTCDate()}, ${date.getUTCFullYear()}`;
 }
 
-function commands(parent: Command, path: readonly string[]): string[] {
-  return parent.commands.flatMap((command) => {
-    const words = [...path, command.name()];
-    return command.commands.length === 0 ? oneCommand(command, words) : commands(command, words);
-  });
-}
-
-function oneCommand(command: Command, words: readonly string[]): string[] {
-  const args = command.registeredArguments.map((argument) =>
-    argument.required ? `.Ar ${plain(argument.name())}` : `.Op Ar ${plain(argument.name())}`,
-  );
-  const options = command.options.flatMap(optionLines);
+function oneCommand({ path: [, ...words], arguments: args, options, description }: CommandNode): string[] {
+  const name = words.map(plain).join(' ');
+  const lines = options.flatMap(optionLines);
   return [
-    `.Ss ${words.map(plain).join(' ')}`,
+    `.Ss ${name}`,
     '.Nm',
-    `.Cm ${words.map(plain).join(' ')}`,
-    ...args,
-    ...(options.length === 0 ? [] : ['.Op Ar option ...']),
+    `.Cm ${name}`,
+    ...args.map((argument) => `.Ar ${plain(argument.name)}`),
+    ...(lines.length === 0 ? [] : ['.Op Ar option ...']),
     '.Pp',
-    sentence(command.description()),
-    ...(options.length === 0 ? [] : ['.Bl -tag -width Ds', ...options, '.El']),
+    sentence(description),
+    ...(lines.length === 0 ? [] : ['.Bl -tag -width Ds', ...lines, '.El']),
   ];
 }
 
-function optionLines(option: Option): string[] {
-  const [, value] = /[<[](.+)[>\]]/.exec(option.flags) ?? [];
-  const argument = value === undefined ? '' : ` Ar ${plain(value)}`;
-  const names = [option.short, option.long].flatMap((name) => (name ? `Fl ${plain(name.slice(1))}` : []));
-  return [`.It ${names.join(' , ')}${argument}`, sentence(withDefault(option))];
-}
-
-function withDefault({ description, defaultValue, argChoices, mandatory }: Option): string {
-  const choices = argChoices === undefined ? '' : `: ${argChoices.join(', ')}`;
-  const fallback = typeof defaultValue === 'string' ? ` (default: ${defaultValue})` : '';
-  return `${description}${choices}${fallback}${mandatory ? '; must be given' : ''}`;
+function optionLines({ flags, value, description, mandatory }: CommandOption): string[] {
+  const names = flags.map((flag) => `Fl ${plain(flag.slice(1))}`).join(' , ');
+  const choices = value?.expected.kind === 'words' ? `: ${value.expected.words.join(', ')}` : '';
+  // A person's own folder is no default of the program's.
+  const preset = value?.preset == null || value.preset.startsWith(homedir()) ? '' : ` (default: ${value.preset})`;
+  return [
+    `.It ${names}${value === null ? '' : ` Ar ${plain(value.name)}`}`,
+    sentence(`${description}${choices}${preset}${mandatory ? '; must be given' : ''}`),
+  ];
 }
 
 function sentence(text: string): string {

@@ -1,10 +1,11 @@
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { analyse } from '../lab/analysis.ts';
 import { waitFor } from '../lab/process.ts';
 import { other } from '../lab/system.ts';
 import type { HostName } from '../lab/topology.ts';
-import { attempt } from './command.ts';
+import { attempt, perform } from './command.ts';
 import type { Container } from './container.ts';
 import { filesOf } from './files.ts';
 import { InstalledPair } from './installed-pair.ts';
@@ -12,6 +13,7 @@ import { asVersion, buildPackages, type Packages } from './packages.ts';
 
 /** The tests go on from each other, as an administrator does: install, configure, lose a host, upgrade, purge. */
 
+const TOP = join(import.meta.dirname, '../..');
 const CONFIG = '/etc/tiebreak/tiebreak.toml';
 
 let pair: InstalledPair;
@@ -175,4 +177,22 @@ test('removed, a package leaves what is configured; purged, it leaves nothing', 
   }
   expect(await pair.hosts.a.run('ip', ['-br', 'address', 'show', 'dev', 'eth0'])).not.toContain('10.77.0.100');
   expect(await pair.group('b')).toMatchObject({ role: 'active' });
+});
+
+test('the npm package installs in an empty folder, and has every command', async () => {
+  const folder = pair.topology.folderOf('npm');
+  // Against the headers of the Node that runs this, and with it.
+  const headers = join(TOP, `node_modules/node/node_modules/node-linux-${process.arch}`);
+  const environment = { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, npm_config_nodedir: headers };
+  const here = { folder, environment };
+  await perform('npm', ['init', '--yes'], here);
+  await perform('npm', ['install', '--no-audit', '--no-fund', packages.npm], here);
+  const tiebreak = join(folder, 'node_modules/.bin/tiebreak');
+  expect(await perform(tiebreak, ['--version'], here)).toBe('7.0.0\n');
+  const example = join(TOP, 'docs/examples/a.toml');
+  expect(await perform(tiebreak, ['check', '--config', example], here)).toContain('policy        bias');
+  expect(await perform(tiebreak, ['witness', 'deploy', '--dry-run'], here)).toContain('can be deployed');
+  // The module for raw sockets was built while it was installed: doctor loads it, and finds other things missing.
+  const { code, stdout } = await attempt(tiebreak, ['doctor', '--config', example], here);
+  expect([code, stdout]).toEqual([1, expect.stringContaining('interfaces')]);
 });

@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'sim',
           include: ['sim/gate/*.test.ts'],
           root: import.meta.dirname,
-          // Last and alone: it keeps every core at work by itself.
+          // Alone: it keeps every core at work by itself.
           sequence: { groupOrder: 3 },
         },
       },
@@ -29,6 +29,7 @@ export default defineConfig({
       `${import.meta.dirname}/lab/vitest.config.ts`,
       `${import.meta.dirname}/lab/vitest.functional.config.ts`,
       `${import.meta.dirname}/interop/vitest.config.ts`,
+      `${import.meta.dirname}/package/vitest.config.ts`,
     ],
   },
 });

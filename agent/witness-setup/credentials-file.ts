@@ -28,8 +28,17 @@ type Environment = { readonly [name: string]: string | undefined };
 export function defaultCredentialsFile(environment: Environment): string {
   const { XDG_CONFIG_HOME: configured } = environment;
   // An empty or relative one is to be ignored (XDG Base Directory Specification).
-  const folder = configured?.startsWith('/') ? configured : join(homedir(), '.config');
+  const folder = configured?.startsWith('/') ? configured : join(home(), '.config');
   return join(folder, 'tiebreak', 'witness.json');
+}
+
+/** A service's user need have none (systemd's DynamicUser=), and no such file either. */
+function home(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
 }
 
 export function isAdminToken(text: string): boolean {

@@ -14,6 +14,9 @@ import { deployedUrl, type Environment, type RunWrangler, secretNames } from './
 const ANSWERS_WITHIN_MS = 90_000;
 const ASK_AGAIN_MS = 1_000;
 
+const WORKER = fileURLToPath(new URL('../../witness/index.ts', import.meta.url));
+const CONFIGURATION = fileURLToPath(new URL('../../wrangler.toml', import.meta.url));
+
 export type DeployOptions = {
   /** The name of the Worker. */
   readonly worker: string;
@@ -134,7 +137,7 @@ function askHealth(url: string): Promise<Answer<null>> {
   return new AdminApi({ url, adminToken: 'none', source: 'nowhere' }).healthy();
 }
 
-/** wrangler with this repository's Worker; its configuration is copied, since it writes beside that what it builds. */
+/** wrangler with tiebreak's own Worker; its configuration is copied, since it writes beside that what it builds. */
 class Wrangler {
   readonly #options: DeployOptions;
   readonly #scratch: string;
@@ -146,7 +149,7 @@ class Wrangler {
     const { [ADMIN_TOKEN_VARIABLE]: _, ...environment } = options.environment;
     // Its logs stay on the disk for long.
     this.#environment = { WRANGLER_SEND_METRICS: 'false', WRANGLER_WRITE_LOGS: 'false', ...environment };
-    copyFileSync(join(TOP, 'wrangler.toml'), this.#configuration);
+    copyFileSync(CONFIGURATION, this.#configuration);
   }
 
   get #configuration(): string {
@@ -163,7 +166,7 @@ class Wrangler {
     }
     const { code } = await this.#options.runWrangler(
       [
-        ...['deploy', join(TOP, 'witness', 'index.ts'), '--config', this.#configuration],
+        ...['deploy', WORKER, '--config', this.#configuration],
         ...['--name', this.#options.worker],
         ...(adminToken === undefined ? ['--dry-run'] : ['--secrets-file', secrets]),
       ],
@@ -191,8 +194,6 @@ class Wrangler {
     return `the Worker ${worker} has an admin token already, and ${this.#options.credentialsFile} is not there: set ${ADMIN_TOKEN_VARIABLE} to it, or void it with --new-admin-token`;
   }
 }
-
-const TOP = fileURLToPath(new URL('../..', import.meta.url));
 
 function isNoWorker(text: string): boolean {
   return /Worker "[^"]*".* not found/.test(text);

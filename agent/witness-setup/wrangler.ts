@@ -21,7 +21,7 @@ export type RunWrangler = (
 ) => Promise<Ran>;
 export type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
-/** The repository's own wrangler, or another script in its place. */
+/** The wrangler that is installed with tiebreak, or another script in its place. */
 export function wranglerAt(script = ownWrangler()): RunWrangler {
   return (args, { environment, folder }, how) =>
     // wrangler gets the signals of the terminal too, and ends by itself.

@@ -4,6 +4,7 @@ import { EXIT } from '../exit-code.ts';
 import { fail } from '../fail.ts';
 import { alignColumns } from '../table.ts';
 import { credentialsOption } from './access-options.ts';
+import { missingProgram } from './missing-program.ts';
 
 type DeployOptions = {
   readonly name: string;
@@ -28,6 +29,8 @@ export function registerDeploy(witness: Command): void {
 }
 
 async function deploy({ name, credentials, dryRun, newAdminToken, json }: DeployOptions): Promise<number> {
+  const missing = missingProgram('wrangler');
+  if (missing !== undefined) return fail(missing);
   const deployed = await deployWitness({
     worker: name,
     dryRun: dryRun === true,

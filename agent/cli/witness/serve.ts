@@ -5,6 +5,7 @@ import { createLogger } from '../../log/index.ts';
 import { openServiceManager } from '../../service-manager/index.ts';
 import { EXIT } from '../exit-code.ts';
 import { fail } from '../fail.ts';
+import { missingProgram } from './missing-program.ts';
 
 /** Where a socket that the service manager listens on begins (sd_listen_fds(3)). */
 const FIRST_INHERITED_FD = 3;
@@ -29,6 +30,11 @@ export function registerServe(witness: Command): void {
     .option('--admin-token-file <file>', 'instead of the environment variable TIEBREAK_ADMIN_TOKEN')
     .option('--private-webhooks', 'let webhooks lead into private networks, by plain HTTP too')
     .action(async (options: Options) => {
+      const missing = missingProgram('workerd');
+      if (missing !== undefined) {
+        process.exitCode = fail(missing);
+        return;
+      }
       // It brings a bundler along, which the other commands need not wait for.
       process.exitCode = await serve(await import('@tiebreak/witness/serve'), options, process.env);
     });

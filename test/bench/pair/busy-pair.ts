@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type LabProcess, waitFor } from '../../lab/process.ts';
 import { type HostName, Topology } from '../../lab/topology.ts';
 import { LocalWitness } from '../../lab/witness.ts';
-import { processorNs } from '../process-time.ts';
+import { memoryOf, processorNs } from '../process-cost.ts';
 import {
   type Arrangement,
   keepalivedManyRouters,
@@ -19,13 +19,18 @@ import { type Counts, prepareNetwork, readCounts } from './network.ts';
 const AGENT_SCRIPT = fileURLToPath(new URL('../../../agent/cli/tiebreak.ts', import.meta.url));
 const CLUSTER = 'bench';
 /** 250 lease groups each wait for the promises of a former life, and then elect. */
-const READY_TIMEOUT_MS = 120_000;
+const READY_TIMEOUT_MS = 40_000;
 /** Of the advertisements that are due in a second, so many must be seen for all to be active. */
 const ALL = 0.97;
 
 export type BusySystem =
-  | { readonly program: 'keepalived' }
-  | { readonly program: 'tiebreak'; readonly arrangement: Arrangement };
+  | { readonly program: 'keepalived'; readonly realTimePriority?: number }
+  | {
+      readonly program: 'tiebreak';
+      readonly arrangement: Arrangement;
+      /** a runs a copy of Node.js, of which it shares no page with anybody. */
+      readonly ownBinary?: boolean;
+    };
 
 /** What a stretch of time has cost both hosts. */
 export type Window = {
@@ -59,16 +64,21 @@ export class BusyPair {
       const start = (host: HostName) => spawned(topology, host, system, load, lease);
       const a = start('a');
       const rate = (load.routers * 1_000) / load.intervalMs;
-      await waitFor(
-        `${system.program} advertises all its virtual routers\n${a.log.slice(-2_000)}`,
-        READY_TIMEOUT_MS,
-        async () => {
+      const seen: number[] = [];
+      try {
+        await waitFor(`${rate} advertisements a second`, READY_TIMEOUT_MS, async () => {
+          if (!a.running) throw new Error('it has ended');
           const before = await readCounts(topology);
           await sleep(1_000);
           const after = await readCounts(topology);
-          return after.advertisements.a - before.advertisements.a >= ALL * rate || undefined;
-        },
-      );
+          const sent = after.advertisements.a - before.advertisements.a;
+          seen.push(sent);
+          return sent >= ALL * rate || undefined;
+        });
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new Error(`${system.program}: ${why}; the last were ${seen.slice(-3).join(', ')}: ${lastWords(a.log)}`);
+      }
       return new BusyPair(topology, { a, b: start('b') });
     } catch (error) {
       topology.close();
@@ -79,6 +89,12 @@ export class BusyPair {
   /** The agent's processes on `host`. */
   pids(host: HostName): Promise<number[]> {
     return this.topology.pids(host);
+  }
+
+  /** What the agent of `host` takes, and how much of it is the process that its service manager knows. */
+  async memory(host: HostName): Promise<{ readonly allKib: number; readonly watcherKib: number }> {
+    const pssKib = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + memoryOf(pid).pssKib, 0);
+    return { allKib: pssKib(await this.pids(host)), watcherKib: pssKib([this.#agents[host].pid]) };
   }
 
   /** Watches for `seconds`. */
@@ -139,7 +155,7 @@ function spawned(
   switch (system.program) {
     case 'keepalived': {
       const file = join(folder, 'keepalived.conf');
-      writeFileSync(file, keepalivedManyRouters(host, load), { mode: 0o600 });
+      writeFileSync(file, keepalivedManyRouters(host, load, system.realTimePriority), { mode: 0o600 });
       const pidFiles = ['--pid', join(folder, 'keepalived.pid'), '--vrrp_pid', join(folder, 'vrrp.pid')];
       const args = ['--dont-fork', '--log-console', '--vrrp', '--use-file', file, ...pidFiles];
       return topology.spawn(host, { command: 'keepalived', args, logFile });
@@ -154,7 +170,9 @@ function spawned(
           : { arrangement, lease: lease[host] };
       writeFileSync(file, tiebreakManyRouters(host, load, folders, groups), { mode: 0o600 });
       const args = [AGENT_SCRIPT, 'run', '--config', file, '--log-level', 'warn'];
-      return topology.spawn(host, { command: process.execPath, args, logFile });
+      const command = system.ownBinary === true && host === 'a' ? join(topology.folder, 'node') : process.execPath;
+      if (command !== process.execPath) copyFileSync(process.execPath, command);
+      return topology.spawn(host, { command, args, logFile });
     }
   }
 }
@@ -175,4 +193,10 @@ async function leaseFor(
     return { witnessUrl: witness.url, cluster: CLUSTER, tokenFile, keyFile };
   };
   return { a: await leaseOf('a'), b: await leaseOf('b') };
+}
+
+/** Of the program's own log, short enough for a line below a table. */
+function lastWords(log: string): string {
+  const line = log.trimEnd().split('\n').at(-1) ?? '';
+  return (/"msg":"(.*)"/.exec(line)?.[1] ?? line).slice(0, 200);
 }

@@ -19,7 +19,12 @@ type Router = { readonly id: number; readonly interfaceName: string; readonly ad
 
 const PRIORITY = { a: 200, b: 100 } as const;
 
-export function keepalivedManyRouters(host: HostName, { routers, intervalMs }: Load): string {
+/** @param realTimePriority for SCHED_RR; without, keepalived is scheduled as it is by default */
+export function keepalivedManyRouters(
+  host: HostName,
+  { routers, intervalMs }: Load,
+  realTimePriority: number | undefined,
+): string {
   const instances = routersOf(routers).map(
     ({ id, interfaceName, address }) => `vrrp_instance ${interfaceName}-${id} {
   state BACKUP
@@ -33,7 +38,8 @@ export function keepalivedManyRouters(host: HostName, { routers, intervalMs }: L
 }
 `,
   );
-  return `global_defs {\n  router_id ${host}\n  vrrp_version 3\n}\n${instances.join('')}`;
+  const scheduling = realTimePriority === undefined ? '' : `  vrrp_rt_priority ${realTimePriority}\n`;
+  return `global_defs {\n  router_id ${host}\n  vrrp_version 3\n${scheduling}}\n${instances.join('')}`;
 }
 
 export function tiebreakManyRouters(

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { VotingNode } from '../../served-witness/voting-node.ts';
+import { type Memory, memoryOf } from '../process-cost.ts';
 
 /** A new cluster gives no vote yet (L14); its object falls asleep over that, and an alarm after 20 s has it wait in full. */
 const NEW_MS = 20_000 + TTL_MAX_MS;
@@ -11,7 +11,6 @@ const REST_MS = 15_000;
 const AT_ONCE = 16;
 const VOTING_MS = 10_000;
 
-type Memory = { readonly pssKib: number; readonly rssKib: number };
 type Pair = readonly [VotingNode, VotingNode];
 
 /** What `clusters` idle clusters take of one runtime, and how many votes it gives over all of them. */
@@ -73,13 +72,6 @@ async function inTurn<Made>(count: number, make: (index: number) => Promise<Made
   const made: Made[] = [];
   for (let index = 0; index < count; index += 1) made.push(await make(index));
   return made;
-}
-
-/** Of the whole process; proc(5). */
-function memoryOf(pid: number): Memory {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}: +([0-9]+) kB$`, 'm').exec(text)?.[1]);
-  return { pssKib: field('Pss'), rssKib: field('Rss') };
 }
 
 function tell(when: string, { pssKib, rssKib }: Memory): void {

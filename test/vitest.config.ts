@@ -28,6 +28,7 @@ export default defineConfig({
       `${import.meta.dirname}/browser/vitest.config.ts`,
       `${import.meta.dirname}/lab/vitest.config.ts`,
       `${import.meta.dirname}/interop/vitest.config.ts`,
+      `${import.meta.dirname}/bench/vitest.config.ts`,
     ],
   },
 });

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
 import { machineFacts } from '../lab/machine.ts';
+import type { Measurement } from './report/measurement.ts';
 import { tableOf } from './report/table.ts';
 import { advertisementCpu, type CpuPlan, leaseCpu } from './rows/advertisement-cpu.ts';
 
@@ -31,10 +32,15 @@ process.exitCode = await runLabCommand<Options>({
   tools: () => ['keepalived'],
   run: async ({ plan, lease }) => {
     console.log(await machineFacts());
-    console.log(tableOf([...(await advertisementCpu(plan)), ...(lease ? await leaseCpu(plan) : [])]));
+    console.log(tableOf([...(await advertisementCpu(plan)), ...(lease ? await underLeases(plan) : [])]));
     return 0;
   },
 });
+
+async function underLeases(plan: CpuPlan): Promise<Measurement[]> {
+  const one = await leaseCpu(plan, 'one lease group');
+  return [...one, ...(await leaseCpu(plan, 'a lease group each'))];
+}
 
 function readOptions(args: string[]): Options | undefined {
   const { values } = parseArgs({

@@ -28,7 +28,8 @@ export type Verdict = 'yes' | 'NO' | 'reported' | 'nothing to compare with';
 
 export function ratioOf({ tiebreak, compared }: Measurement): number | undefined {
   if (compared === undefined) return undefined;
-  return median(tiebreak) / median(compared.figure);
+  const ratio = median(tiebreak) / median(compared.figure);
+  return Number.isFinite(ratio) ? ratio : undefined;
 }
 
 export function verdictOf(measurement: Measurement): Verdict {

@@ -26,4 +26,14 @@ if (clusters === null) {
     const columns = `hello ${ofRuns(hello, 3)} ms, renewal ${ofRuns(renewal, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
     process.stdout.write(`${way.padEnd(6)} ${part}  ${columns}\n`);
   }
-} else await manyClusters(clusters);
+} else {
+  const mib = (kib: number) => `${(kib / 1_024).toFixed(1)} MiB`;
+  const { before } = await manyClusters([clusters], ({ memory, votesPerSecond }) => {
+    const { pssKib, rssKib } = memory;
+    process.stdout.write(`${clusters} clusters of two links each, at rest: PSS ${mib(pssKib)}, RSS ${mib(rssKib)}\n`);
+    process.stdout.write(
+      `${votesPerSecond.toFixed(0)} votes a second over all of them, the clients on the same machine\n`,
+    );
+  });
+  process.stdout.write(`before, with one cluster: PSS ${mib(before.pssKib)}, RSS ${mib(before.rssKib)}\n`);
+}

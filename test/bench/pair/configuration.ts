@@ -17,6 +17,7 @@ export type Lease = {
 
 type Router = { readonly id: number; readonly interfaceName: string; readonly address: string };
 
+const GROUPS_MOST = 500;
 const PRIORITY = { a: 200, b: 100 } as const;
 
 /** @param realTimePriority for SCHED_RR; without, keepalived is scheduled as it is by default */
@@ -56,7 +57,9 @@ export function tiebreakManyRouters(
   const header = [`node = "${host}"`, `state_dir = "${folders.state}"`, `run_dir = "${folders.run}"`, ''].join('\n');
   switch (groups.arrangement) {
     case 'vrrp':
-      return `${header}${all.map((router) => `[[group]]\nname = "${nameOf(router)}"\nmode = "vrrp"\n${tables([router])}`).join('')}`;
+      return `${header}${inGroups(all)
+        .map((members) => `[[group]]\nname = "${nameOf(members[0])}"\nmode = "vrrp"\n${tables(members)}`)
+        .join('')}`;
     case 'one lease group':
       return `${header}${witnessTable(groups.lease)}${leaseGroup(host, 'all', groups.lease)}${tables(all)}`;
     case 'a lease group each':
@@ -73,6 +76,14 @@ function routersOf(count: number): Router[] {
     const id = (index % ROUTERS_PER_INTERFACE) + 1;
     return { id, interfaceName: interfaces[of] ?? NETWORK.lanInterface, address: `10.79.${of}.${id}/32` };
   });
+}
+
+/** Each alone, as long as a configuration has room for so many groups. */
+function inGroups(routers: readonly Router[]): (readonly [Router, ...Router[]])[] {
+  const each = Math.ceil(routers.length / GROUPS_MOST);
+  return routers.flatMap((router, index) =>
+    index % each === 0 ? [[router, ...routers.slice(index + 1, index + each)] as const] : [],
+  );
 }
 
 function nameOf({ interfaceName, id }: Router): string {

@@ -13,28 +13,29 @@ const VOTING_MS = 10_000;
 
 type Pair = readonly [VotingNode, VotingNode];
 
-/** What `clusters` idle clusters take of one runtime, and how many votes it gives over all of them. */
-export async function manyClusters(clusters: number): Promise<void> {
+export type AtSize = { readonly clusters: number; readonly memory: Memory; readonly votesPerSecond: number };
+
+/** What so many idle clusters of two links each take of one runtime, and how many votes it gives over all of them; size by size. */
+export async function manyClusters(
+  sizes: readonly number[],
+  reached: (size: AtSize) => void,
+): Promise<{ readonly before: Memory }> {
   const witness = await ServedWitness.started();
+  const pairs: Pair[] = [];
   try {
     await connected(witness, 'warm-up');
     await sleep(NEW_MS + REST_MS);
     const before = memoryOf(witness.pid);
-    const pairs = await inTurn(clusters, (index) => connected(witness, `branch-${index}`));
-    await sleep(NEW_MS + REST_MS);
-    const after = memoryOf(witness.pid);
-    tell('before', before);
-    tell(`with ${clusters} clusters of two links each, at rest`, after);
-    const perCluster = (of: keyof Memory) => `${((after[of] - before[of]) / clusters).toFixed(1)} KiB`;
-    process.stdout.write(`per idle cluster: PSS ${perCluster('pssKib')}, RSS ${perCluster('rssKib')}\n`);
-
-    const votes = await votesWithin(pairs);
-    tell('after the votes', memoryOf(witness.pid));
-    process.stdout.write(
-      `${(votes / (VOTING_MS / 1_000)).toFixed(0)} votes a second, ${AT_ONCE} at once, the clients on the same machine\n`,
-    );
-    for (const pair of pairs) for (const node of pair) node.close();
+    for (const clusters of sizes) {
+      while (pairs.length < clusters) pairs.push(await connected(witness, `branch-${pairs.length}`));
+      await sleep(NEW_MS + REST_MS);
+      const memory = memoryOf(witness.pid);
+      const votes = await votesWithin(pairs);
+      reached({ clusters, memory, votesPerSecond: votes / (VOTING_MS / 1_000) });
+    }
+    return { before };
   } finally {
+    for (const pair of pairs) for (const node of pair) node.close();
     await witness.dispose();
   }
 }
@@ -66,15 +67,4 @@ async function votesWithin(pairs: readonly Pair[]): Promise<number> {
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, pairs.length) }, (_, first) => lane(first)));
   return votes;
-}
-
-async function inTurn<Made>(count: number, make: (index: number) => Promise<Made>): Promise<Made[]> {
-  const made: Made[] = [];
-  for (let index = 0; index < count; index += 1) made.push(await make(index));
-  return made;
-}
-
-function tell(when: string, { pssKib, rssKib }: Memory): void {
-  const mib = (kib: number) => `${(kib / 1_024).toFixed(1)} MiB`;
-  process.stdout.write(`${when}: PSS ${mib(pssKib)}, RSS ${mib(rssKib)}\n`);
 }

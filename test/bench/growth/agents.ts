@@ -12,7 +12,8 @@ import { memoryOf, processorNs } from '../process-cost.ts';
 import { Collected, type Growth } from './growth.ts';
 
 const AGENT_SCRIPT = fileURLToPath(new URL('../../../agent/cli/tiebreak.ts', import.meta.url));
-const NAMES = ['a', 'b', 'c', 'd', 'e'] as const;
+/** The laboratory has a port for a client, `lan-c`. */
+const NAMES = ['a', 'b', 'x', 'y', 'z'] as const;
 const CLUSTER = 'bench';
 const INTERVAL_MS = 100;
 const READY_TIMEOUT_MS = 60_000;

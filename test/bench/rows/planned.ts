@@ -13,19 +13,19 @@ const ROWS: readonly { readonly title: string; readonly id: string; readonly goa
   { title: 'the engine dies', id: 'engine', goal: { kind: 'most', p99: 25 } },
 ];
 
-export type PlannedPlan = { readonly intervalMs: number; readonly runs: number };
+export type PlannedPlan = { readonly intervalMs: number; readonly trials: number };
 
 /** What is over before anybody's timer runs out: how long nobody answers. keepalived has no order to hand over. */
 export async function planned(
-  { intervalMs, runs }: PlannedPlan,
+  { intervalMs, trials }: PlannedPlan,
   doing: (text: string) => void,
 ): Promise<Measurement[]> {
   const scenario: Scenario = { ...TABLE_SCENARIO, advertisementIntervalMs: intervalMs };
   // A takeover by keepalived's timer must fit in as well.
   const rows = ROWS.map(({ title }) => ({ ...rowOf(title), holdMs: 1_000 + 4 * intervalMs }));
   const progress = { doing, watching: () => undefined, failed: () => undefined };
-  const keepalived = await measureRows('keepalived', rows, runs, progress, scenario);
-  const tiebreak = await measureRows('tiebreak', rows, runs, progress, scenario);
+  const keepalived = await measureRows('keepalived', rows, trials, progress, scenario);
+  const tiebreak = await measureRows('tiebreak', rows, trials, progress, scenario);
   return ROWS.map(({ title, id, goal }, index): Measurement => {
     const row = rows[index];
     const outcomes = {

@@ -12,7 +12,7 @@ const FIRST_FRAME_GOAL = { kind: 'most', p50: 0.5, p99: 2 } as const;
 export type TakeoverPlan = {
   readonly mode: 'lease' | 'vrrp';
   readonly intervalMs: number;
-  readonly runs: number;
+  readonly trials: number;
 };
 
 type Seen = { readonly gaps: Figure; readonly firstFrames: Figure; readonly broken: string | undefined };
@@ -22,7 +22,7 @@ type Seen = { readonly gaps: Figure; readonly firstFrames: Figure; readonly brok
  * that timer was due the new owner's first frame leaves.
  */
 export async function takeover(plan: TakeoverPlan, doing: (text: string) => void): Promise<Measurement[]> {
-  const { mode, intervalMs, runs } = plan;
+  const { mode, intervalMs, trials } = plan;
   // The same priority on both hosts, and so the same skew whichever takes over.
   const scenario: Scenario = {
     ...TABLE_SCENARIO,
@@ -31,8 +31,8 @@ export async function takeover(plan: TakeoverPlan, doing: (text: string) => void
     priority: { a: 150, b: 150 },
   };
   const row: TableRow = { ...rowOf('host lost'), holdMs: 1_000 + 4 * intervalMs };
-  const keepalived = await seen('keepalived', row, runs, scenario, doing);
-  const tiebreak = await seen('tiebreak', row, runs, scenario, doing);
+  const keepalived = await seen('keepalived', row, trials, scenario, doing);
+  const tiebreak = await seen('tiebreak', row, trials, scenario, doing);
   const broken = tiebreak.broken ?? keepalived.broken;
   const where = `mode "${mode}", ${intervalMs} ms`;
   const measurements: Measurement[] = [
@@ -61,7 +61,7 @@ export async function takeover(plan: TakeoverPlan, doing: (text: string) => void
 async function seen(
   name: System['name'],
   row: TableRow,
-  runs: number,
+  trials: number,
   scenario: Scenario,
   doing: (text: string) => void,
 ): Promise<Seen> {
@@ -70,7 +70,7 @@ async function seen(
     await measureRows(
       name,
       [row],
-      runs,
+      trials,
       {
         doing,
         watching: () => undefined,

@@ -4,17 +4,19 @@ import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
 import { machineFacts } from '../lab/machine.ts';
 import { quantile, workerdVersion } from './figures.ts';
-import { LONG_FORM, measureSections, type Section, SHORT_FORM } from './plan.ts';
+import { longForm, measureSections, type Section, SHORT_FORM, WHOLE_EFFORT } from './plan.ts';
 import { type Measurement, ratioOf, verdictOf } from './report/measurement.ts';
 import { isStable, REFERENCE_FILE, type Reference, readReference, regression } from './report/regression.ts';
 import { tableOf } from './report/table.ts';
 
-const USAGE = `Usage: npm run bench -- [--short] [--only TEXT] [--record]
+const USAGE = `Usage: npm run bench -- [--short] [--only TEXT] [--runs N] [--minutes N] [--record]
 
 How fast tiebreak is, beside keepalived in the same run on the same machine. About 3 hours; --short: under 3 minutes.
 
   --short      a few runs of each, to notice a regression; also part of the tests
   --only TEXT  only the sections whose name has TEXT in it
+  --runs N     how often each fault is injected (30)
+  --minutes N  how long false failovers are waited for (10); memory is watched six times as long
   --record     the short form five times; its ratios and their spread become the reference of the tests
   --help       this text
 
@@ -40,13 +42,20 @@ function readOptions(args: string[]): Options | undefined {
       short: { type: 'boolean', default: false },
       record: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      runs: { type: 'string', default: String(WHOLE_EFFORT.trials) },
+      minutes: { type: 'string', default: String(WHOLE_EFFORT.minutes) },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
   if (values.record && values.only !== '') throw new Error('--record keeps all ratios or none: leave --only out');
   const form = values.record ? 'record' : values.short ? 'short' : 'long';
-  const all = form === 'long' ? LONG_FORM : SHORT_FORM;
+  const [trials, minutes] = [Number(values.runs), Number(values.minutes)];
+  for (const [name, value] of Object.entries({ runs: trials, minutes })) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new Error(`--${name} is a whole number from 1, not '${value}'`);
+  }
+  const all = form === 'long' ? longForm({ trials, minutes }) : SHORT_FORM;
   const sections = all.filter(({ name }) => name.includes(values.only));
   if (sections.length === 0) {
     throw new Error(`no section has '${values.only}' in its name: ${all.map(({ name }) => name).join('; ')}`);

@@ -17,6 +17,7 @@ const NAMES = ['a', 'b', 'x', 'y', 'z'] as const;
 const CLUSTER = 'bench';
 const INTERVAL_MS = 100;
 const READY_TIMEOUT_MS = 60_000;
+const HEAD_START_MS = 2_000;
 const WARM_UP_MS = 8_000;
 const WINDOWS = 3;
 const WINDOW_MS = 5_000;
@@ -51,7 +52,11 @@ async function measure(size: number, collected: Collected): Promise<void> {
     const nodes = await nodesOf(topology, size, extra);
     const write = await configurations(topology, nodes);
     const started: LabProcess[] = [];
-    for (const node of nodes) started.push(node.spawn(await write(node)));
+    for (const node of nodes) {
+      started.push(node.spawn(await write(node)));
+      // The first stands already when the others may vote, and so owns.
+      if (node === nodes[0]) await sleep(HEAD_START_MS);
+    }
     const rate = 1_000 / INTERVAL_MS;
     await waitFor('host a owns the group', READY_TIMEOUT_MS, async () => {
       const before = (await readCounts(topology)).advertisements.a;

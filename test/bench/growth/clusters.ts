@@ -6,9 +6,10 @@ export async function growClusters(sizes: readonly number[], doing: (text: strin
   const collected = new Collected();
   try {
     doing(`${sizes.join(', ')} clusters`);
-    await manyClusters(sizes, ({ clusters, memory, votesPerSecond }) => {
+    await manyClusters(sizes, ({ clusters, memory, diskKib, votesPerSecond }) => {
       doing(`${clusters} clusters reached`);
-      collected.add('at rest (PSS)', 'MiB', clusters, [memory.pssKib / 1_024]);
+      collected.add('memory at rest', 'MiB', clusters, [memory.pssKib / 1_024]);
+      collected.add('on the disk', 'MiB', clusters, [diskKib / 1_024]);
       collected.add('over all clusters', 'votes a second', clusters, [votesPerSecond]);
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
@@ -13,7 +14,12 @@ const VOTING_MS = 10_000;
 
 type Pair = readonly [VotingNode, VotingNode];
 
-export type AtSize = { readonly clusters: number; readonly memory: Memory; readonly votesPerSecond: number };
+export type AtSize = {
+  readonly clusters: number;
+  readonly memory: Memory;
+  readonly diskKib: number;
+  readonly votesPerSecond: number;
+};
 
 /** What so many idle clusters of two links each take of one runtime, and how many votes it gives over all of them; size by size. */
 export async function manyClusters(
@@ -31,7 +37,7 @@ export async function manyClusters(
       await sleep(NEW_MS + REST_MS);
       const memory = memoryOf(witness.pid);
       const votes = await votesWithin(pairs);
-      reached({ clusters, memory, votesPerSecond: votes / (VOTING_MS / 1_000) });
+      reached({ clusters, memory, diskKib: diskKib(witness.objects), votesPerSecond: votes / (VOTING_MS / 1_000) });
     }
     return { before };
   } finally {
@@ -67,4 +73,9 @@ async function votesWithin(pairs: readonly Pair[]): Promise<number> {
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, pairs.length) }, (_, first) => lane(first)));
   return votes;
+}
+
+/** What the folder takes of the disk, in whole blocks. */
+function diskKib(folder: string): number {
+  return Number(execFileSync('du', ['-sk', folder], { encoding: 'utf8' }).split('\t')[0]);
 }

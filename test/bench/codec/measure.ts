@@ -8,6 +8,7 @@ import {
   encodeAdvertisement,
   parseAddress,
 } from '@tiebreak/shared/vrrp';
+import { processorNsOf } from '../processor-time.ts';
 
 const MESSAGES_PER_ROUND = 300_000;
 
@@ -57,9 +58,10 @@ export function codecTimes(each: CodecCase): CodecTimes {
 
 function roundNs(run: () => number): number {
   let kept = 0; // the results are used, or the optimiser may drop the work
-  const start = process.hrtime.bigint();
-  for (let count = 0; count < MESSAGES_PER_ROUND; count++) kept += run();
-  const ns = Number(process.hrtime.bigint() - start) / MESSAGES_PER_ROUND;
+  const ns =
+    processorNsOf(() => {
+      for (let count = 0; count < MESSAGES_PER_ROUND; count++) kept += run();
+    }) / MESSAGES_PER_ROUND;
   if (kept === 0) throw new Error('nothing was measured');
   return ns;
 }

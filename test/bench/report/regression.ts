@@ -7,15 +7,15 @@ export const STABLE = 0.15;
 export const WORSE_BY_MOST = 0.3;
 
 const Reference = z.object({
-  measured: z.string(),
   machine: z.string(),
-  runs: z.int().min(1),
   ratios: z.record(
     z.string(),
     z.object({
       median: z.number().positive(),
       least: z.number().positive(),
       most: z.number().positive(),
+      runs: z.int().min(1),
+      measured: z.iso.date(),
     }),
   ),
 });
@@ -30,17 +30,19 @@ export function readReference(): Reference {
   return Reference.parse(JSON.parse(readFileSync(REFERENCE_FILE, 'utf8')));
 }
 
+type Spread = Pick<ReferenceRatio, 'median' | 'least' | 'most'>;
+
 /** How far the runs lie apart, over their median. */
-export function spreadOf({ median, least, most }: ReferenceRatio): number {
+export function spreadOf({ median, least, most }: Spread): number {
   return (most - least) / median;
 }
 
-export function isStable(ratio: ReferenceRatio): boolean {
+export function isStable(ratio: Spread): boolean {
   return spreadOf(ratio) <= STABLE;
 }
 
 /** What is wrong with a measurement beside its reference; undefined: nothing. */
-export function regression(measurement: Measurement, reference: ReferenceRatio): string | undefined {
+export function regression(measurement: Measurement, reference: Pick<ReferenceRatio, 'median'>): string | undefined {
   const ratio = ratioOf(measurement);
   if (ratio === undefined) return `${measurement.id}: there is no ratio`;
   const more = measurement.goal.kind === 'least';

@@ -1,5 +1,6 @@
 import { runSeed } from '../../sim/run-seed.ts';
 import { CODEC_CASES, codecTimes } from '../codec/measure.ts';
+import { processorNsOf } from '../processor-time.ts';
 import type { Measurement } from '../report/measurement.ts';
 import { yardstickNs } from '../yardstick.ts';
 
@@ -30,14 +31,15 @@ export function codec(rounds: number): Measurement {
 /** Seeds of every kind, one after the other, in this thread. */
 export function simulator(rounds: number): Measurement {
   const taken = Array.from({ length: rounds + 1 }, (_, round) => {
-    const startMs = performance.now();
     let simulatedUs = 0;
-    for (let seed = 1; seed <= SEEDS_PER_ROUND; seed += 1) {
-      const result = runSeed(round * SEEDS_PER_ROUND + seed, { intervalUs: ONE_SECOND_US });
-      if (result.violation !== undefined) throw new Error(`seed ${result.seed}: ${result.violation.message}`);
-      simulatedUs += result.simulatedUs;
-    }
-    const seconds = (performance.now() - startMs) / 1_000;
+    const seconds =
+      processorNsOf(() => {
+        for (let seed = 1; seed <= SEEDS_PER_ROUND; seed += 1) {
+          const result = runSeed(round * SEEDS_PER_ROUND + seed, { intervalUs: ONE_SECOND_US });
+          if (result.violation !== undefined) throw new Error(`seed ${result.seed}: ${result.violation.message}`);
+          simulatedUs += result.simulatedUs;
+        }
+      }) / 1e9;
     return { hours: simulatedUs / HOUR_US / seconds, yardstick: yardstickNs() };
   }).slice(1);
   return {

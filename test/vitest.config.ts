@@ -30,6 +30,7 @@ export default defineConfig({
       `${import.meta.dirname}/lab/vitest.functional.config.ts`,
       `${import.meta.dirname}/interop/vitest.config.ts`,
       `${import.meta.dirname}/package/vitest.config.ts`,
+      `${import.meta.dirname}/bench/vitest.config.ts`,
     ],
   },
 });

@@ -13,7 +13,9 @@ export function ofRuns(values: readonly number[], digits: number): string {
   return `${middle.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`;
 }
 
+export const workerdVersion: string = workerd.version;
+
 export function machine(): string {
   const cores = cpus();
-  return `${cores[0]?.model ?? 'unknown cpu'}, ${cores.length} cores; node ${process.version}, workerd ${workerd.version}`;
+  return `${cores[0]?.model ?? 'unknown cpu'}, ${cores.length} cores; node ${process.version}, workerd ${workerdVersion}`;
 }

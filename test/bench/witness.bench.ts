@@ -4,7 +4,7 @@
  * each take of one runtime's memory, and how many votes a second it gives over all of them.
  */
 import { parseArgs } from 'node:util';
-import { machine } from './figures.ts';
+import { machine, ofRuns } from './figures.ts';
 import { besideHello } from './witness/beside-hello.ts';
 import { manyClusters } from './witness/many-clusters.ts';
 
@@ -20,5 +20,20 @@ if (![runs, clusters ?? 1].every((number) => Number.isSafeInteger(number) && num
   process.exit(2);
 }
 process.stdout.write(`${machine()}\n`);
-if (clusters === null) await besideHello(runs);
-else await manyClusters(clusters);
+if (clusters === null) {
+  for (const { way, part, hello, renewal } of await besideHello(runs)) {
+    const ratios = renewal.map((ms, run) => ms / (hello[run] ?? Number.NaN));
+    const columns = `hello ${ofRuns(hello, 3)} ms, renewal ${ofRuns(renewal, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
+    process.stdout.write(`${way.padEnd(6)} ${part}  ${columns}\n`);
+  }
+} else {
+  const mib = (kib: number) => `${(kib / 1_024).toFixed(1)} MiB`;
+  const { before } = await manyClusters([clusters], ({ memory, votesPerSecond }) => {
+    const { pssKib, rssKib } = memory;
+    process.stdout.write(`${clusters} clusters of two links each, at rest: PSS ${mib(pssKib)}, RSS ${mib(rssKib)}\n`);
+    process.stdout.write(
+      `${votesPerSecond.toFixed(0)} votes a second over all of them, the clients on the same machine\n`,
+    );
+  });
+  process.stdout.write(`before, with one cluster: PSS ${mib(before.pssKib)}, RSS ${mib(before.rssKib)}\n`);
+}

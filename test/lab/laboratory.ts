@@ -5,7 +5,7 @@ import { keepalivedSystem } from './keepalived.ts';
 import { Prober } from './prober.ts';
 import { waitFor } from './process.ts';
 import { DEFAULT_SCENARIO, type Scenario, type System } from './system.ts';
-import { tiebreakSystem } from './tiebreak.ts';
+import { plainTiebreakSystem, tiebreakSystem } from './tiebreak.ts';
 import { type HostName, Topology } from './topology.ts';
 
 /** A starting agent waits PROMISE_MAX (10 s); the rest is for slow machines. */
@@ -42,9 +42,12 @@ export class Laboratory {
 
   /** Builds everything and starts both agents; they are not ready yet. */
   static async create(name: System['name'], scenario: Scenario = DEFAULT_SCENARIO): Promise<Laboratory> {
-    return Laboratory.of(async (topology) =>
-      name === 'keepalived' ? keepalivedSystem(topology, scenario) : await tiebreakSystem(topology, scenario),
-    );
+    return Laboratory.of(async (topology) => {
+      if (name === 'keepalived') return keepalivedSystem(topology, scenario);
+      return scenario.mode === 'vrrp'
+        ? plainTiebreakSystem(topology, scenario)
+        : await tiebreakSystem(topology, scenario);
+    });
   }
 
   /** As `create`, for a system that needs more than a scenario, or another network, before its agents start. */

@@ -1,5 +1,5 @@
 import { Laboratory, type Trial } from './laboratory.ts';
-import type { System } from './system.ts';
+import type { Scenario, System } from './system.ts';
 import type { Outcome } from './table-outcome.ts';
 import { SERVICE_CHECK, TABLE_SCENARIO, type TableRow } from './table-rows.ts';
 
@@ -8,6 +8,15 @@ export type Progress = {
   /** Called with each laboratory as it comes, and with undefined when it is gone. */
   readonly watching: (lab: Laboratory | undefined) => void;
   readonly failed: (row: TableRow, why: string) => void;
+  /** Called after each trial, while its laboratory still has the record of it. */
+  readonly tried?: (lab: Laboratory, trial: Trial) => void;
+};
+
+type Order = {
+  readonly name: System['name'];
+  readonly scenario: Scenario;
+  readonly runs: number;
+  readonly progress: Progress;
 };
 
 /** Every row `runs` times with one system, in laboratories that are made anew where a row has left one in disorder. */
@@ -16,27 +25,28 @@ export async function measureRows(
   rows: readonly TableRow[],
   runs: number,
   progress: Progress,
+  scenario: Scenario = TABLE_SCENARIO,
 ): Promise<Map<TableRow, Outcome>> {
   const outcomes = new Map<TableRow, Outcome>();
   for (const needsCheck of [false, true]) {
     const waiting = rows.filter((row) => row.needsCheck === needsCheck);
-    while (waiting.length > 0) await measureInOneLaboratory(name, waiting, runs, progress, outcomes);
+    while (waiting.length > 0) await measureInOneLaboratory({ name, scenario, runs, progress }, waiting, outcomes);
   }
   return outcomes;
 }
 
 /** Takes rows off `waiting` until there are none, or one has failed. */
 async function measureInOneLaboratory(
-  name: System['name'],
+  { name, scenario, runs, progress }: Order,
   waiting: TableRow[],
-  runs: number,
-  progress: Progress,
   outcomes: Map<TableRow, Outcome>,
 ): Promise<void> {
   const [first] = waiting;
-  const scenario = first?.needsCheck === true ? { ...TABLE_SCENARIO, pushCheck: SERVICE_CHECK } : TABLE_SCENARIO;
   progress.doing(`${name}: getting ready`);
-  const lab = await Laboratory.create(name, scenario);
+  const lab = await Laboratory.create(
+    name,
+    first?.needsCheck === true ? { ...scenario, pushCheck: SERVICE_CHECK } : scenario,
+  );
   progress.watching(lab);
   try {
     for (let row = waiting.shift(); row !== undefined; row = waiting.shift()) {
@@ -61,16 +71,16 @@ async function measureRow(lab: Laboratory, row: TableRow, runs: number, progress
     progress.doing(`${lab.system.name}: ${row.title}${runs === 1 ? '' : `, ${run} of ${runs}`}`);
     const owner = await lab.steady();
     if (row.fault(lab, owner) === undefined) return { kind: 'none' };
-    trials.push(
-      await lab.trial(
-        (current) => {
-          const fault = row.fault(lab, current);
-          if (fault === undefined) throw new Error(`${row.title}: nothing to break`);
-          return fault;
-        },
-        { holdMs: row.holdMs },
-      ),
+    const trial = await lab.trial(
+      (current) => {
+        const fault = row.fault(lab, current);
+        if (fault === undefined) throw new Error(`${row.title}: nothing to break`);
+        return fault;
+      },
+      { holdMs: row.holdMs },
     );
+    progress.tried?.(lab, trial);
+    trials.push(trial);
   }
   return { kind: 'measured', trials };
 }

@@ -28,6 +28,8 @@ export type Order = { readonly taken: true } | { readonly taken: false; readonly
 /** What both systems are asked to do, in the same words. */
 export type Scenario = {
   readonly advertisementIntervalMs: number;
+  /** tiebreak's; keepalived knows `vrrp` alone. Without: `lease`. */
+  readonly mode?: 'lease' | 'vrrp';
   readonly priority: Readonly<Record<HostName, number>>;
   readonly virtualRouterId: number;
   /** How long a promise the backup gives while the witness is away (tiebreak's policy `bias`). */

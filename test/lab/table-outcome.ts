@@ -77,7 +77,8 @@ function trialsInWords(trials: readonly Trial[]): string {
   ].join(', ');
 }
 
-function movedOnce({ owner, analysis }: Trial): boolean {
+/** The address went to the other host, once. */
+export function movedOnce({ owner, analysis }: Trial): boolean {
   return analysis.changes.length === 1 && analysis.before === owner && analysis.after === other(owner);
 }
 
@@ -85,7 +86,7 @@ function gapsMs(trials: readonly Trial[]): number[] {
   return trials.map(gapMs);
 }
 
-function gapMs({ analysis }: Trial): number {
+export function gapMs({ analysis }: Trial): number {
   return analysis.changes[0]?.gapMs ?? Number.POSITIVE_INFINITY;
 }
 

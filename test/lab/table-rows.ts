@@ -85,6 +85,13 @@ export const TABLE_ROWS: readonly TableRow[] = [
   ),
 ];
 
+/** Throws when there is none of that title. */
+export function rowOf(title: string): TableRow {
+  const row = TABLE_ROWS.find((candidate) => candidate.title === title);
+  if (row === undefined) throw new Error(`the table has no row '${title}'`);
+  return row;
+}
+
 export function targetInWords(target: Target): string {
   switch (target.kind) {
     case 'stays':

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { measureRows, type Progress } from './measure-rows.ts';
 import { LAB_TOOLS, requireTools } from './prerequisites.ts';
 import { judge, type Outcome, outcomeInWords } from './table-outcome.ts';
-import { TABLE_ROWS, type TableRow } from './table-rows.ts';
+import { rowOf, type TableRow } from './table-rows.ts';
 
 // The short form of `npm run lab:table`: the rows that no other test of the lab measures, once each, and the partition, at
 // which the two systems must differ. Limits in ms are the long form's: one run on a shared machine says little of them.
@@ -25,12 +25,6 @@ beforeAll(async () => {
   keepalived = await measureRows('keepalived', [PARTITION], ONCE, QUIETLY);
   tiebreak = await measureRows('tiebreak', ROWS, ONCE, QUIETLY);
 }, TABLE_TIMEOUT_MS);
-
-function rowOf(title: string): TableRow {
-  const row = TABLE_ROWS.find((candidate) => candidate.title === title);
-  if (row === undefined) throw new Error(`the table has no row '${title}'`);
-  return row;
-}
 
 const NOTHING: Outcome = { kind: 'none' };
 

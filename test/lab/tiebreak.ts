@@ -225,6 +225,25 @@ export async function tiebreakSystem(
   };
 }
 
+/** Two agents in mode "vrrp", which need no witness; they are not started yet. */
+export function plainTiebreakSystem(topology: Topology, scenario: Scenario): TiebreakSystem {
+  const agentOf = (host: HostName) => new TiebreakAgent(topology, host, scenario, VIRTUAL_ROUTER_DEFAULTS, undefined);
+  const agents = { a: agentOf('a'), b: agentOf('b') };
+  return {
+    name: 'tiebreak',
+    agents,
+    witness: undefined,
+    unsettled: async () => {
+      const roles = [(await agents.a.group())?.role, (await agents.b.group())?.role];
+      return roles.toSorted().join() === 'active,backup' ? undefined : `the roles are ${roles.join(' and ')}`;
+    },
+    voteMs: async () => undefined,
+    close: async () => {
+      await Promise.all([agents.a.terminate(), agents.b.terminate()]);
+    },
+  };
+}
+
 /** Throws where another system runs. */
 export function tiebreakAgentOf({ agents }: System, host: HostName): TiebreakAgent {
   const agent = agents[host];

@@ -4,7 +4,7 @@ import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { RequestPath, SocketPath, type WitnessPath } from '../../served-witness/paths.ts';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
-import { ofRuns, quantile } from '../figures.ts';
+import { quantile } from '../figures.ts';
 
 const BATCHES = 10;
 const PER_BATCH = 200;
@@ -14,8 +14,20 @@ const ENTRY = fileURLToPath(new URL('hello-worker.ts', import.meta.url));
 type Ask = () => Promise<number>;
 type Measured = { readonly p50: number; readonly p99: number };
 
+/** In ms, for each run. */
+export type Compared = {
+  readonly way: 'link' | 'https';
+  readonly part: 'p50' | 'p99';
+  readonly hello: readonly number[];
+  readonly renewal: readonly number[];
+};
+
 /** A renewal of a real vote beside an object that only writes a row and answers, in turn, in one runtime. */
-export async function besideHello(runs: number): Promise<void> {
+export async function besideHello(
+  runs: number,
+  ways: readonly Compared['way'][] = ['link', 'https'],
+): Promise<Compared[]> {
+  const compared: Compared[] = [];
   const witness = await ServedWitness.started({ entry: ENTRY, configured: withHello });
   try {
     await witness.createCluster('bench');
@@ -23,23 +35,24 @@ export async function besideHello(runs: number): Promise<void> {
       link: await voter(witness, 'a', 'link'),
       https: await voter(witness, 'b', 'https'),
     };
-    for (const way of ['link', 'https'] as const) {
+    for (const way of ways) {
       const path =
         way === 'link'
           ? new SocketPath({ url: `${witness.origin.replace('http', 'ws')}/hello`, token: '' })
           : new RequestPath({ origin: witness.origin, path: '/hello', token: '' });
       const { counter, renewal } = await renewing(voters[way]);
-      await compare(way, runs, helloOver(path), renewal);
+      compared.push(...(await compare(way, runs, helloOver(path), renewal)));
       await voters[way].release(counter);
       path.close();
       voters[way].close();
     }
+    return compared;
   } finally {
     await witness.dispose();
   }
 }
 
-async function compare(way: string, runs: number, hello: Ask, renewal: Ask): Promise<void> {
+async function compare(way: Compared['way'], runs: number, hello: Ask, renewal: Ask): Promise<Compared[]> {
   await batch(hello, WARM_UP);
   await batch(renewal, WARM_UP);
   const measured: { hello: Measured; renewal: Measured }[] = [];
@@ -51,12 +64,12 @@ async function compare(way: string, runs: number, hello: Ask, renewal: Ask): Pro
     }
     measured.push({ hello: figures(samples.hello), renewal: figures(samples.renewal) });
   }
-  for (const part of ['p50', 'p99'] as const) {
-    const [hellos, renewals] = [measured.map((run) => run.hello[part]), measured.map((run) => run.renewal[part])];
-    const ratios = measured.map((run) => run.renewal[part] / run.hello[part]);
-    const columns = `hello ${ofRuns(hellos, 3)} ms, renewal ${ofRuns(renewals, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
-    process.stdout.write(`${way.padEnd(6)} ${part}  ${columns}\n`);
-  }
+  return (['p50', 'p99'] as const).map((part) => ({
+    way,
+    part,
+    hello: measured.map((run) => run.hello[part]),
+    renewal: measured.map((run) => run.renewal[part]),
+  }));
 }
 
 async function voter(witness: ServedWitness, node: string, way: 'https' | 'link'): Promise<VotingNode> {

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { VotingNode } from '../../served-witness/voting-node.ts';
+import { type Memory, memoryOf } from '../process-cost.ts';
 
 /** A new cluster gives no vote yet (L14); its object falls asleep over that, and an alarm after 20 s has it wait in full. */
 const NEW_MS = 20_000 + TTL_MAX_MS;
@@ -11,31 +12,36 @@ const REST_MS = 15_000;
 const AT_ONCE = 16;
 const VOTING_MS = 10_000;
 
-type Memory = { readonly pssKib: number; readonly rssKib: number };
 type Pair = readonly [VotingNode, VotingNode];
 
-/** What `clusters` idle clusters take of one runtime, and how many votes it gives over all of them. */
-export async function manyClusters(clusters: number): Promise<void> {
+export type AtSize = {
+  readonly clusters: number;
+  readonly memory: Memory;
+  readonly diskKib: number;
+  readonly votesPerSecond: number;
+};
+
+/** What so many idle clusters of two links each take of one runtime, and how many votes it gives over all of them; size by size. */
+export async function manyClusters(
+  sizes: readonly number[],
+  reached: (size: AtSize) => void,
+): Promise<{ readonly before: Memory }> {
   const witness = await ServedWitness.started();
+  const pairs: Pair[] = [];
   try {
     await connected(witness, 'warm-up');
     await sleep(NEW_MS + REST_MS);
     const before = memoryOf(witness.pid);
-    const pairs = await inTurn(clusters, (index) => connected(witness, `branch-${index}`));
-    await sleep(NEW_MS + REST_MS);
-    const after = memoryOf(witness.pid);
-    tell('before', before);
-    tell(`with ${clusters} clusters of two links each, at rest`, after);
-    const perCluster = (of: keyof Memory) => `${((after[of] - before[of]) / clusters).toFixed(1)} KiB`;
-    process.stdout.write(`per idle cluster: PSS ${perCluster('pssKib')}, RSS ${perCluster('rssKib')}\n`);
-
-    const votes = await votesWithin(pairs);
-    tell('after the votes', memoryOf(witness.pid));
-    process.stdout.write(
-      `${(votes / (VOTING_MS / 1_000)).toFixed(0)} votes a second, ${AT_ONCE} at once, the clients on the same machine\n`,
-    );
-    for (const pair of pairs) for (const node of pair) node.close();
+    for (const clusters of sizes) {
+      while (pairs.length < clusters) pairs.push(await connected(witness, `branch-${pairs.length}`));
+      await sleep(NEW_MS + REST_MS);
+      const memory = memoryOf(witness.pid);
+      const votes = await votesWithin(pairs);
+      reached({ clusters, memory, diskKib: diskKib(witness.objects), votesPerSecond: votes / (VOTING_MS / 1_000) });
+    }
+    return { before };
   } finally {
+    for (const pair of pairs) for (const node of pair) node.close();
     await witness.dispose();
   }
 }
@@ -69,20 +75,7 @@ async function votesWithin(pairs: readonly Pair[]): Promise<number> {
   return votes;
 }
 
-async function inTurn<Made>(count: number, make: (index: number) => Promise<Made>): Promise<Made[]> {
-  const made: Made[] = [];
-  for (let index = 0; index < count; index += 1) made.push(await make(index));
-  return made;
-}
-
-/** Of the whole process; proc(5). */
-function memoryOf(pid: number): Memory {
-  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const field = (name: string) => Number(new RegExp(`^${name}: +([0-9]+) kB$`, 'm').exec(text)?.[1]);
-  return { pssKib: field('Pss'), rssKib: field('Rss') };
-}
-
-function tell(when: string, { pssKib, rssKib }: Memory): void {
-  const mib = (kib: number) => `${(kib / 1_024).toFixed(1)} MiB`;
-  process.stdout.write(`${when}: PSS ${mib(pssKib)}, RSS ${mib(rssKib)}\n`);
+/** What the folder takes of the disk, in whole blocks. */
+function diskKib(folder: string): number {
+  return Number(execFileSync('du', ['-sk', folder], { encoding: 'utf8' }).split('\t')[0]);
 }

@@ -1,0 +1,89 @@
+import type { Measurement } from './report/measurement.ts';
+import { advertisementCpu, leaseCpu } from './rows/advertisement-cpu.ts';
+import { codec, simulator } from './rows/computing.ts';
+import { falseFailovers } from './rows/failovers.ts';
+import { memory } from './rows/memory.ts';
+import { planned } from './rows/planned.ts';
+import { start } from './rows/start.ts';
+import { takeover } from './rows/takeover.ts';
+import { vote } from './rows/vote.ts';
+
+export type Doing = (text: string) => void;
+
+/** Rows of the table that are measured together. */
+export type Section = { readonly name: string; readonly measure: (doing: Doing) => Promise<Measurement[]> };
+
+const MANY = { routers: 250, intervalMs: 100 } as const;
+/** What the short form takes instead: a shared runner must carry it. */
+const FEWER = { routers: 100, intervalMs: 100 } as const;
+/** What one lease group with the whole fence carries for certain. */
+const GROUP = { routers: 50, intervalMs: 100 } as const;
+
+/** How often each fault, and how long the false failovers are waited for; memory is watched six times as long. */
+export type Effort = { readonly trials: number; readonly minutes: number };
+export const WHOLE_EFFORT: Effort = { trials: 30, minutes: 10 };
+
+/** Every figure of the table. */
+export function longForm({ trials, minutes }: Effort): readonly Section[] {
+  const cpu = { load: MANY, windows: 5, seconds: 10 };
+  const takeovers = [
+    { mode: 'lease', intervalMs: 1_000 },
+    { mode: 'lease', intervalMs: 100 },
+    { mode: 'vrrp', intervalMs: 10 },
+  ] as const;
+  return [
+    ...takeovers.map(({ mode, intervalMs }) =>
+      section(`takeover ${mode} ${intervalMs} ms`, (doing) => takeover({ mode, intervalMs, trials }, doing)),
+    ),
+    ...[100, 1_000].map((intervalMs) =>
+      section(`planned ${intervalMs} ms`, (doing) => planned({ intervalMs, trials }, doing)),
+    ),
+    section('advertisement cpu', () => advertisementCpu(cpu)),
+    section('lease cpu, one group', () => leaseCpu(cpu, 'one lease group')),
+    section('lease cpu, a group each', () => leaseCpu(cpu, 'a lease group each')),
+    section('memory', () => memory({ load: GROUP, samples: 6 * minutes + 1, everyMs: 60_000 })),
+    section('false failovers vrrp', async () => [
+      await falseFailovers({ arrangement: 'vrrp', intervalMs: 10, minutes }),
+    ]),
+    section('false failovers lease', async () => [
+      await falseFailovers({ arrangement: 'one lease group', intervalMs: 100, minutes }),
+    ]),
+    section('start', () => start(10)),
+    section('codec', async () => [codec(15)]),
+    section('vote', () => vote(9)),
+    section('simulator', async () => [simulator(10)]),
+  ];
+}
+
+/** Under 3 minutes: what shows a regression, not what proves a goal. */
+export const SHORT_FORM: readonly Section[] = [
+  section('codec', async () => [codec(7)]),
+  section('simulator', async () => [simulator(5)]),
+  section('vote', () => vote(2)),
+  section('advertisement cpu', () => advertisementCpu({ load: FEWER, windows: 3, seconds: 4 })),
+  section('takeover vrrp 10 ms', (doing) => takeover({ mode: 'vrrp', intervalMs: 10, trials: 3 }, doing)),
+  section('false failovers vrrp', async () => [
+    await falseFailovers({ arrangement: 'vrrp', intervalMs: 10, minutes: 0.1 }),
+  ]),
+  section('start', () => start(2)),
+];
+
+/** What cannot be measured is a row too: it says why. */
+export async function measureSections(sections: readonly Section[], doing: Doing): Promise<Measurement[]> {
+  const measured: Measurement[] = [];
+  for (const { name, measure } of sections) {
+    doing(name);
+    try {
+      measured.push(...(await measure((text) => doing(`${name}: ${text}`))));
+    } catch (error) {
+      const broken = error instanceof Error ? error.message : String(error);
+      const unmeasured = { goal: { kind: 'reported' }, tiebreak: { values: [], unit: '' } } as const;
+      measured.push({ id: name, title: name, ...unmeasured, broken });
+    }
+  }
+  return measured;
+}
+
+function section(name: string, measure: Section['measure']): Section {
+  return { name, measure };
+}

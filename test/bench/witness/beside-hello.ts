@@ -6,8 +6,12 @@ import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
 import { ofRuns, quantile } from '../figures.ts';
 
-const BATCHES = 10;
-const PER_BATCH = 200;
+const PER_RUN = 2_000;
+/**
+ * So many of one, then of the other. By itself each has all caches to itself, and the client of a vote, which builds requests
+ * and verifies answers, leaves less of them than the client of a hello. One by one, both find what the other has left.
+ */
+const IN_TURN = [200, 1] as const;
 const WARM_UP = 1_000;
 const ENTRY = fileURLToPath(new URL('hello-worker.ts', import.meta.url));
 
@@ -29,7 +33,7 @@ export async function besideHello(runs: number): Promise<void> {
           ? new SocketPath({ url: `${witness.origin.replace('http', 'ws')}/hello`, token: '' })
           : new RequestPath({ origin: witness.origin, path: '/hello', token: '' });
       const { counter, renewal } = await renewing(voters[way]);
-      await compare(way, runs, helloOver(path), renewal);
+      for (const inTurn of IN_TURN) await compare({ way, inTurn, runs }, helloOver(path), renewal);
       await voters[way].release(counter);
       path.close();
       voters[way].close();
@@ -39,15 +43,17 @@ export async function besideHello(runs: number): Promise<void> {
   }
 }
 
-async function compare(way: string, runs: number, hello: Ask, renewal: Ask): Promise<void> {
+type Comparison = { readonly way: string; readonly inTurn: number; readonly runs: number };
+
+async function compare({ way, inTurn, runs }: Comparison, hello: Ask, renewal: Ask): Promise<void> {
   await batch(hello, WARM_UP);
   await batch(renewal, WARM_UP);
   const measured: { hello: Measured; renewal: Measured }[] = [];
   for (let run = 0; run < runs; run += 1) {
     const samples = { hello: [] as number[], renewal: [] as number[] };
-    for (let turn = 0; turn < BATCHES; turn += 1) {
-      samples.hello.push(...(await batch(hello, PER_BATCH)));
-      samples.renewal.push(...(await batch(renewal, PER_BATCH)));
+    for (let done = 0; done < PER_RUN; done += inTurn) {
+      samples.hello.push(...(await batch(hello, inTurn)));
+      samples.renewal.push(...(await batch(renewal, inTurn)));
     }
     measured.push({ hello: figures(samples.hello), renewal: figures(samples.renewal) });
   }
@@ -55,7 +61,7 @@ async function compare(way: string, runs: number, hello: Ask, renewal: Ask): Pro
     const [hellos, renewals] = [measured.map((run) => run.hello[part]), measured.map((run) => run.renewal[part])];
     const ratios = measured.map((run) => run.renewal[part] / run.hello[part]);
     const columns = `hello ${ofRuns(hellos, 3)} ms, renewal ${ofRuns(renewals, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
-    process.stdout.write(`${way.padEnd(6)} ${part}  ${columns}\n`);
+    process.stdout.write(`${way.padEnd(6)} ${String(inTurn).padStart(3)} in turn  ${part}  ${columns}\n`);
   }
 }
 

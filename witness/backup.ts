@@ -18,7 +18,7 @@ export function backupOf({ identity, memory, nodes }: Stored, elsewhere: KeptEls
     nodes: Array.from(nodes, ([node, { verifier, replyKey }]) => ({
       node,
       verifier,
-      reply_key: replyKey,
+      reply_key: replyKey.toString('hex'),
       last_request: orderOf(memory.answers.get(node)),
     })),
     ...elsewhere,
@@ -45,7 +45,9 @@ export function restoredFrom({ cluster, witness_id, serial, nodes, groups }: Clu
   return {
     identity: { name: cluster, witnessId: witness_id },
     memory: { serial, recovering: true, registers, answers },
-    nodes: new Map(nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: reply_key }])),
+    nodes: new Map(
+      nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: Buffer.from(reply_key, 'hex') }]),
+    ),
   };
 }
 

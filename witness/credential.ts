@@ -9,8 +9,11 @@ import {
   type WitnessMessage,
 } from '@tiebreak/shared/wire';
 
-/** What is stored of a node's secret: enough to verify it and to sign for it, not to present it (hex). */
-export type Credential = { readonly verifier: string; readonly replyKey: string };
+/**
+ * What is stored of a node's secret: enough to verify it (hex) and to sign for it, not to present it. The key is in bytes:
+ * to read its hex anew for each vote would be a good part of the signature.
+ */
+export type Credential = { readonly verifier: string; readonly replyKey: Buffer };
 
 export function newWitnessId(): string {
   return randomBytes(16).toString('hex');
@@ -49,9 +52,9 @@ export function sameText(left: string, right: string): boolean {
 }
 
 /** Signs for one node (L14): `mac` covers the text of `body`. */
-export function sign(message: WitnessMessage, replyKey: string): WitnessFrame {
+export function sign(message: WitnessMessage, replyKey: Buffer): WitnessFrame {
   const body = JSON.stringify(message);
-  return { body, mac: createHmac('sha256', Buffer.from(replyKey, 'hex')).update(body).digest('hex') };
+  return { body, mac: createHmac('sha256', replyKey).update(body).digest('hex') };
 }
 
 function secretOf(pattern: RegExp, token: string, witnessId: string): Credential | null {
@@ -61,6 +64,6 @@ function secretOf(pattern: RegExp, token: string, witnessId: string): Credential
 }
 
 function credentialOf(secret: string): Credential {
-  const derive = (label: string) => createHmac('sha256', Buffer.from(secret, 'hex')).update(label).digest('hex');
-  return { verifier: derive(CREDENTIAL_LABEL), replyKey: derive(REPLY_KEY_LABEL) };
+  const derive = (label: string) => createHmac('sha256', Buffer.from(secret, 'hex')).update(label).digest();
+  return { verifier: derive(CREDENTIAL_LABEL).toString('hex'), replyKey: derive(REPLY_KEY_LABEL) };
 }

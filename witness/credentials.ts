@@ -31,7 +31,7 @@ export class Credentials {
     return [...this.#nodes.keys()];
   }
 
-  replyKeyOf(node: string): string | undefined {
+  replyKeyOf(node: string): Buffer | undefined {
     return this.#nodes.get(node)?.replyKey;
   }
 

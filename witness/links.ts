@@ -147,9 +147,11 @@ export class Links {
   /** The config hashes of `group` that the other nodes' live links reported (L16). */
   rivalHashes(node: string, group: string, nowMs: number): string[] {
     return this.#open().flatMap(({ socket, attachment }) => {
+      if (attachment.node === node) return [];
       const hash = Object.hasOwn(attachment.configHashes, group) ? attachment.configHashes[group] : undefined;
-      const live = nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS;
-      return attachment.node !== node && live && hash !== undefined ? [hash] : [];
+      // Asked last, and of others only: the runtime has to be asked for it.
+      const isLive = () => nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS;
+      return hash !== undefined && isLive() ? [hash] : [];
     });
   }
 

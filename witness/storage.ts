@@ -87,7 +87,7 @@ export class ClusterStorage {
     const answers = new Map<string, WitnessAnswer>();
     const nodes = new Map<string, Credential>();
     for (const node of z.array(NodeRow).parse(this.#rows('SELECT name, verifier, reply_key, answer FROM node'))) {
-      nodes.set(node.name, { verifier: node.verifier, replyKey: node.reply_key });
+      nodes.set(node.name, { verifier: node.verifier, replyKey: Buffer.from(node.reply_key, 'hex') });
       if (node.answer !== null) answers.set(node.name, Answer.parse(JSON.parse(node.answer)));
     }
     let { serial } = cluster;
@@ -136,7 +136,7 @@ export class ClusterStorage {
        ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier, reply_key = excluded.reply_key, answer = NULL`,
       node,
       verifier,
-      replyKey,
+      replyKey.toString('hex'),
     );
     this.#forgetAnswers(node);
   }

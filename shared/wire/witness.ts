@@ -24,7 +24,7 @@ export function agreedProtocol(spoken: readonly number[]): number | undefined {
 export const LINK_PING = 'ping';
 export const LINK_PONG = 'pong';
 
-const Counter = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const Counter = z.int().min(0);
 /** Fields of every request: who asks in which order, and the proof that it was sent just now (L13); what was forgotten (L14). */
 const requestFields = {
   sequence: Counter.describe(

@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['short/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    sequence: { groupOrder: 2 },
+    sequence: { groupOrder: 5 },
     hookTimeout: 400_000,
   },
 });

@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
-    sequence: { groupOrder: 4 },
+    sequence: { groupOrder: 6 },
     testTimeout: 120_000,
     // The first run makes a clean Debian.
     hookTimeout: 600_000,

@@ -1,6 +1,6 @@
 /** The settings of `wrangler.toml`, for workerd itself: a test holds the two against each other. */
 export const COMPATIBILITY_DATE = '2026-11-02';
-export const COMPATIBILITY_FLAGS = ['no_web_socket_compression'];
+export const COMPATIBILITY_FLAGS = ['no_web_socket_compression', 'no_nodejs_global_timers'];
 export const OBJECTS = [
   { binding: 'CLUSTERS', className: 'ClusterWitness' },
   { binding: 'DIRECTORY', className: 'ClusterDirectory' },

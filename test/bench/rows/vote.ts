@@ -3,7 +3,7 @@ import { besideHello } from '../witness/beside-hello.ts';
 
 /** The renewal of a vote over a warm link, beside an object that only writes a row and answers. */
 export async function vote(runs: number): Promise<Measurement[]> {
-  const compared = await besideHello(runs, ['link']);
+  const compared = await besideHello(runs, ['link'], [200]);
   return compared.map(({ part, hello, renewal }) => ({
     id: `vote-${part}`,
     title: `witness vote over a warm link, ${part}`,

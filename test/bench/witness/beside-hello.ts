@@ -6,8 +6,12 @@ import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
 import { quantile } from '../figures.ts';
 
-const BATCHES = 10;
-const PER_BATCH = 200;
+const PER_RUN = 2_000;
+/**
+ * So many of one, then of the other. By itself each has all caches to itself, and the client of a vote, which builds requests
+ * and verifies answers, leaves less of them than the client of a hello. One by one, both find what the other has left.
+ */
+const IN_TURN = [200, 1] as const;
 const WARM_UP = 1_000;
 const ENTRY = fileURLToPath(new URL('hello-worker.ts', import.meta.url));
 
@@ -17,6 +21,8 @@ type Measured = { readonly p50: number; readonly p99: number };
 /** In ms, for each run. */
 export type Compared = {
   readonly way: 'link' | 'https';
+  /** So many of one, then of the other. */
+  readonly inTurn: number;
   readonly part: 'p50' | 'p99';
   readonly hello: readonly number[];
   readonly renewal: readonly number[];
@@ -26,6 +32,7 @@ export type Compared = {
 export async function besideHello(
   runs: number,
   ways: readonly Compared['way'][] = ['link', 'https'],
+  inTurns: readonly number[] = IN_TURN,
 ): Promise<Compared[]> {
   const compared: Compared[] = [];
   const witness = await ServedWitness.started({ entry: ENTRY, configured: withHello });
@@ -41,7 +48,9 @@ export async function besideHello(
           ? new SocketPath({ url: `${witness.origin.replace('http', 'ws')}/hello`, token: '' })
           : new RequestPath({ origin: witness.origin, path: '/hello', token: '' });
       const { counter, renewal } = await renewing(voters[way]);
-      compared.push(...(await compare(way, runs, helloOver(path), renewal)));
+      for (const inTurn of inTurns) {
+        compared.push(...(await compare({ way, inTurn, runs }, helloOver(path), renewal)));
+      }
       await voters[way].release(counter);
       path.close();
       voters[way].close();
@@ -52,20 +61,23 @@ export async function besideHello(
   }
 }
 
-async function compare(way: Compared['way'], runs: number, hello: Ask, renewal: Ask): Promise<Compared[]> {
+type Comparison = { readonly way: Compared['way']; readonly inTurn: number; readonly runs: number };
+
+async function compare({ way, inTurn, runs }: Comparison, hello: Ask, renewal: Ask): Promise<Compared[]> {
   await batch(hello, WARM_UP);
   await batch(renewal, WARM_UP);
   const measured: { hello: Measured; renewal: Measured }[] = [];
   for (let run = 0; run < runs; run += 1) {
     const samples = { hello: [] as number[], renewal: [] as number[] };
-    for (let turn = 0; turn < BATCHES; turn += 1) {
-      samples.hello.push(...(await batch(hello, PER_BATCH)));
-      samples.renewal.push(...(await batch(renewal, PER_BATCH)));
+    for (let done = 0; done < PER_RUN; done += inTurn) {
+      samples.hello.push(...(await batch(hello, inTurn)));
+      samples.renewal.push(...(await batch(renewal, inTurn)));
     }
     measured.push({ hello: figures(samples.hello), renewal: figures(samples.renewal) });
   }
   return (['p50', 'p99'] as const).map((part) => ({
     way,
+    inTurn,
     part,
     hello: measured.map((run) => run.hello[part]),
     renewal: measured.map((run) => run.renewal[part]),

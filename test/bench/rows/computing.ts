@@ -7,6 +7,8 @@ import { yardstickNs } from '../yardstick.ts';
 const HOUR_US = 3_600_000_000;
 const ONE_SECOND_US = 1_000_000;
 const SEEDS_PER_ROUND = 40;
+/** Until what runs often is compiled. */
+const WARM_UP_ROUNDS = 4;
 
 /** Decoding and encoding the message of the most usual kind. */
 export function codec(rounds: number): Measurement {
@@ -30,7 +32,7 @@ export function codec(rounds: number): Measurement {
 
 /** Seeds of every kind, one after the other, in this thread. */
 export function simulator(rounds: number): Measurement {
-  const taken = Array.from({ length: rounds + 1 }, (_, round) => {
+  const taken = Array.from({ length: rounds + WARM_UP_ROUNDS }, (_, round) => {
     let simulatedUs = 0;
     const seconds =
       processorNsOf(() => {
@@ -41,7 +43,7 @@ export function simulator(rounds: number): Measurement {
         }
       }) / 1e9;
     return { hours: simulatedUs / HOUR_US / seconds, yardstick: yardstickNs() };
-  }).slice(1);
+  }).slice(WARM_UP_ROUNDS);
   return {
     id: 'simulator',
     title: 'simulator, interval 1 s, one core',

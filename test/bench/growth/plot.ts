@@ -31,6 +31,7 @@ export function plot(title: string, sizes: string, series: readonly Series[]): s
     ];
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>
 ${text(EDGE.left, 18, 'start', `${title} (${series[0]?.unit ?? ''})`)}
 ${grid.join('\n')}

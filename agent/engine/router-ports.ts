@@ -21,7 +21,7 @@ export interface RouterPorts {
   readonly socket: VrrpSocket;
   /** Whether an interface has meanwhile come again as another one, or has another MAC address. */
   isStale(links: readonly Link[]): boolean;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export type OpenedRouterPorts =
@@ -71,6 +71,7 @@ export function openRouterPorts(options: {
     interface: config.interface,
     interfaceIndex: link.link.index,
     family,
+    virtualRouterId: config.virtualRouterId,
     source,
     mode: unicast === null ? { kind: 'multicast' } : { kind: 'unicast', peers: unicast.map(bytesOf) },
     onMessage,
@@ -90,9 +91,9 @@ export function openRouterPorts(options: {
           const same = now.find((candidate) => candidate.name === name);
           return same === undefined || same.index !== index || same.mac.join(':') !== mac.join(':');
         }),
-      async close() {
+      close() {
         closeHomes();
-        await socket.value.close();
+        socket.value.close();
       },
     },
   };

@@ -154,7 +154,7 @@ export function openVirtualRouter(options: {
       return;
     }
     traffic.add(ports.socket.counters());
-    ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
+    ports.close();
     ({ ports } = again);
     advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
     faults.clear();
@@ -262,7 +262,7 @@ export function openVirtualRouter(options: {
       faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
       async close() {
         announcements.stop();
-        await ports.close();
+        ports.close();
       },
     },
   };

@@ -14,6 +14,7 @@ const opened = openVrrpSocket({
   interface: name,
   interfaceIndex: index.value,
   family: 'ipv4',
+  virtualRouterId: Number(virtualRouterId),
   source,
   mode: { kind: 'multicast' },
   onMessage: () => {},

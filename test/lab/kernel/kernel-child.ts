@@ -25,7 +25,15 @@ type Command =
   | { op: 'openAnnouncer' }
   | { op: 'gratuitousArp'; address: string }
   | { op: 'neighbourAdvertisement'; address: string; router: boolean }
-  | { op: 'openVrrp'; family: Family; source: string; peers?: string[]; interface?: string; interfaceIndex?: number }
+  | {
+      op: 'openVrrp';
+      family: Family;
+      source: string;
+      virtualRouterId?: number;
+      peers?: string[];
+      interface?: string;
+      interfaceIndex?: number;
+    }
   | { op: 'sendVrrp'; message: string; close?: boolean }
   | { op: 'timeVrrp'; message: string; rounds: number };
 
@@ -122,6 +130,7 @@ async function perform(command: Command): Promise<unknown> {
         interface: command.interface ?? 'eth0',
         interfaceIndex: command.interfaceIndex ?? eth0(),
         family: command.family,
+        virtualRouterId: command.virtualRouterId ?? 33,
         source: bytes(command.source),
         mode:
           command.peers === undefined ? { kind: 'multicast' } : { kind: 'unicast', peers: command.peers.map(bytes) },
@@ -140,7 +149,7 @@ async function perform(command: Command): Promise<unknown> {
     }
     case 'sendVrrp':
       sendToAll(command.message);
-      if (command.close === true) await opened().close();
+      if (command.close === true) opened().close();
       return { ok: true };
     case 'timeVrrp': {
       const sentAtUs: number[] = [];
@@ -154,7 +163,7 @@ async function perform(command: Command): Promise<unknown> {
     case 'received':
       return { received: received.splice(0), errors: errors.splice(0), counters: opened().counters() };
     case 'closeVrrp':
-      await opened().close();
+      opened().close();
       return { ok: true };
     case 'becomeNobody':
       process.setgroups?.([]);

@@ -35,6 +35,7 @@ type Command =
       interfaceIndex?: number;
     }
   | { op: 'sendVrrp'; message: string; close?: boolean }
+  | { op: 'standStill'; ms: number }
   | { op: 'timeVrrp'; message: string; rounds: number };
 
 const rtnetlink: Rtnetlink = unwrap(openRtnetlink());
@@ -159,6 +160,13 @@ async function perform(command: Command): Promise<unknown> {
         await sleep(5);
       }
       return sentAtUs;
+    }
+    case 'standStill': {
+      const untilMs = performance.now() + command.ms;
+      while (performance.now() < untilMs);
+      // Past one poll phase, where a deadline would ring.
+      await new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
+      return received.length;
     }
     case 'received':
       return { received: received.splice(0), errors: errors.splice(0), counters: opened().counters() };

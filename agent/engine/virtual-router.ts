@@ -4,6 +4,7 @@ import {
   advertisementV3,
   announcedIntervalCs,
   announcedIntervalS,
+  type DecodedMessage,
   decodeAdvertisement,
   encodeAdvertisement,
   formatAddress,
@@ -34,6 +35,14 @@ import { linkNamed, openRouterPorts } from './router-ports.ts';
 import { authenticationProblem, passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
 
 export type HeardAdvertisement = { readonly advertisement: Advertisement; readonly source: Uint8Array };
+
+/** What a packet says, as long as the same one comes. */
+type ReadMessage = {
+  readonly received: ReceivedMessage;
+  readonly message: Uint8Array;
+  readonly trailer: Uint8Array | undefined;
+  readonly decoded: DecodedMessage;
+};
 
 /** One virtual router's hands and ears: its VRRP socket, its addresses in the kernel, its announcements. */
 export interface VirtualRouter {
@@ -106,6 +115,7 @@ export function openVirtualRouter(options: {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
     log.warn({ interface: config.interface, up: link.link.up }, text);
   }
+  let lastRead: ReadMessage | undefined;
   const announcements = new Announcements({ announceNow: () => announceNow(), clock: SYSTEM_CLOCK, complaints });
   const opened = openPorts(links);
   if (!opened.ok) return opened;
@@ -171,11 +181,19 @@ export function openVirtualRouter(options: {
     if (error.call === 'poll') faults.set('socket', `VRRP on ${config.interface} is dead until the agent is restarted`);
   }
 
-  function hear(received: ReceivedMessage): void {
+  /** Only another packet is read anew. */
+  function read(received: ReceivedMessage): ReadMessage {
+    if (lastRead?.received === received) return lastRead;
     const { family } = config;
     const { message, trailer } =
       hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
     const decoded = decodeAdvertisement(message, { family, ...received, trailer });
+    lastRead = { received, message, trailer, decoded };
+    return lastRead;
+  }
+
+  function hear(received: ReceivedMessage): void {
+    const { message, trailer, decoded } = read(received);
     if (!decoded.ok) {
       traffic.discard(decoded.reason);
       complaints.warn(decoded.reason, { interface: config.interface }, `refused a VRRP packet: ${decoded.reason}`);

@@ -70,17 +70,23 @@ export class DatagramBatch {
     return receiveMany(fd, this.#address, this.#count);
   }
 
-  /** A view of datagram `index` of the last `receive`. */
+  /** The memory of datagram `index`: the first `length(index)` bytes are what the last `receive` has read. */
   datagram(index: number): Uint8Array {
-    const whole = this.#datagrams[index];
-    if (whole === undefined) throw new RangeError(`a batch has ${this.#count} datagrams`);
-    return whole.subarray(0, this.#headers.getUint32(index * HEADER_BYTES + LENGTH_AT, true));
+    return itemOf(this.#datagrams, index);
+  }
+
+  length(index: number): number {
+    return this.#headers.getUint32(index * HEADER_BYTES + LENGTH_AT, true);
   }
 
   /** A view of its sender's `struct sockaddr_*`. */
   sender(index: number): Uint8Array {
-    const name = this.#names[index];
-    if (name === undefined) throw new RangeError(`a batch has ${this.#count} datagrams`);
-    return name;
+    return itemOf(this.#names, index);
   }
+}
+
+function itemOf(items: readonly Uint8Array[], index: number): Uint8Array {
+  const item = items[index];
+  if (item === undefined) throw new RangeError(`a batch has ${items.length} datagrams`);
+  return item;
 }

@@ -13,6 +13,8 @@ declare module 'raw-socket' {
   export interface Socket extends EventEmitter<SocketEvents> {
     setOption(level: number, option: number, value: number): void;
     setOption(level: number, option: number, value: Buffer, length: number): void;
+    pauseRecv(): this;
+    resumeRecv(): this;
     close(): this;
   }
 

@@ -16,19 +16,40 @@ const BATCH = 32;
 /** Of one turn of the event loop: more than the receive buffer holds of real advertisements, and an end to a flood. */
 const BATCHES_MAX = 256;
 
-/** One virtual router's part of a shared socket. What it is given are views, of memory that is used again when it returns. */
+/**
+ * Packets that follow each other within this time are gathered for as long, and read together: with hundreds of virtual routers a
+ * wake-up costs more than what it is for. One alone is heard at once.
+ */
+const GATHER_MS = 4;
+
+/** One virtual router's part of a shared socket. */
 export interface VrrpListener {
   readonly virtualRouterId: number;
-  /** `destination` and `hopLimit` are unknown for IPv6: raw sockets do not tell. */
+  /** Copies, the listener's to keep. `ip` is undefined for IPv6: raw sockets do not tell. */
   hear(message: Uint8Array, source: Uint8Array, ip: { destination: Uint8Array; hopLimit: number } | undefined): void;
+  /** The last packet that it heard has come once more, byte for byte: most advertisements are no news. */
+  hearAgain(): void;
   /** A packet that says not even for whom it is. */
   malformed(reason: MalformedIpv4['reason']): void;
   failed(error: SystemError): void;
 }
 
+/** The last packet for a virtual router. */
+interface Known {
+  readonly packet: Uint8Array;
+  /** IPv6 only, where the packet comes without its header. */
+  readonly source: Uint8Array | undefined;
+}
+
 // raw-socket closes a socket that nobody refers to any more, even while it waits for packets.
 const shared = new Map<string, SharedVrrpSocket>();
+const gathering = new Set<SharedVrrpSocket>();
 let batch: DatagramBatch | undefined;
+
+/** Hears what has been gathered so far: before a timer rings that an advertisement might have put off. */
+export function hearGathered(): void {
+  for (const socket of gathering) socket.hearWaiting();
+}
 
 /**
  * The one raw socket for VRRP of all virtual routers on an interface that have the family and the way of sending in common: a
@@ -41,7 +62,10 @@ export class SharedVrrpSocket {
   readonly #family: AddressFamily;
   readonly #listeners = new Set<VrrpListener>();
   readonly #byId: (VrrpListener[] | undefined)[] = [];
+  readonly #known: (Known | undefined)[] = [];
   #filterIsDue = false;
+  #wokenAtMs = Number.NEGATIVE_INFINITY;
+  #gatheringTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   private constructor(key: string, socket: Socket, fd: number, family: AddressFamily) {
@@ -93,6 +117,7 @@ export class SharedVrrpSocket {
     const { virtualRouterId: id } = listener;
     this.#listeners.add(listener);
     this.#byId[id] = [...(this.#byId[id] ?? []), listener];
+    this.#known[id] = undefined;
     this.#filterSoon();
   }
 
@@ -110,35 +135,89 @@ export class SharedVrrpSocket {
 
   /** raw-socket has read the first packet; whatever has come since is read in the same turn, so that it counts before any timer. */
   #ready(first: Uint8Array, sourceText: string): void {
-    if (this.#family === 'ipv4') this.#hearIpv4(first);
-    else this.#hearIpv6(first, parseAddress(sourceText));
+    if (this.#family === 'ipv4') this.#hearIpv4(first, first.length);
+    else this.#hearIpv6(first, first.length, parseAddress(sourceText) ?? new Uint8Array(0));
+    this.hearWaiting();
+    const nowMs = performance.now();
+    if (nowMs - this.#wokenAtMs < GATHER_MS && !this.#closed) this.#gather();
+    this.#wokenAtMs = nowMs;
+  }
+
+  /** How many messages were there. */
+  hearWaiting(): number {
     batch ??= new DatagramBatch(BATCH, RECEIVE_BYTES);
+    let heard = 0;
     for (let round = 0; round < BATCHES_MAX && !this.#closed; round += 1) {
       const received = batch.receive(this.#fd);
       if (!received.ok) {
         if (received.code !== 'EAGAIN' && received.code !== 'EINTR') this.#tell(received);
-        return;
+        return heard;
       }
       for (let index = 0; index < received.value; index += 1) {
-        if (this.#family === 'ipv4') this.#hearIpv4(batch.datagram(index));
-        else this.#hearIpv6(batch.datagram(index), ipv6Sender(batch.sender(index)));
+        const length = batch.length(index);
+        if (this.#family === 'ipv4') this.#hearIpv4(batch.datagram(index), length);
+        else this.#hearIpv6(batch.datagram(index), length, ipv6Sender(batch.sender(index)));
       }
-      if (received.value < batch.size) return;
+      heard += received.value;
+      if (received.value < batch.size) return heard;
     }
+    return heard;
   }
 
-  #hearIpv4(packet: Uint8Array): void {
-    const parsed = parseIpv4Packet(packet);
+  #gather(): void {
+    this.#socket.pauseRecv();
+    gathering.add(this);
+    this.#gatheringTimer = setTimeout(() => {
+      if (this.hearWaiting() > 0) this.#gatheringTimer?.refresh();
+      else this.#gathered();
+    }, GATHER_MS);
+  }
+
+  #gathered(): void {
+    clearTimeout(this.#gatheringTimer);
+    this.#gatheringTimer = undefined;
+    if (gathering.delete(this) && !this.#closed) this.#socket.resumeRecv();
+  }
+
+  #hearIpv4(packet: Uint8Array, length: number): void {
+    const id = packet[4 * ((packet[0] ?? 0) & 0x0f) + 1] ?? 0;
+    const known = this.#known[id];
+    const listeners = this.#byId[id];
+    if (known !== undefined && listeners !== undefined && isSameIpv4(known.packet, packet, length)) {
+      for (const listener of listeners) listener.hearAgain();
+      return;
+    }
+    const copy = packet.slice(0, length);
+    const parsed = parseIpv4Packet(copy);
     if (!parsed.ok) {
       this.#malformed(parsed.reason);
       return;
     }
+    if (parsed.message.length > 1) this.#known[id] = { packet: copy, source: undefined };
     for (const listener of this.#hearing(parsed.message)) listener.hear(parsed.message, parsed.source, parsed);
   }
 
-  #hearIpv6(message: Uint8Array, source: Uint8Array | undefined): void {
-    if (source === undefined) this.#malformed('truncated');
-    else for (const listener of this.#hearing(message)) listener.hear(message, source, undefined);
+  /** @param source none: it could not be read */
+  #hearIpv6(packet: Uint8Array, length: number, source: Uint8Array): void {
+    if (source.length === 0) {
+      this.#malformed('truncated');
+      return;
+    }
+    const id = packet[1] ?? 0;
+    const known = this.#known[id];
+    const listeners = this.#byId[id];
+    const isSame =
+      known?.source !== undefined &&
+      isSameBytes(known.packet, packet, length) &&
+      isSameBytes(known.source, source, source.length);
+    if (isSame && listeners !== undefined) {
+      for (const listener of listeners) listener.hearAgain();
+      return;
+    }
+    const message = packet.slice(0, length);
+    const sender = source.slice();
+    if (length > 1) this.#known[id] = { packet: message, source: sender };
+    for (const listener of this.#hearing(message)) listener.hear(message, sender, undefined);
   }
 
   #malformed(reason: MalformedIpv4['reason']): void {
@@ -163,6 +242,7 @@ export class SharedVrrpSocket {
 
   #gone(): void {
     this.#closed = true;
+    this.#gathered();
     if (shared.get(this.#key) === this) shared.delete(this.#key);
   }
 }
@@ -198,6 +278,21 @@ function open(key: string, parameters: VrrpSocketParameters): SystemResult<Share
     constants.errno.ENOENT,
     'its descriptor is not in /proc/self/fd; is /proc mounted?',
   );
+}
+
+/** Apart from the identification and the header's checksum, which are another packet's and have been verified by the kernel. */
+function isSameIpv4(known: Uint8Array, packet: Uint8Array, length: number): boolean {
+  if (known.length !== length) return false;
+  for (let at = 0; at < length; at += 1) {
+    if (known[at] !== packet[at] && at !== 4 && at !== 5 && at !== 10 && at !== 11) return false;
+  }
+  return true;
+}
+
+function isSameBytes(known: Uint8Array, bytes: Uint8Array, length: number): boolean {
+  if (known.length !== length) return false;
+  for (let at = 0; at < length; at += 1) if (known[at] !== bytes[at]) return false;
+  return true;
 }
 
 function ipv6Sender(sockaddr: Uint8Array): Uint8Array {

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type AddressFamily, formatAddress } from '@tiebreak/shared/vrrp';
+import { type AddressFamily, compareAddresses, formatAddress } from '@tiebreak/shared/vrrp';
 import { addressBytes } from './address-family.ts';
 import { type SystemError, type SystemResult, systemError } from './errno.ts';
 import { ipv4VrrpPacket, ipv6VrrpPacket, type MalformedIpv4 } from './ip-packet.ts';
@@ -7,15 +7,15 @@ import { SharedVrrpSocket, type VrrpListener } from './shared-vrrp-socket.ts';
 import { sockaddrIn, sockaddrIn6 } from './sockaddr.ts';
 import { VRRP_GROUP_IPV4, VRRP_GROUP_IPV6 } from './vrrp-socket-options.ts';
 
-/** Views of memory that is used again once `onMessage` has returned: copy what is to be kept. */
+/** The very same object when the very same packet comes once more. The receiver's to keep, and not to write to. */
 export interface ReceivedMessage {
   /** The VRRP message without the IP header. */
-  message: Uint8Array;
-  source: Uint8Array;
+  readonly message: Uint8Array;
+  readonly source: Uint8Array;
   /** IPv6: the one that this socket serves, for raw-socket does not tell; a message to another fails its checksum. */
-  destination: Uint8Array;
+  readonly destination: Uint8Array;
   /** IPv4's TTL; undefined for IPv6, where raw-socket cannot see it (the fence drops what is not 255). */
-  hopLimit: number | undefined;
+  readonly hopLimit: number | undefined;
 }
 
 export type VrrpSocketMode =
@@ -71,17 +71,23 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
   const malformed = { truncated: 0, 'not-ipv4': 0, 'bad-header-length': 0, 'not-vrrp': 0 };
   let received = 0;
   let own = 0;
+  /** undefined: it was our own. */
+  let last: ReceivedMessage | undefined;
   let closed = false;
 
   const listener: VrrpListener = {
     virtualRouterId,
     hear(message, from, ip) {
+      last =
+        compareAddresses(from, source) === 0
+          ? undefined
+          : { message, source: from, destination: ip?.destination ?? ownDestination, hopLimit: ip?.hopLimit };
+      this.hearAgain();
+    },
+    hearAgain() {
       received += 1;
-      if (equal(from, source)) {
-        own += 1;
-        return;
-      }
-      onMessage({ message, source: from, destination: ip?.destination ?? ownDestination, hopLimit: ip?.hopLimit });
+      if (last === undefined) own += 1;
+      else onMessage(last);
     },
     malformed(reason) {
       received += 1;
@@ -111,10 +117,4 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
       },
     },
   };
-}
-
-function equal(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
-  return true;
 }

@@ -2,18 +2,19 @@ import { expect, it } from 'vitest';
 import type { VrrpGroupConfig } from '../../../agent/config/index.ts';
 import type { Standing } from '../../../agent/engine/group-standing.ts';
 import { PlainGuard } from '../../../agent/engine/plain-guard.ts';
+import { PlainRefresh } from '../../../agent/engine/plain-refresh.ts';
 import type { ReconciledRouter } from '../../../agent/engine/virtual-router.ts';
 import { VrrpGroup } from '../../../agent/engine/vrrp-group.ts';
-import type { Fence } from '../../../agent/kernel/fence/index.ts';
+import type { HoldingFence } from '../../../agent/kernel/fence/index.ts';
 import { boottimeUs } from '../../../agent/kernel/index.ts';
 import { RouterTraffic } from '../../../agent/metrics/counters/index.ts';
 import { configOf, PLAIN } from '../config/example.ts';
 import { recordedLog } from './recorded-log.ts';
 
 /** A fence that opens or does not, for one virtual router. */
-function fenceThat(state: { opens: boolean }): Fence {
+function fenceThat(state: { opens: boolean }): HoldingFence {
   let openUntilUs: number | undefined;
-  const open = (): ReturnType<Fence['open']> => {
+  const open = (): ReturnType<HoldingFence['open']> => {
     if (!state.opens) return { confirmed: false, reason: 'not_armed', text: 'ARM: no answer' };
     openUntilUs = boottimeUs() + 1_000_000;
     return { confirmed: true, expiresAtUs: openUntilUs };
@@ -22,6 +23,7 @@ function fenceThat(state: { opens: boolean }): Fence {
     level: 'full',
     open,
     refresh: open,
+    refreshHeld: () => (open().confirmed ? 'confirmed' : 'refused'),
     close: () => {
       openUntilUs = undefined;
       return { confirmed: true, by: 'packet' };
@@ -47,6 +49,7 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
   const [router] = config.virtualRouters;
   if (router === undefined) throw new Error('the example has a virtual router');
   const fence = { opens: false };
+  const opens = fenceThat(fence);
   const { log } = recordedLog();
   const standings: (Standing | undefined)[] = [];
   const io: ReconciledRouter = {
@@ -70,7 +73,7 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
   const group = new VrrpGroup({
     config,
     ios: [io],
-    guards: new Map([[router, new PlainGuard(fenceThat(fence), 2, log)]]),
+    guards: new Map([[router, new PlainGuard(opens, 2, new PlainRefresh(opens, boottimeUs), log)]]),
     standing: { note: (standing) => standings.push(standing) },
     log,
   });

@@ -20,6 +20,7 @@ import type {
   Rtnetlink,
   SystemError,
   SystemResult,
+  VrrpPacket,
   VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -319,12 +320,23 @@ function advertiser(
     messages.set(priority, made);
     return made;
   }
+  const packets = new Map<number, readonly VrrpPacket[]>();
+  function packetsOf(priority: number): readonly VrrpPacket[] {
+    const known = packets.get(priority);
+    if (known !== undefined) return known;
+    const made = encoded(priority).map(({ message, destination }) => socket.packet(message, destination));
+    packets.set(priority, made);
+    return made;
+  }
   return (priority) => {
-    const fromVirtualMac = config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY;
-    const packets = encoded(priority);
-    for (const packet of hmac?.signed(packets) ?? packets) {
-      if (fromVirtualMac) sendFromVirtualMac(packet);
-      else socket.send(packet.message, packet.destination);
+    if (config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY) {
+      for (const packet of hmac?.signed(encoded(priority)) ?? encoded(priority)) sendFromVirtualMac(packet);
+    } else if (hmac === undefined) {
+      for (const packet of packetsOf(priority)) socket.send(packet);
+    } else {
+      for (const { message, destination } of hmac.signed(encoded(priority))) {
+        socket.send(socket.packet(message, destination));
+      }
     }
   };
 }

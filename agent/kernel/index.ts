@@ -23,6 +23,7 @@ export { hearGathered } from './shared-vrrp-socket.ts';
 export {
   openVrrpSocket,
   type ReceivedMessage,
+  type VrrpPacket,
   type VrrpSocket,
   type VrrpSocketCounters,
   type VrrpSocketMode,

@@ -43,11 +43,20 @@ export interface VrrpSocketCounters {
   malformed: Readonly<Record<MalformedIpv4['reason'], number>>;
 }
 
+export interface VrrpPacket {
+  readonly bytes: Uint8Array;
+  readonly destination: Uint8Array;
+  /** `struct sockaddr_*` of the destination. */
+  readonly to: Uint8Array;
+}
+
 export interface VrrpSocket {
   /** Where advertisements go: the group, or each peer. A checksum with a pseudo-header is different for each. */
   readonly destinations: readonly Uint8Array[];
-  /** Sends one message at once. A failure is told to `onError`. After `close` it does nothing. */
-  send(message: Uint8Array, destination: Uint8Array): void;
+  /** What `send` sends: a message with its IP header. Made once, it may be sent for as long as the message does not change. */
+  packet(message: Uint8Array, destination: Uint8Array): VrrpPacket;
+  /** Sends one packet at once. A failure is told to `onError`. After `close` it does nothing. */
+  send(packet: VrrpPacket): void;
   counters(): VrrpSocketCounters;
   /** Nothing is received any more. */
   close(): void;
@@ -105,9 +114,14 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
     ok: true,
     value: {
       destinations,
-      send(message, destination) {
+      packet: (message, destination) => ({
+        bytes: packetOf(source, destination, message),
+        destination,
+        to: sockaddr(destination, 0),
+      }),
+      send({ bytes, to, destination }) {
         if (closed) return;
-        const sent = socket.send(packetOf(source, destination, message), sockaddr(destination, 0));
+        const sent = socket.send(bytes, to);
         if (!sent.ok) onError(systemError('sendto', sent.errno, `to ${formatAddress(destination)}`));
       },
       counters: () => ({ received, own, malformed: { ...malformed } }),

@@ -20,6 +20,7 @@ const socket = openVrrpSocket({
 });
 if (!socket.ok) throw new Error(socket.text);
 for (const message of messages) {
-  for (const destination of socket.value.destinations) socket.value.send(Buffer.from(message, 'hex'), destination);
+  for (const destination of socket.value.destinations)
+    socket.value.send(socket.value.packet(Buffer.from(message, 'hex'), destination));
 }
 socket.value.close();

@@ -71,7 +71,8 @@ function opened(): VrrpSocket {
 }
 
 function sendToAll(message: string): void {
-  for (const destination of opened().destinations) opened().send(Buffer.from(message, 'hex'), destination);
+  for (const destination of opened().destinations)
+    opened().send(opened().packet(Buffer.from(message, 'hex'), destination));
 }
 
 async function perform(command: Command): Promise<unknown> {

@@ -200,7 +200,9 @@ export class VrrpGroup {
       this.#cause = cause;
       this.#sinceMs = Date.now();
     }
-    this.#noteStanding();
+    // Whoever hears an owner again is what it was.
+    const isAsBefore = cause === undefined && state.routers.every(({ kind }) => kind === 'backup');
+    if (!isAsBefore) this.#noteStanding();
   }
 
   #noteStanding(): void {

@@ -1,5 +1,5 @@
 import { boottimeUs, monotonicUs } from '../kernel/index.ts';
-import { Deadline } from './deadline.ts';
+import { AlarmClock } from './alarm-clock.ts';
 
 /** One alarm at a time, at an absolute time of its clock in µs. */
 export interface Alarm {
@@ -17,4 +17,6 @@ export interface Clock {
   alarm(ring: () => void): Alarm;
 }
 
-export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, monotonicUs, alarm: (ring) => new Deadline(ring) };
+const alarms = new AlarmClock();
+
+export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, monotonicUs, alarm: (ring) => alarms.alarm(ring) };

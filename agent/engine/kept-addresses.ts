@@ -165,5 +165,8 @@ export class KeptAddresses {
 }
 
 function isAt({ interfaceIndex, address }: InterfaceAddress, place: PlacedAddress): boolean {
-  return interfaceIndex === place.interfaceIndex && address.join('.') === place.bytes.join('.');
+  const { bytes } = place;
+  if (interfaceIndex !== place.interfaceIndex || address.length !== bytes.length) return false;
+  // Each of hundreds of virtual routers looks for its own among the addresses of all: no text is made of them.
+  return address.every((byte, index) => byte === bytes[index]);
 }

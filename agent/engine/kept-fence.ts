@@ -1,4 +1,4 @@
-import type { Fence, FenceAct, FenceClose, FenceLevel } from '../kernel/fence/index.ts';
+import type { Fence, FenceAct, FenceClose, FenceLevel, HeldRefresh, HoldingFence } from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
 
 /**
@@ -15,15 +15,15 @@ type OpenGroup = { readonly id: number; readonly untilUs: number };
  * A group that was open then is opened again at once, within the lease that it was last given: its owner holds that lease
  * still, and nothing but the tables was lost.
  */
-export class KeptFence implements Fence {
-  readonly #fence: Fence;
+export class KeptFence implements HoldingFence {
+  readonly #fence: HoldingFence;
   readonly #groupIds: readonly number[];
   readonly #log: Logger;
   readonly #leaseEndUs = new Map<number, number>();
   readonly #looking: NodeJS.Timeout;
   #recreations = 0;
 
-  constructor(fence: Fence, groupIds: readonly number[], log: Logger) {
+  constructor(fence: HoldingFence, groupIds: readonly number[], log: Logger) {
     this.#fence = fence;
     this.#groupIds = groupIds;
     this.#log = log;
@@ -46,6 +46,10 @@ export class KeptFence implements Fence {
 
   refresh(groupId: number, leaseEndUs: number): FenceAct {
     return this.#act('refresh', groupId, leaseEndUs);
+  }
+
+  refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh {
+    return this.#fence.refreshHeld(groupIds, notAfterUs);
   }
 
   close(groupId: number): FenceClose {

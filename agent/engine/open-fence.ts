@@ -1,11 +1,12 @@
 import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
-import { kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
+import { boottimeUs, kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { KeptFence } from './kept-fence.ts';
 import { isGuarded, PlainGuard, plainFencedGroup, refusedAddresses } from './plain-guard.ts';
+import { PlainRefresh } from './plain-refresh.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { virtualMacInterfaces } from './virtual-mac.ts';
 
@@ -56,7 +57,8 @@ export function openFence(
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  const guards = [...plain].map(([router, { id }]) => [router, new PlainGuard(fence, id, log)] as const);
+  const refresh = new PlainRefresh(fence, boottimeUs);
+  const guards = [...plain].map(([router, { id }]) => [router, new PlainGuard(fence, id, refresh, log)] as const);
   return { fence, guards: new Map(guards) };
 }
 

@@ -1,9 +1,11 @@
 import { activeDownIntervalUs, OWNER_PRIORITY } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import type { Fence, FencedGroup } from '../kernel/fence/index.ts';
+import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Tally } from '../metrics/counters/index.ts';
 import type { FenceRefusal } from './group-fence.ts';
+import type { Advertiser, PlainRefresh } from './plain-refresh.ts';
 
 /** Below this the kernel's ticks, the sentinel and an ordinary garbage collection would eat the time up. */
 const HELD_MIN_MS = 100;
@@ -48,17 +50,24 @@ export function isGuarded({ priority }: VirtualRouterConfig): boolean {
   return priority !== OWNER_PRIORITY;
 }
 
+/** A guard that closes sooner than this is refreshed alone, before the advertisement: the kernel may be about to close it. */
+const CLOSES_SOON_US = 1_000 * SENTINEL_MAX_MS;
+
 /** One virtual router's part of the fence in mode `vrrp`: no votes, only proof that this process still runs. */
-export class PlainGuard {
+export class PlainGuard implements Advertiser {
   readonly #fence: Fence;
-  readonly #id: number;
+  readonly id: number;
+  readonly #refresh: PlainRefresh;
   readonly #log: Logger;
+  /** The kernel did not confirm the last refresh. */
+  #isDoubtful = false;
   /** What the kernel did not confirm. */
   readonly refusals = new Tally<FenceRefusal>();
 
-  constructor(fence: Fence, id: number, log: Logger) {
+  constructor(fence: Fence, id: number, refresh: PlainRefresh, log: Logger) {
     this.#fence = fence;
-    this.#id = id;
+    this.id = id;
+    this.#refresh = refresh;
     this.#log = log;
   }
 
@@ -68,15 +77,15 @@ export class PlainGuard {
 
   /** CLOCK_BOOTTIME; undefined while it is closed. */
   get openUntilUs(): number | undefined {
-    return this.#fence.openUntilUs(this.#id);
+    return this.#fence.openUntilUs(this.id);
   }
 
   open(): void {
-    const act = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    const act = this.#fence.open(this.id, Number.POSITIVE_INFINITY);
     if (act.confirmed) return;
     this.refusals.count(act.reason);
-    this.#fence.close(this.#id);
-    const again = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    this.#fence.close(this.id);
+    const again = this.#fence.open(this.id, Number.POSITIVE_INFINITY);
     if (again.confirmed) return;
     this.refusals.count(again.reason);
     this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
@@ -84,15 +93,26 @@ export class PlainGuard {
 
   /** For each own advertisement. False: it had closed meanwhile, since the process had stood still, and is open again. */
   hold(): boolean {
-    const act = this.#fence.refresh(this.#id, Number.POSITIVE_INFINITY);
+    if (!this.#isDoubtful && (this.openUntilUs ?? 0) > boottimeUs() + CLOSES_SOON_US) {
+      this.#refresh.advertised(this);
+      return true;
+    }
+    this.#isDoubtful = false;
+    const act = this.#fence.refresh(this.id, Number.POSITIVE_INFINITY);
     if (act.confirmed) return true;
     this.refusals.count(act.reason);
     this.open();
     return false;
   }
 
+  refreshFailed(): void {
+    this.refusals.count('not_confirmed');
+    this.#isDoubtful = true;
+  }
+
   close(): void {
-    const closed = this.#fence.close(this.#id);
+    this.#refresh.forget(this);
+    const closed = this.#fence.close(this.id);
     if (closed.confirmed) return;
     this.refusals.count('not_closed');
     this.#log.error(closed.text);

@@ -1,28 +1,27 @@
 import type { PushCheckConfig } from '../config/index.ts';
 import { formatDuration } from '../config/index.ts';
-import { boottimeUs } from '../kernel/index.ts';
 import type { CheckedGroup } from './checks.ts';
-import { Deadline } from './deadline.ts';
+import { type Alarm, type Clock, SYSTEM_CLOCK } from './clock.ts';
 
 type Watched = {
   readonly group: CheckedGroup;
   readonly check: PushCheckConfig;
   readonly ttlMs: number;
-  readonly deadline: Deadline;
+  readonly deadline: Alarm;
 };
 
 /** A push check with a `ttl` fails if nobody has reported for so long: who reports may be dead as well. */
 export class PushWatch {
   readonly #watched: readonly Watched[];
-  readonly #nowUs: () => number;
+  readonly #clock: Clock;
 
-  constructor(groups: readonly CheckedGroup[], nowUs: () => number = boottimeUs) {
-    this.#nowUs = nowUs;
+  constructor(groups: readonly CheckedGroup[], clock: Clock = SYSTEM_CLOCK) {
+    this.#clock = clock;
     this.#watched = groups.flatMap((group) =>
       group.config.checks.flatMap((check) => {
         if (check.kind !== 'push' || check.ttlMs === null) return [];
         const { ttlMs } = check;
-        return [{ group, check, ttlMs, deadline: new Deadline(() => overdue(group, check, ttlMs), nowUs) }];
+        return [{ group, check, ttlMs, deadline: clock.alarm(() => overdue(group, check, ttlMs)) }];
       }),
     );
   }
@@ -43,7 +42,7 @@ export class PushWatch {
   }
 
   #renew({ deadline, ttlMs }: Watched): void {
-    deadline.set(this.#nowUs() + ttlMs * 1_000);
+    deadline.set(this.#clock.nowUs() + ttlMs * 1_000);
   }
 }
 

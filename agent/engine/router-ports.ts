@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { VirtualRouterConfig } from '../config/index.ts';
 import {
   type AddressClaim,
@@ -22,7 +21,7 @@ export interface RouterPorts {
   readonly socket: VrrpSocket;
   /** Whether an interface has meanwhile come again as another one, or has another MAC address. */
   isStale(links: readonly Link[]): boolean;
-  close(): Promise<void>;
+  close(): void;
 }
 
 export type OpenedRouterPorts =
@@ -72,6 +71,7 @@ export function openRouterPorts(options: {
     interface: config.interface,
     interfaceIndex: link.link.index,
     family,
+    virtualRouterId: config.virtualRouterId,
     source,
     mode: unicast === null ? { kind: 'multicast' } : { kind: 'unicast', peers: unicast.map(bytesOf) },
     onMessage,
@@ -91,12 +91,9 @@ export function openRouterPorts(options: {
           const same = now.find((candidate) => candidate.name === name);
           return same === undefined || same.index !== index || same.mac.join(':') !== mac.join(':');
         }),
-      async close() {
-        await socket.value.close();
-        // What other routers say last, such as priority 0, leaves in this turn of the event loop; the kernel may take some
-        // 10 ms to close each of these.
-        await setImmediate();
+      close() {
         closeHomes();
+        socket.value.close();
       },
     },
   };

@@ -19,6 +19,7 @@ import type {
   Rtnetlink,
   SystemError,
   SystemResult,
+  VrrpPacket,
   VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -164,7 +165,7 @@ export function openVirtualRouter(options: {
       return;
     }
     traffic.add(ports.socket.counters());
-    ports.close().catch((cause: unknown) => log.error({ err: cause }, 'an old VRRP socket could not be closed'));
+    ports.close();
     ({ ports } = again);
     advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
     faults.clear();
@@ -271,7 +272,7 @@ export function openVirtualRouter(options: {
       async close() {
         announcements.stop();
         frames.stop();
-        await ports.close();
+        ports.close();
       },
     },
   };
@@ -310,12 +311,23 @@ function advertiser(
     messages.set(priority, made);
     return made;
   }
+  const packets = new Map<number, readonly VrrpPacket[]>();
+  function packetsOf(priority: number): readonly VrrpPacket[] {
+    const known = packets.get(priority);
+    if (known !== undefined) return known;
+    const made = encoded(priority).map(({ message, destination }) => socket.packet(message, destination));
+    packets.set(priority, made);
+    return made;
+  }
   return (priority) => {
-    const fromVirtualMac = config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY;
-    const packets = encoded(priority);
-    for (const packet of hmac?.signed(packets) ?? packets) {
-      if (fromVirtualMac) sendFromVirtualMac(packet);
-      else socket.send(packet.message, packet.destination);
+    if (config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY) {
+      for (const packet of hmac?.signed(encoded(priority)) ?? encoded(priority)) sendFromVirtualMac(packet);
+    } else if (hmac === undefined) {
+      for (const packet of packetsOf(priority)) socket.send(packet);
+    } else {
+      for (const { message, destination } of hmac.signed(encoded(priority))) {
+        socket.send(socket.packet(message, destination));
+      }
     }
   };
 }

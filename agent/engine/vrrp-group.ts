@@ -4,6 +4,7 @@ import {
   initialRouters,
   nextDeadlineUs,
   type RouterEvent,
+  type RouterParameters,
   type RouterState,
   type RoutersState,
   stepRouters,
@@ -12,7 +13,7 @@ import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Transitions } from '../metrics/counters/index.ts';
-import { Deadline } from './deadline.ts';
+import { type Alarm, SYSTEM_CLOCK } from './clock.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, NO_BALLOT, type Standing } from './group-standing.ts';
 import type { HeardAdvertisement } from './heard-advertisement.ts';
@@ -41,10 +42,12 @@ export class VrrpGroup {
   /** Of all its virtual routers. */
   readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
-  readonly #alarms: readonly Deadline[];
-  readonly #startAlarm = new Deadline(() => this.#begin());
+  readonly #alarms: readonly Alarm[];
+  readonly #startAlarm = SYSTEM_CLOCK.alarm(() => this.#begin());
   readonly #standing: Pick<GroupStanding, 'note' | 'again'>;
   readonly #log: Logger;
+  /** Of each virtual router, as it is now. */
+  #parameters: readonly RouterParameters[];
   #state: RoutersState;
   #running = false;
   #startsAtUs = 0;
@@ -69,7 +72,8 @@ export class VrrpGroup {
           onFitness: () => this.#fitnessChanged(index),
         }),
     );
-    this.#alarms = ios.map((_, index) => new Deadline(() => this.#dispatch(index, { kind: 'timer' })));
+    this.#parameters = this.#routers.map((router) => router.parameters);
+    this.#alarms = ios.map((_, index) => SYSTEM_CLOCK.alarm(() => this.#dispatch(index, { kind: 'timer' })));
     this.#state = initialRouters(ios.length);
   }
 
@@ -179,6 +183,7 @@ export class VrrpGroup {
 
   /** An unfit router is one that is not there: it says so as at its end, and comes back as at its start. */
   #fitnessChanged(index: number): void {
+    this.#parameters = this.#routers.map(({ parameters }) => parameters);
     const router = this.#routers[index];
     if (!this.#running || router === undefined) return;
     const { unfit } = router.fitness.current;
@@ -194,8 +199,7 @@ export class VrrpGroup {
     const nowUs = boottimeUs();
     this.#lastProgressUs = nowUs;
     const before = this.#state;
-    const parameters = this.#routers.map((router) => router.parameters);
-    const { state, effects } = stepRouters(parameters, before, index, event, nowUs);
+    const { state, effects } = stepRouters(this.#parameters, before, index, event, nowUs);
     this.#state = state;
     for (const [at, to] of state.routers.entries()) {
       const from = before.routers[at];
@@ -216,7 +220,9 @@ export class VrrpGroup {
       this.#cause = cause;
       this.#sinceMs = Date.now();
     }
-    this.#noteStanding();
+    // Whoever hears an owner again is what it was.
+    const isAsBefore = cause === undefined && state.routers.every(({ kind }) => kind === 'backup');
+    if (!isAsBefore) this.#noteStanding();
     if (effects.some(({ effect }) => effect.kind === 'announce' && effect.cause === 'conflict')) {
       this.#tellOfConflict(nowUs);
     }

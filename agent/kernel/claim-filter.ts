@@ -28,6 +28,9 @@ const TARGET_LINK_LAYER_OPTION = 2;
 const ICMPV6 = 58;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 
+/** The kernel takes 4,096 instructions (BPF_MAXINSNS). With more addresses than fit it lets every claim through. */
+const COMPARISONS_MAX = 4_000;
+
 /** Somebody says that `address` lives at `mac`. */
 export interface AddressClaim {
   readonly address: Uint8Array;
@@ -36,11 +39,7 @@ export interface AddressClaim {
 
 /** ARP of either operation whose sender is one of `addresses` (IPv4) at another MAC address than `ownMac`. */
 export function arpClaimFilter(addresses: readonly Uint8Array[], ownMac: Uint8Array): Uint8Array {
-  return encodeProgram([
-    ...refuseMac(ARP_SENDER_MAC, ownMac),
-    ...addresses.flatMap((address) => acceptIfAt(ARP_SENDER_ADDRESS, address)),
-    [RETURN, 0, 0, 0],
-  ]);
+  return encodeProgram([...refuseMac(ARP_SENDER_MAC, ownMac), ...acceptAt(ARP_SENDER_ADDRESS, addresses)]);
 }
 
 /** Neighbour advertisements whose target is one of `addresses` (IPv6), and that do not come from `ownMac`. */
@@ -53,8 +52,7 @@ export function advertisementClaimFilter(addresses: readonly Uint8Array[], ownMa
     [JUMP_IF_EQUAL, 1, 0, NEIGHBOUR_ADVERTISEMENT],
     [RETURN, 0, 0, 0],
     ...refuseMac(ETHERNET_SOURCE, ownMac),
-    ...addresses.flatMap((address) => acceptIfAt(ADVERTISEMENT_TARGET, address)),
-    [RETURN, 0, 0, 0],
+    ...acceptAt(ADVERTISEMENT_TARGET, addresses),
   ]);
 }
 
@@ -67,6 +65,12 @@ function refuseMac(offset: number, mac: Uint8Array): Instruction[] {
     [JUMP_IF_EQUAL, 0, 1, view.getUint16(4)],
     [RETURN, 0, 0, 0],
   ];
+}
+
+function acceptAt(offset: number, addresses: readonly Uint8Array[]): Instruction[] {
+  const compared = addresses.flatMap((address) => acceptIfAt(offset, address));
+  if (compared.length > COMPARISONS_MAX) return [[RETURN, 0, 0, WHOLE_PACKET]];
+  return [...compared, [RETURN, 0, 0, 0]];
 }
 
 function acceptIfAt(offset: number, address: Uint8Array): Instruction[] {

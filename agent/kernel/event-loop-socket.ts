@@ -8,6 +8,11 @@ export interface EventLoopSocket {
   close(): void;
 }
 
+/** One on which something may be set later. */
+export interface AdoptedSocket extends EventLoopSocket {
+  readonly fd: number;
+}
+
 /**
  * Hands a datagram socket that Node has no type for (netlink, packet) to the event loop, which wakes for it as for any
  * other: no thread is held, and nothing is polled. The descriptor must be non-blocking; it is closed here, in any case.
@@ -21,7 +26,7 @@ export function readInEventLoop(
   onDatagram: (datagram: Uint8Array) => void,
   /** A receive failed, such as ENOBUFS of a netlink socket that has lost messages. The socket lives on. */
   onError: (error: SystemError) => void,
-): SystemResult<EventLoopSocket> {
+): SystemResult<AdoptedSocket> {
   const stand = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (!stand.ok) {
     close(fd);
@@ -38,5 +43,5 @@ export function readInEventLoop(
   // As what it is declared to be: of a Buffer, `slice` would be no copy.
   reader.on('message', ({ buffer, byteOffset, length }) => onDatagram(new Uint8Array(buffer, byteOffset, length)));
   reader.on('error', (cause: NodeJS.ErrnoException) => onError(systemError('recvmsg', Math.abs(cause.errno ?? 0))));
-  return { ok: true, value: { close: () => void reader.close() } };
+  return { ok: true, value: { fd: stand.value, close: () => void reader.close() } };
 }

@@ -19,9 +19,11 @@ export type { Link, MacvlanSpecification } from './rtnetlink-link.ts';
 export { OUR_PROTOCOL } from './rtnetlink-request.ts';
 export type { FoundRoute, RouteSpecification } from './rtnetlink-route.ts';
 export { runInRealTime } from './scheduling.ts';
+export { hearGathered } from './shared-vrrp-socket.ts';
 export {
   openVrrpSocket,
   type ReceivedMessage,
+  type VrrpPacket,
   type VrrpSocket,
   type VrrpSocketCounters,
   type VrrpSocketMode,

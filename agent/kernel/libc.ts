@@ -1,5 +1,6 @@
 import koffi from 'koffi';
 import { type SystemError, type SystemResult, systemError } from './errno.ts';
+import { MSG_DONTWAIT } from './sockaddr.ts';
 
 // The C library that this process already runs on: glibc or musl, whatever its file is called.
 const libc = koffi.load(null);
@@ -28,6 +29,9 @@ const cRecvFrom: (
   address: Uint8Array,
   addressLength: Uint32Array,
 ) => number = libc.func('int64_t recvfrom(int, void *, size_t, int, void *, void *)');
+const cRecvMMsg: (fd: number, headers: bigint, count: number, flags: number, timeout: null) => number = libc.func(
+  'int recvmmsg(int, uintptr_t, uint, int, void *)',
+);
 const cPoll: (fds: Uint8Array, count: number, timeoutMs: number) => number = libc.func('int poll(void *, ulong, int)');
 const cSetSockOpt: (fd: number, level: number, option: number, value: Uint8Array, length: number) => number = libc.func(
   'int setsockopt(int, int, int, void *, uint32_t)',
@@ -107,6 +111,15 @@ export function recvFrom(
   const received = cRecvFrom(fd, into, into.length, flags, address, addressLength);
   if (received === -1) return failed('recvfrom');
   return { ok: true, value: { received, addressLength: addressLength[0] ?? 0 } };
+}
+
+/**
+ * recvmmsg(2) of what is there, into `count` `struct mmsghdr` at `address` (see `datagram-batch.ts`). The value is how many
+ * messages; with nothing there it fails with `EAGAIN`.
+ */
+export function receiveMany(fd: number, address: bigint, count: number): SystemResult<number> {
+  const received = cRecvMMsg(fd, address, count, MSG_DONTWAIT, null);
+  return received === -1 ? failed('recvmmsg') : { ok: true, value: received };
 }
 
 const pollFd = new DataView(new ArrayBuffer(8));

@@ -13,13 +13,6 @@ declare module 'raw-socket' {
   export interface Socket extends EventEmitter<SocketEvents> {
     setOption(level: number, option: number, value: number): void;
     setOption(level: number, option: number, value: Buffer, length: number): void;
-    send(
-      data: Buffer,
-      offset: number,
-      length: number,
-      address: string,
-      afterSend: (error: Error | null, bytes: number) => void,
-    ): this;
     pauseRecv(): this;
     resumeRecv(): this;
     close(): this;

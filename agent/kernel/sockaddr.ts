@@ -24,11 +24,16 @@ export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_PRIORITY = 12;
 export const SO_BINDTODEVICE = 25;
+export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+export const SO_PROTOCOL = 38;
 
 export const IPPROTO_IP = 0;
 export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
+
+/** Where the address begins in `struct sockaddr_in6`. */
+export const SOCKADDR_IN6_ADDRESS_AT = 8;
 
 /** `struct sockaddr_in`: family in host order, port and address in network order. */
 export function sockaddrIn(address: Uint8Array, port: number): Uint8Array {
@@ -37,6 +42,16 @@ export function sockaddrIn(address: Uint8Array, port: number): Uint8Array {
   view.setUint16(0, AF_INET, true);
   view.setUint16(2, port);
   bytes.set(address.subarray(0, 4), 4);
+  return bytes;
+}
+
+/** `struct sockaddr_in6` without flow or scope; the rest as `sockaddrIn`. */
+export function sockaddrIn6(address: Uint8Array, port: number): Uint8Array {
+  const bytes = new Uint8Array(28);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_INET6, true);
+  view.setUint16(2, port);
+  bytes.set(address.subarray(0, 16), SOCKADDR_IN6_ADDRESS_AT);
   return bytes;
 }
 

@@ -1,5 +1,13 @@
 import type { AddressFamily } from '@tiebreak/shared/vrrp';
-import { IPPROTO_IP, IPPROTO_IPV6, SO_BINDTODEVICE, SO_PRIORITY, SOL_SOCKET } from './sockaddr.ts';
+import {
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  SO_BINDTODEVICE,
+  SO_PRIORITY,
+  SO_RCVBUFFORCE,
+  SO_SNDBUFFORCE,
+  SOL_SOCKET,
+} from './sockaddr.ts';
 
 const IP_HDRINCL = 3;
 const IP_MULTICAST_IF = 32;
@@ -15,6 +23,8 @@ const IPV6_MULTICAST_ALL = 29;
 const IPV6_HDRINCL = 36;
 const TC_PRIO_CONTROL = 7;
 const HOP_LIMIT = 255;
+/** Room for what 255 virtual routers at 100 ms say in a second: one socket carries it all. The usual buffer ends at some 270 packets. */
+const BUFFER_BYTES = 2 << 20;
 
 /** 224.0.0.18 (RFC 9568 section 5.1.1.2). */
 export const VRRP_GROUP_IPV4 = Uint8Array.of(224, 0, 0, 18);
@@ -48,6 +58,8 @@ export function vrrpSocketOptions(parameters: VrrpSocketParameters): SocketOptio
   const common = [
     required('SO_BINDTODEVICE', SOL_SOCKET, SO_BINDTODEVICE, device),
     optional('SO_PRIORITY', SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL),
+    optional('SO_RCVBUFFORCE', SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES),
+    optional('SO_SNDBUFFORCE', SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES),
   ];
   switch (parameters.family) {
     case 'ipv4':

@@ -14,6 +14,7 @@ const opened = openVrrpSocket({
   interface: name,
   interfaceIndex: index.value,
   family: 'ipv4',
+  virtualRouterId: Number(virtualRouterId),
   source,
   mode: { kind: 'multicast' },
   onMessage: () => {},
@@ -29,10 +30,8 @@ const advertisement = advertisementV3({
 });
 for (;;) {
   for (const destination of opened.value.destinations) {
-    opened.value.send(
-      encodeAdvertisement(advertisement, { source, destination, checksumForm: 'pseudo-header' }),
-      destination,
-    );
+    const message = encodeAdvertisement(advertisement, { source, destination, checksumForm: 'pseudo-header' });
+    opened.value.send(opened.value.packet(message, destination));
   }
   await sleep(Number(intervalMs));
 }

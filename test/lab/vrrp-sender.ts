@@ -10,6 +10,7 @@ const socket = openVrrpSocket({
   interface: 'eth0',
   interfaceIndex: index.value,
   family: 'ipv4',
+  virtualRouterId: 1,
   source,
   mode: { kind: 'multicast' },
   onMessage: () => {},
@@ -19,6 +20,7 @@ const socket = openVrrpSocket({
 });
 if (!socket.ok) throw new Error(socket.text);
 for (const message of messages) {
-  for (const destination of socket.value.destinations) socket.value.send(Buffer.from(message, 'hex'), destination);
+  for (const destination of socket.value.destinations)
+    socket.value.send(socket.value.packet(Buffer.from(message, 'hex'), destination));
 }
-await socket.value.close();
+socket.value.close();

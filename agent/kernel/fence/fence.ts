@@ -3,7 +3,7 @@ import { lifetimeMs, sentinelMs } from './arithmetic.ts';
 import type { FencedGroup } from './config.ts';
 import { SELF_TEST } from './lease-chains.ts';
 import { LeaseChannel } from './lease-channel.ts';
-import { SELF_TEST_GROUP } from './lease-packet.ts';
+import { HELD_PER_PACKET, SELF_TEST_GROUP } from './lease-packet.ts';
 import type { LeaseSocket } from './lease-socket.ts';
 import { lifetimesMs, stepOf } from './lifetimes.ts';
 import type { Nftables, NftResult } from './nftables.ts';
@@ -26,6 +26,14 @@ export type FenceAct =
       readonly reason: 'lease_too_short' | 'expired' | 'not_armed' | 'not_confirmed' | 'unsettled';
       readonly text: string;
     };
+
+/**
+ * The outcome of `refreshHeld`.
+ *
+ * - `late`: the time was up before the kernel was asked; nothing was changed.
+ * - `refused`: at least one of them was not refreshed, and nobody knows which. Refresh each alone.
+ */
+export type HeldRefresh = 'confirmed' | 'late' | 'refused';
 
 /**
  * The outcome of `close`. `replacement`: the tables had to be made anew, and that closed `alsoClosed` too. Not
@@ -59,6 +67,15 @@ export interface Fence {
   remove(): NftResult;
 }
 
+/** A fence that has held groups too. */
+export interface HoldingFence extends Fence {
+  /**
+   * As `refresh` for up to `HELD_PER_PACKET` held groups by one act, which takes effect by `notAfterUs` and a sentinel's time
+   * (three kernel ticks) or not at all.
+   */
+  refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh;
+}
+
 // Long enough for a busy ksoftirqd; a lease packet normally takes some 20 µs.
 const CLOSE_WAIT_MS = 20;
 
@@ -71,6 +88,12 @@ const SETTLED_AFTER_US = 2_000_000;
 
 const REHEARSED_LEASE_US = 1_000_000;
 
+/** Named by whoever armed it: a group for itself, or group 0 for many. */
+interface Sentinel {
+  readonly groupId: number;
+  readonly nonce: number;
+}
+
 interface GroupState {
   readonly id: number;
   readonly config: FencedGroup;
@@ -78,7 +101,7 @@ interface GroupState {
   readonly ladderMs: readonly number[];
   openUntilUs: number | undefined;
   /** Sentinels of OPENs and REFRESHes that were sent and did not come back: they may still be queued on some CPU. */
-  unsettled: readonly { readonly nonce: number; readonly sinceUs: number }[];
+  unsettled: readonly { readonly sentinel: Sentinel; readonly sinceUs: number }[];
   /** The last act was not confirmed. */
   mustClose: boolean;
 }
@@ -93,7 +116,7 @@ export interface FenceParts {
   readonly channel: LeaseChannel;
 }
 
-export class KernelFence implements Fence {
+export class KernelFence implements HoldingFence {
   readonly level: FenceLevel;
   readonly #parts: FenceParts;
   readonly #groups: ReadonlyMap<number, GroupState>;
@@ -118,15 +141,39 @@ export class KernelFence implements Fence {
     return this.#extend('refresh', group, leaseEndUs);
   }
 
+  refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh {
+    const groups = groupIds.map((id) => this.#group(id));
+    if (groups.length > HELD_PER_PACKET) throw new RangeError(`${groups.length} groups are too many for one act`);
+    // Whoever must be closed first, or is closed, is for `refresh` to say.
+    if (groups.some((group) => group.mustClose || !this.#mayBeOpen(group))) return 'refused';
+    const waitMs = sentinelMs(0, this.#parts.kernelTickUs);
+    const sentinel = { groupId: SELF_TEST_GROUP, nonce: this.#channel.nextNonce() };
+    const armed = this.#channel.perform(sentinel.groupId, sentinel.nonce, { kind: 'arm' }, waitMs);
+    if (!armed.returned) return 'refused';
+    const armedUs = boottimeUs();
+    if (armedUs > notAfterUs) return 'late';
+    const expiresAtUs = ({ config }: GroupState) => armedUs + (waitMs + heldMsOf(config)) * 1000;
+    for (const group of groups) group.openUntilUs = Math.max(group.openUntilUs ?? 0, expiresAtUs(group));
+    const act = { kind: 'refresh-held', groupIds } as const;
+    const acted = this.#channel.perform(sentinel.groupId, sentinel.nonce, act, waitMs);
+    for (const group of groups) {
+      group.unsettled = group.unsettled.filter(({ sinceUs }) => armedUs < sinceUs + SETTLED_AFTER_US);
+      if (acted.returned) settle(group, expiresAtUs(group));
+      else group.unsettled = [...group.unsettled, { sentinel, sinceUs: armedUs }];
+    }
+    return acted.returned ? 'confirmed' : 'refused';
+  }
+
   close(groupId: number): FenceClose {
     const group = this.#group(groupId);
-    const unsettled = group.unsettled.map(({ nonce }) => nonce);
-    const nonces = unsettled.length === 0 ? [this.#channel.nextNonce()] : unsettled;
-    if (!nonces.every((nonce) => this.#closeByPacket(group, nonce))) return this.#closeByReplacement(group);
+    const unsettled = group.unsettled.map(({ sentinel }) => sentinel);
+    const own = () => ({ groupId: group.id, nonce: this.#channel.nextNonce() });
+    const sentinels = unsettled.length === 0 ? [own()] : unsettled;
+    if (!sentinels.every((sentinel) => this.#closeByPacket(sentinel))) return this.#closeByReplacement(group);
     // The first CLOSE took the sentinels away, so what is still queued is refused. But a CPU may have been between a
     // sentinel and the elements just then: let it finish, and close what it opened.
     if (unsettled.length > 0) {
-      const settled = waitForPacketsInFlight() && this.#closeByPacket(group, this.#channel.nextNonce());
+      const settled = waitForPacketsInFlight() && this.#closeByPacket(own());
       if (!settled) return this.#closeByReplacement(group);
     }
     markClosed(group);
@@ -148,7 +195,7 @@ export class KernelFence implements Fence {
     const leaseEndUs = boottimeUs() + REHEARSED_LEASE_US;
     this.#extend('open', group, leaseEndUs);
     this.#extend('refresh', group, leaseEndUs);
-    this.#closeByPacket(group, this.#channel.nextNonce());
+    this.#closeByPacket({ groupId: group.id, nonce: this.#channel.nextNonce() });
   }
 
   recreate(): NftResult {
@@ -207,11 +254,10 @@ export class KernelFence implements Fence {
       group.sentinelMs,
     );
     if (!acted.returned) {
-      group.unsettled = [...group.unsettled, { nonce, sinceUs: armedUs }];
+      group.unsettled = [...group.unsettled, { sentinel: { groupId: group.id, nonce }, sinceUs: armedUs }];
       return { confirmed: false, reason: 'not_confirmed', text: `${kind.toUpperCase()}: ${acted.text}` };
     }
-    // An unsettled act may still take effect after this one, up to its own bound.
-    if (group.unsettled.length === 0) group.openUntilUs = expiresAtUs;
+    settle(group, expiresAtUs);
     return { confirmed: true, expiresAtUs: group.openUntilUs };
   }
 
@@ -220,8 +266,8 @@ export class KernelFence implements Fence {
     return lifetimeMs(group.ladderMs, { leaseEndUs, armedUs, sentinelMs: group.sentinelMs, kernelTickUs });
   }
 
-  #closeByPacket(group: GroupState, nonce: number): boolean {
-    return this.#channel.perform(group.id, nonce, { kind: 'close' }, CLOSE_WAIT_MS).returned;
+  #closeByPacket({ groupId, nonce }: Sentinel): boolean {
+    return this.#channel.perform(groupId, nonce, { kind: 'close' }, CLOSE_WAIT_MS).returned;
   }
 
   // Flushing the sets would not do: a CLOSE that did not come back may mean that the rules themselves are gone.
@@ -253,6 +299,16 @@ function initialState(group: FencedGroup, kernelTickUs: number): GroupState {
     unsettled: [],
     mustClose: false,
   };
+}
+
+/** The act was confirmed. An unsettled one may still take effect after it, up to its own bound. */
+function settle(group: GroupState, expiresAtUs: number): void {
+  if (group.unsettled.length === 0) group.openUntilUs = expiresAtUs;
+}
+
+function heldMsOf({ id, heldMs }: FencedGroup): number {
+  if (heldMs === undefined) throw new Error(`group ${id} has a lease: it is refreshed alone`);
+  return heldMs;
 }
 
 function markClosed(group: GroupState): void {

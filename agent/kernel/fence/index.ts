@@ -1,6 +1,7 @@
 export type { FenceConfig, FencedGroup, FencedRouter, SidebandPort } from './config.ts';
-export type { Fence, FenceAct, FenceClose } from './fence.ts';
+export type { Fence, FenceAct, FenceClose, HeldRefresh, HoldingFence } from './fence.ts';
 export { type FarSender, type HopLimitDrops, openHopLimitDrops } from './hop-limit-drops.ts';
 export { type FenceOptions, installFence, type NoFence, replaceFence } from './install.ts';
+export { HELD_PER_PACKET } from './lease-packet.ts';
 export { probeFenceLevel } from './probe.ts';
 export type { FenceLevel } from './tables.ts';

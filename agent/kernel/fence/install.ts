@@ -1,6 +1,6 @@
 import { kernelTickUs } from '../clock.ts';
 import { type FenceConfig, problemIn } from './config.ts';
-import { type Fence, KernelFence } from './fence.ts';
+import { type HoldingFence, KernelFence } from './fence.ts';
 import { LeaseChannel } from './lease-channel.ts';
 import { LeaseSocket } from './lease-socket.ts';
 import { type Nftables, type NftResult, openNftables } from './nftables.ts';
@@ -28,7 +28,7 @@ export function installFence(
   options: FenceOptions,
   /** Hears the secret of each installation of the tables, this first one included. */
   onInstalled?: (secret: Uint8Array) => void,
-): { ok: true; fence: Fence } | NoFence {
+): { ok: true; fence: HoldingFence } | NoFence {
   const problem = problemIn(options);
   if (problem !== undefined) return noFence(problem);
   const opened = LeaseSocket.open();
@@ -61,7 +61,7 @@ function build(
   socket: LeaseSocket,
   nftables: Nftables,
   onInstalled?: (secret: Uint8Array) => void,
-): { ok: true; fence: Fence } | NoFence {
+): { ok: true; fence: HoldingFence } | NoFence {
   const found = findLevel(nftables, options.egress ?? true);
   if (!found.ok) return noFence(found.text);
   const { level } = found;

@@ -1,7 +1,7 @@
 import { type AddressFamily, virtualRouterMac } from '@tiebreak/shared/vrrp';
 import { sentinelMs } from './arithmetic.ts';
 import { addressesOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
-import { leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
+import { HELD_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
 import { lifetimesMs, stepOf } from './lifetimes.ts';
 
 /** One element that a group's lease keeps alive: a set, and a key in it. */
@@ -24,6 +24,12 @@ const GROUP = '@th,224,16';
 const GROUP_AND_CODE = '@th,224,32';
 const OPEN_BIT = '@th,240,1';
 const CODE = '@th,240,16';
+
+/** The number of held group `slot` behind the lease packet proper. */
+function heldId(slot: number): string {
+  const udpHeaderBits = 64;
+  return `@th,${udpHeaderBits + LEASE_PACKET_BYTES * 8 + slot * 16},16`;
+}
 
 /** The dynamic set that tells which virtual routers of an interface may advertise now. Its keys are VRIDs. */
 export function advertisingSet(interfaceName: string, family: AddressFamily): string {
@@ -96,6 +102,7 @@ export function leaseChains(config: RulesetConfig, duties: TableDuties): string[
     ...sentinelChains(groups, config.kernelTickUs, handOn),
     ...groups.flatMap((group) => lifetimeChains(group, elements(group), config.kernelTickUs, handOn)),
     ...groups.flatMap((group) => closeChain(group, elements(group), handOn)),
+    ...heldChains(config.groups, elements, handOn),
     ...verdictChain(groups, config),
   ];
 }
@@ -166,6 +173,36 @@ function lifetimeChains(
   );
 }
 
+/**
+ * One packet for all held groups that have something to prove just then. A slot that the packet does not have matches nothing;
+ * a group that is no longer alive ends it, and with it the confirmation of the others.
+ */
+function heldChains(
+  groups: readonly FencedGroup[],
+  elements: (group: FencedGroup) => readonly LeasedElement[],
+  handOn: string,
+): string[] {
+  const held = groups.filter(isHeld);
+  if (held.length === 0) return [];
+  const slots = Array.from({ length: HELD_PER_PACKET }, (_, slot) => heldId(slot));
+  return [
+    ...held.flatMap((group) => {
+      const renewals = elements(group).map(({ set, key }) => {
+        const own = key === GROUP ? String(group.id) : key;
+        return `update @${set} { ${own} timeout ${group.heldMs}ms }`;
+      });
+      return allOrNothing(heldChain(group), renewals, 'return');
+    }),
+    `map held { typeof ${GROUP} : verdict; elements = { ${held.map((group) => `${group.id} : jump ${heldChain(group)}`).join(', ')} }; }`,
+    ...chain('held', [
+      `delete @armed { ${SENTINEL} }`,
+      ...slots.flatMap((id) => [`${id} != @alive drop`, `${id} vmap @held`]),
+      handOn,
+      'drop',
+    ]),
+  ];
+}
+
 // CLOSE also takes away the sentinel that it names: an OPEN or REFRESH that is still queued for it comes too late.
 function closeChain(group: FencedGroup, elements: readonly LeasedElement[], handOn: string): string[] {
   return chain(`g${group.id}_close`, [
@@ -196,6 +233,7 @@ function verdictChain(groups: readonly FencedGroup[], config: RulesetConfig): st
     `${CODE} ${leaseCode({ kind: 'arm' })} ${GROUP} vmap { ${toSentinel.join(', ')} }`,
     `${CODE} ${leaseCode({ kind: 'close' })} ${GROUP} vmap { ${toClose.join(', ')} }`,
     `${SENTINEL} != @armed drop`,
+    ...(groups.some(isHeld) ? [`${CODE} ${leaseCode({ kind: 'refresh-held', groupIds: [] })} goto held`] : []),
     // REFRESH only: an element that has expired, collected or not, would be made anew by `update`.
     `${OPEN_BIT} 0 ${GROUP} != @alive drop`,
     `delete @armed { ${SENTINEL} }`,
@@ -211,6 +249,14 @@ function sentinelChain(lifetimeMs: number): string {
 
 function lifetimeChain(group: FencedGroup, lifetimeMs: number): string {
   return `g${group.id}_${lifetimeMs}ms`;
+}
+
+function heldChain(group: FencedGroup): string {
+  return `g${group.id}_held`;
+}
+
+function isHeld({ heldMs }: FencedGroup): boolean {
+  return heldMs !== undefined;
 }
 
 function groupAndCode(group: FencedGroup, code: number): number {

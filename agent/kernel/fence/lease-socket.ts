@@ -1,7 +1,7 @@
 import { boottimeUs } from '../clock.ts';
 import * as libc from '../libc.ts';
 import { AF_INET, MSG_DONTWAIT, POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, sockaddrIn } from '../sockaddr.ts';
-import { CONFIRMED_PORT, LEASE_PACKET_BYTES, LEASE_PORT } from './lease-packet.ts';
+import { CONFIRMED_PORT, LEASE_PACKET_BYTES_MAX, LEASE_PORT } from './lease-packet.ts';
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const LEASE_ADDRESS = sockaddrIn(LOOPBACK, LEASE_PORT);
@@ -19,7 +19,7 @@ const RETURNED: Exchange = { returned: true };
 export class LeaseSocket {
   readonly #fd: number;
   // One byte more than a packet, so that a longer datagram does not pass for one.
-  readonly #received = new Uint8Array(LEASE_PACKET_BYTES + 1);
+  readonly #received = new Uint8Array(LEASE_PACKET_BYTES_MAX + 1);
 
   private constructor(fd: number) {
     this.#fd = fd;

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { boottimeUs, kernelTickUs } from '../../../agent/kernel/clock.ts';
 import type { RulesetConfig } from '../../../agent/kernel/fence/config.ts';
-import { type Fence, type FenceOptions, installFence } from '../../../agent/kernel/fence/index.ts';
+import { type FenceOptions, type HoldingFence, installFence } from '../../../agent/kernel/fence/index.ts';
 import { encodeLeasePacket, type LeaseAct } from '../../../agent/kernel/fence/lease-packet.ts';
 import { LeaseSocket } from '../../../agent/kernel/fence/lease-socket.ts';
 import { type Nftables, openNftables } from '../../../agent/kernel/fence/nftables.ts';
@@ -25,6 +25,7 @@ import { parseAddress } from '../../../shared/vrrp/index.ts';
 export type Command =
   | { do: 'install'; options: FenceOptions }
   | { do: 'open' | 'refresh'; group: number; leaseMs: number }
+  | { do: 'refreshHeld'; groups: number[]; withinMs: number }
   | { do: 'close'; group: number }
   | { do: 'isIntact' | 'recreate' | 'remove' | 'now' }
   | { do: 'addInterface'; name: string }
@@ -40,10 +41,10 @@ export type Command =
   | { do: 'sendVrrp'; to: number[]; hex: string }
   | { do: 'sendVrrp6'; to: string; hex: string };
 
-let fence: Fence | undefined;
+let fence: HoldingFence | undefined;
 let socket: LeaseSocket | undefined;
 
-function theFence(): Fence {
+function theFence(): HoldingFence {
   if (fence === undefined) throw new Error('install first');
   return fence;
 }
@@ -65,6 +66,8 @@ function perform(command: Command): unknown {
       return theFence().open(command.group, boottimeUs() + command.leaseMs * 1000);
     case 'refresh':
       return theFence().refresh(command.group, boottimeUs() + command.leaseMs * 1000);
+    case 'refreshHeld':
+      return theFence().refreshHeld(command.groups, boottimeUs() + command.withinMs * 1000);
     case 'close':
       return theFence().close(command.group);
     case 'isIntact':

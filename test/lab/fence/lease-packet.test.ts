@@ -6,6 +6,8 @@ import { type Holder, Namespaces, run, VIRTUAL_ADDRESS } from './namespaces.ts';
 const SECRET = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
 const WRONG_SECRET = 'a1b2c3d4e5f60718293a4b5c6d7e8f91';
 const GROUP = 33;
+const HELD = 34;
+const OTHER_HELD = 35;
 const SENTINEL_MS = 12;
 // 200 ms, and one that nobody waits for.
 const STEP = 50;
@@ -26,6 +28,14 @@ const options: FenceOptions = {
       gatewayInterfaces: [],
       intervalUs: 50_000,
     },
+    ...[HELD, OTHER_HELD].map((id, index) => ({
+      id,
+      addresses: [`10.77.2.${index + 1}`],
+      virtualRouters: [],
+      gatewayInterfaces: [],
+      intervalUs: 50_000,
+      heldMs: 200,
+    })),
   ],
   interfaces: ['eth0'],
   sideband: [],
@@ -157,5 +167,49 @@ describe('a lease packet', () => {
     await stranger.kill();
     holder = namespaces.start();
     expect(await holder.ask({ do: 'installParts', options, secret: SECRET })).toEqual({ ok: true });
+  });
+});
+
+describe('a lease packet for many held groups', () => {
+  const armForMany = (named: number) => perform({ kind: 'arm' }, named, SECRET, 0);
+  const refreshMany = (named: number, groupIds = [HELD, OTHER_HELD]) =>
+    perform({ kind: 'refresh-held', groupIds }, named, SECRET, 0);
+  const openHeld = (named: number, id: number) => [
+    perform({ kind: 'arm' }, named, SECRET, id),
+    perform({ kind: 'open', step: 1 }, named, SECRET, id),
+  ];
+  const closeHeld = (id: number) => perform({ kind: 'close' }, 1, SECRET, id);
+
+  beforeEach(async () => {
+    await holder.askAll([closeHeld(HELD), closeHeld(OTHER_HELD)]);
+    await holder.askAll([...openHeld(nonce, HELD), ...openHeld(nonce, OTHER_HELD)]);
+    nonce += 1;
+  });
+
+  it('takes effect once after ARM, and not with another nonce', async () => {
+    expect(await acts(armForMany(nonce), refreshMany(nonce + 1))).toEqual(REFUSED);
+    expect(await acts(armForMany(nonce), refreshMany(nonce))).toEqual(TOOK_EFFECT);
+    expect(await acts(refreshMany(nonce))).toEqual(REFUSED);
+  });
+
+  it.each([HELD, OTHER_HELD])('is refused when group %i is closed', async (id) => {
+    expect(await acts(closeHeld(id), armForMany(nonce), refreshMany(nonce))).toEqual(REFUSED);
+  });
+
+  it('is refused when a group has expired', async () => {
+    expect(await acts(sleep(240), armForMany(nonce), refreshMany(nonce))).toEqual(REFUSED);
+  });
+
+  it('is refused when its sentinel was taken away, or has run out', async () => {
+    const takeAway = perform({ kind: 'close' }, nonce, SECRET, 0);
+    expect(await acts(armForMany(nonce), takeAway, refreshMany(nonce))).toEqual(REFUSED);
+    expect(await acts(armForMany(nonce), sleep(SENTINEL_MS + 8), refreshMany(nonce))).toEqual(REFUSED);
+  });
+
+  it('refreshes only those that it names', async () => {
+    const once = [sleep(120), armForMany(nonce), refreshMany(nonce, [HELD]), sleep(120)];
+    await holder.askAll(once);
+    expect(await acts(armForMany(nonce), refreshMany(nonce, [HELD]))).toEqual(TOOK_EFFECT);
+    expect(await acts(armForMany(nonce), refreshMany(nonce, [OTHER_HELD]))).toEqual(REFUSED);
   });
 });

@@ -25,8 +25,17 @@ type Command =
   | { op: 'openAnnouncer' }
   | { op: 'gratuitousArp'; address: string }
   | { op: 'neighbourAdvertisement'; address: string; router: boolean }
-  | { op: 'openVrrp'; family: Family; source: string; peers?: string[]; interface?: string; interfaceIndex?: number }
+  | {
+      op: 'openVrrp';
+      family: Family;
+      source: string;
+      virtualRouterId?: number;
+      peers?: string[];
+      interface?: string;
+      interfaceIndex?: number;
+    }
   | { op: 'sendVrrp'; message: string; close?: boolean }
+  | { op: 'standStill'; ms: number }
   | { op: 'timeVrrp'; message: string; rounds: number };
 
 const rtnetlink: Rtnetlink = unwrap(openRtnetlink());
@@ -62,7 +71,8 @@ function opened(): VrrpSocket {
 }
 
 function sendToAll(message: string): void {
-  for (const destination of opened().destinations) opened().send(Buffer.from(message, 'hex'), destination);
+  for (const destination of opened().destinations)
+    opened().send(opened().packet(Buffer.from(message, 'hex'), destination));
 }
 
 async function perform(command: Command): Promise<unknown> {
@@ -122,6 +132,7 @@ async function perform(command: Command): Promise<unknown> {
         interface: command.interface ?? 'eth0',
         interfaceIndex: command.interfaceIndex ?? eth0(),
         family: command.family,
+        virtualRouterId: command.virtualRouterId ?? 33,
         source: bytes(command.source),
         mode:
           command.peers === undefined ? { kind: 'multicast' } : { kind: 'unicast', peers: command.peers.map(bytes) },
@@ -140,7 +151,7 @@ async function perform(command: Command): Promise<unknown> {
     }
     case 'sendVrrp':
       sendToAll(command.message);
-      if (command.close === true) await opened().close();
+      if (command.close === true) opened().close();
       return { ok: true };
     case 'timeVrrp': {
       const sentAtUs: number[] = [];
@@ -151,10 +162,17 @@ async function perform(command: Command): Promise<unknown> {
       }
       return sentAtUs;
     }
+    case 'standStill': {
+      const untilMs = performance.now() + command.ms;
+      while (performance.now() < untilMs);
+      // Past one poll phase, where a deadline would ring.
+      await new Promise((resolve) => setTimeout(() => setImmediate(resolve)));
+      return received.length;
+    }
     case 'received':
       return { received: received.splice(0), errors: errors.splice(0), counters: opened().counters() };
     case 'closeVrrp':
-      await opened().close();
+      opened().close();
       return { ok: true };
     case 'becomeNobody':
       process.setgroups?.([]);

@@ -180,6 +180,14 @@ describe('what does not reach the engine', () => {
     expect(await receiver.ask('received')).toMatchObject({ received: [], counters: { received: 1, own: 1 } });
   });
 
+  it.each([multicast4, multicast6])('$name: another virtual router is not even counted', async (example) => {
+    await sender.ask('openVrrp', { family: example.family, source: example.source });
+    await receiver.ask('openVrrp', { family: example.family, source: example.receiverSource, virtualRouterId: 34 });
+    await sender.ask('sendVrrp', { message: message(example) });
+    await settle();
+    expect(await receiver.ask('received')).toMatchObject({ received: [], counters: { received: 0 } });
+  });
+
   it('a message on another interface is not heard', async () => {
     await sender.ask('openVrrp', { family: 'ipv4', source: multicast4.source });
     ip(pair.b, 'link', 'add', 'other', 'type', 'veth', 'peer', 'name', 'nobody');
@@ -193,6 +201,18 @@ describe('what does not reach the engine', () => {
     await settle();
     expect(await receiver.ask('received')).toMatchObject({ received: [] });
     ip(pair.b, 'link', 'del', 'other');
+  });
+});
+
+describe('after a pause', () => {
+  it.each([multicast4, multicast6])('$name: all that waited is heard before any timer rings', async (example) => {
+    await openBoth(example);
+    const standing = receiver.ask('standStill', { ms: 300 });
+    await settle();
+    for (let count = 0; count < 40; count += 1) await sender.ask('sendVrrp', { message: message(example) });
+    expect(await standing).toBe(40);
+    const { received } = (await receiver.ask('received')) as { received: { source: string }[] };
+    expect(new Set(received.map(({ source }) => source))).toEqual(new Set([example.source]));
   });
 });
 

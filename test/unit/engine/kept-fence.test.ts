@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KeptFence } from '../../../agent/engine/kept-fence.ts';
-import type { Fence, FenceAct, FenceClose } from '../../../agent/kernel/fence/index.ts';
+import type { FenceAct, FenceClose, HoldingFence } from '../../../agent/kernel/fence/index.ts';
 import { createLogger } from '../../../agent/log/index.ts';
 
 const LEASE_END_US = 5_000_000;
@@ -8,7 +8,7 @@ const OWNED = 1;
 const OTHER = 2;
 
 /** A fence whose tables another program can take away. */
-class FakeFence implements Fence {
+class FakeFence implements HoldingFence {
   readonly level = 'full';
   readonly acts: string[] = [];
   readonly open_ = new Map<number, number>();
@@ -22,6 +22,10 @@ class FakeFence implements Fence {
   refresh(groupId: number, leaseEndUs: number): FenceAct {
     if (!this.open_.has(groupId)) return { confirmed: false, reason: 'expired', text: 'not open' };
     return this.#act('refresh', groupId, leaseEndUs);
+  }
+
+  refreshHeld(): 'confirmed' | 'refused' {
+    return this.tables ? 'confirmed' : 'refused';
   }
 
   close(groupId: number): FenceClose {

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../../../agent/config/index.ts';
 import { GroupStanding, type Standing } from '../../../agent/engine/group-standing.ts';
 import { PlainGuard } from '../../../agent/engine/plain-guard.ts';
+import { PlainRefresh } from '../../../agent/engine/plain-refresh.ts';
 import type { ReconciledRouter } from '../../../agent/engine/virtual-router.ts';
 import { VrrpGroup } from '../../../agent/engine/vrrp-group.ts';
-import type { Fence } from '../../../agent/kernel/fence/index.ts';
+import type { HoldingFence } from '../../../agent/kernel/fence/index.ts';
 import { boottimeUs } from '../../../agent/kernel/index.ts';
 import { RouterTraffic } from '../../../agent/metrics/counters/index.ts';
 import type { GroupChange } from '../../../agent/notify/index.ts';
@@ -14,9 +15,9 @@ import { configOf, PLAIN } from '../config/example.ts';
 import { recordedLog } from './recorded-log.ts';
 
 /** A fence that opens or does not, for one virtual router. */
-function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): Fence {
+function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): HoldingFence {
   let openUntilUs: number | undefined;
-  const open = (): ReturnType<Fence['open']> => {
+  const open = (): ReturnType<HoldingFence['open']> => {
     if (!state.opens) return { confirmed: false, reason: 'not_armed', text: 'ARM: no answer' };
     openUntilUs = boottimeUs() + lifetimeUs;
     return { confirmed: true, expiresAtUs: openUntilUs };
@@ -25,6 +26,7 @@ function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): Fence {
     level: 'full',
     open,
     refresh: open,
+    refreshHeld: () => (open().confirmed ? 'confirmed' : 'refused'),
     close: () => {
       openUntilUs = undefined;
       return { confirmed: true, by: 'packet' };
@@ -68,12 +70,12 @@ function silentPorts(config: VirtualRouterConfig): ReconciledRouter {
 }
 
 /** A started group, behind `fence`; it becomes active by itself. */
-function started(fence: Fence, standing: ConstructorParameters<typeof VrrpGroup>[0]['standing']) {
+function started(fence: HoldingFence, standing: ConstructorParameters<typeof VrrpGroup>[0]['standing']) {
   const config = plainGroup();
   const [router] = config.virtualRouters;
   if (router === undefined) throw new Error('the example has a virtual router');
   const { log } = recordedLog();
-  const guards = new Map([[router, new PlainGuard(fence, 2, log)]]);
+  const guards = new Map([[router, new PlainGuard(fence, 2, new PlainRefresh(fence, boottimeUs), log)]]);
   const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards, standing, log });
   group.start(0);
   return { router, group };

@@ -127,6 +127,16 @@ describe('the ruleset', () => {
     };
     const text = fenceRuleset({ ...config, groups: [held] });
     expect(rulesOf('g9_765000ms', text)).toHaveLength(2);
+    expect(rulesOf('g9_held', text)).toEqual(['update @alive { 9 timeout 765000ms } return', 'drop']);
+    expect(text).toContain('map held { typeof @th,224,16 : verdict; elements = { 9 : jump g9_held }; }');
+    // The numbers lie behind the lease packet's 24 bytes, which follow the eight of UDP.
+    expect(rulesOf('held', text).slice(1, 5)).toEqual([
+      '@th,256,16 != @alive drop',
+      '@th,256,16 vmap @held',
+      '@th,272,16 != @alive drop',
+      '@th,272,16 vmap @held',
+    ]);
+    expect(rulesOf('held')).toEqual([]);
     expect(rulesOf('lease', text).find((rule) => rule.startsWith('@th,224,32'))).toMatch(
       new RegExp(`, ${9 * 65_536 + 1} : goto g9_765000ms, ${9 * 65_536 + 0x8001} : goto g9_765000ms }$`),
     );
@@ -194,6 +204,15 @@ describe('the ruleset', () => {
 });
 
 describe('the lease packet', () => {
+  it('names the held groups behind it', () => {
+    const act = { kind: 'refresh-held', groupIds: [300, 7] } as const;
+    expect(Buffer.from(encodeLeasePacket(SECRET, 1, 0, act)).toString('hex')).toBe(
+      'a1b2c3d4e5f60718293a4b5c6d7e8f90' + '00000001' + '0000' + '7ffe' + '012c' + '0007',
+    );
+    const tooMany = Array.from({ length: 33 }, (_, index) => index + 1);
+    expect(() => encodeLeasePacket(SECRET, 1, 0, { ...act, groupIds: tooMany })).toThrow('32');
+  });
+
   it('has its fields where the ruleset reads them', () => {
     expect(Buffer.from(encodeLeasePacket(SECRET, 0x01020304, 33, { kind: 'open', step: 129 })).toString('hex')).toBe(
       'a1b2c3d4e5f60718293a4b5c6d7e8f90' + '01020304' + '0021' + '8081',

@@ -1,7 +1,8 @@
 import { createSocket } from 'node:dgram';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Deadline } from '../../../agent/engine/deadline.ts';
+import { AlarmClock } from '../../../agent/engine/alarm-clock.ts';
+import type { Alarm } from '../../../agent/engine/clock.ts';
 import { boottimeUs } from '../../../agent/kernel/index.ts';
 
 afterEach(() => {
@@ -13,10 +14,10 @@ function busyFor(ms: number): void {
   while (boottimeUs() < untilUs);
 }
 
-describe('a deadline in the event loop', () => {
+describe('an alarm in the event loop', () => {
   test('never rings early, and rings once', async () => {
     const rungAtUs: number[] = [];
-    const deadline = new Deadline(() => rungAtUs.push(boottimeUs()));
+    const deadline = new AlarmClock().alarm(() => rungAtUs.push(boottimeUs()));
     const dueAtUs = boottimeUs() + 20_300;
     deadline.set(dueAtUs);
     await sleep(60);
@@ -26,7 +27,7 @@ describe('a deadline in the event loop', () => {
 
   test('a time that has passed does not ring from within set', async () => {
     let rings = 0;
-    const deadline = new Deadline(() => {
+    const deadline = new AlarmClock().alarm(() => {
       rings += 1;
     });
     deadline.set(boottimeUs() - 1000);
@@ -43,7 +44,7 @@ describe('a deadline in the event loop', () => {
       const heard = new Promise<void>((resolve) => socket.once('message', () => resolve()));
       socket.once('message', () => order.push('packet'));
       const rung = new Promise<void>((resolve) => {
-        const deadline = new Deadline(() => {
+        const deadline = new AlarmClock().alarm(() => {
           order.push('timer');
           resolve();
         });
@@ -62,9 +63,9 @@ describe('a deadline in the event loop', () => {
 
   test('a later time replaces an earlier one, Infinity and clear call it off', async () => {
     const rung: string[] = [];
-    const replaced = new Deadline(() => rung.push('replaced'));
-    const infinite = new Deadline(() => rung.push('infinite'));
-    const cleared = new Deadline(() => rung.push('cleared'));
+    const replaced = new AlarmClock().alarm(() => rung.push('replaced'));
+    const infinite = new AlarmClock().alarm(() => rung.push('infinite'));
+    const cleared = new AlarmClock().alarm(() => rung.push('cleared'));
     for (const deadline of [replaced, infinite, cleared]) deadline.set(boottimeUs() + 2000);
     replaced.set(boottimeUs() + 40_000);
     infinite.set(Number.POSITIVE_INFINITY);
@@ -77,8 +78,8 @@ describe('a deadline in the event loop', () => {
 
   test('one that is due already can be called off or put off before it rings', async () => {
     const rung: string[] = [];
-    const cleared = new Deadline(() => rung.push('cleared'));
-    const putOff = new Deadline(() => rung.push('put off'));
+    const cleared = new AlarmClock().alarm(() => rung.push('cleared'));
+    const putOff = new AlarmClock().alarm(() => rung.push('put off'));
     cleared.set(0);
     putOff.set(0);
     cleared.clear();
@@ -96,7 +97,7 @@ describe('a deadline in the event loop', () => {
     socket.on('message', () => {
       ringsAtPacket = rings;
     });
-    const deadline: Deadline = new Deadline(() => {
+    const deadline: Alarm = new AlarmClock().alarm(() => {
       rings += 1;
       if (rings === 1) socket.send('x', socket.address().port, '127.0.0.1');
       if (rings < 50) deadline.set(1);
@@ -113,12 +114,9 @@ describe('a deadline in the event loop', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] });
     let nowUs = 0;
     let rings = 0;
-    const deadline = new Deadline(
-      () => {
-        rings += 1;
-      },
-      () => nowUs,
-    );
+    const deadline = new AlarmClock(() => nowUs).alarm(() => {
+      rings += 1;
+    });
     const fortyDaysMs = 40 * 86_400_000;
     deadline.set(fortyDaysMs * 1000);
     nowUs = 0x7fffffff * 1000;
@@ -130,5 +128,68 @@ describe('a deadline in the event loop', () => {
     nowUs = fortyDaysMs * 1000;
     await vi.advanceTimersByTimeAsync(2);
     expect(rings).toBe(1);
+  });
+
+  test('many of them ring in the order of their times, each once, whatever becomes of the others', async () => {
+    const clock = new AlarmClock();
+    const startUs = boottimeUs();
+    const rung: number[] = [];
+    const alarms = Array.from({ length: 200 }, (_, index) => clock.alarm(() => rung.push(index)));
+    const order = alarms.map((_, index) => (index * 73) % 200);
+    for (const index of order) alarms[index]?.set(startUs + 5_000 + index * 100);
+    // Put off, brought forward, called off.
+    alarms[0]?.set(startUs + 40_000);
+    alarms[199]?.set(startUs + 4_000);
+    alarms[100]?.clear();
+    while (rung.length < 199) await sleep(5);
+    const between = Array.from({ length: 198 }, (_, index) => index + 1).filter((index) => index !== 100);
+    expect(rung).toEqual([199, ...between, 0]);
+  });
+
+  test('one that is called off by another that rings with it stays silent, one that is put off rings later', async () => {
+    const clock = new AlarmClock();
+    const rung: string[] = [];
+    const calledOff = clock.alarm(() => rung.push('called off'));
+    const putOff = clock.alarm(() => rung.push('put off'));
+    const first = clock.alarm(() => {
+      rung.push('first');
+      calledOff.clear();
+      putOff.set(boottimeUs() + 20_000);
+    });
+    first.set(1);
+    calledOff.set(2);
+    putOff.set(3);
+    while (rung.length < 2) await sleep(5);
+    expect(rung).toEqual(['first', 'put off']);
+  });
+
+  test('one that is brought forward and put off a thousand times rings when it was last told to, beside others', async () => {
+    const clock = new AlarmClock();
+    const startUs = boottimeUs();
+    const rung: string[] = [];
+    const restless = clock.alarm(() => rung.push('restless'));
+    const calm = clock.alarm(() => rung.push('calm'));
+    calm.set(startUs + 30_000);
+    for (let round = 1_000; round > 0; round -= 1) {
+      restless.set(startUs + 60_000_000 + round);
+      restless.set(startUs + 50_000_000 + round);
+      restless.clear();
+    }
+    restless.set(startUs + 20_000);
+    while (rung.length < 2) await sleep(5);
+    expect(rung).toEqual(['restless', 'calm']);
+  });
+
+  test('without an alarm no timer keeps the process alive', () => {
+    const clock = new AlarmClock();
+    const [one, other] = [clock.alarm(() => {}), clock.alarm(() => {})];
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    one.set(boottimeUs() + 60_000_000);
+    other.set(boottimeUs() + 60_000_000);
+    expect(timers()).toBe(before + 1);
+    one.clear();
+    other.clear();
+    expect(timers()).toBe(before);
   });
 });

@@ -1,0 +1,193 @@
+import { boottimeUs, hearGathered } from '../kernel/index.ts';
+import type { Alarm } from './clock.ts';
+
+/** The longest that a timer of Node waits. */
+const WAIT_MS_MAX = 0x7fffffff;
+/** Below so many entries nobody looks for stale ones. */
+const SWEEP_MIN = 256;
+
+/**
+ * The alarms of all loops, each at an absolute time on CLOCK_BOOTTIME, with one timer for whichever comes first. They ring in the
+ * event loop's check phase: after a pause the sockets are drained first, so that a packet which waited for us counts before the
+ * alarm that overtook it.
+ *
+ * An alarm that is put off, as a down timer is with every advertisement, stays where it is in the queue and is looked at again
+ * when its former time comes: that costs less than to move it each time.
+ */
+export class AlarmClock {
+  readonly #nowUs: () => number;
+  /** A binary heap: no entry is earlier than the one at half its index. */
+  readonly #queue: Entry[] = [];
+  #sweepAt = SWEEP_MIN;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  /** When the timer looks; Infinity: none is set. */
+  #looksAtUs = Number.POSITIVE_INFINITY;
+
+  constructor(nowUs: () => number = boottimeUs) {
+    this.#nowUs = nowUs;
+  }
+
+  alarm(ring: () => void): Alarm {
+    return new QueuedAlarm(
+      ring,
+      (entry) => this.#add(entry),
+      () => this.#rest(),
+    );
+  }
+
+  #add(entry: Entry): void {
+    if (this.#queue.length >= this.#sweepAt) this.#sweep();
+    push(this.#queue, entry);
+    if (this.#queue[0] === entry) this.#arm();
+  }
+
+  /** Of alarms that are set to earlier times again and again the later entries would heap up. */
+  #sweep(): void {
+    const live = this.#queue.filter((entry) => !isStale(entry));
+    live.sort((left, right) => left.atUs - right.atUs);
+    this.#queue.splice(0, this.#queue.length, ...live);
+    this.#sweepAt = SWEEP_MIN + 2 * live.length;
+  }
+
+  /** With nothing left to ring, no timer keeps the process alive. */
+  #rest(): void {
+    if (this.#queue.every(isStale)) this.#queue.length = 0;
+    if (this.#queue.length === 0) this.#disarm();
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#immediate = undefined;
+    this.#looksAtUs = Number.POSITIVE_INFINITY;
+  }
+
+  #arm(): void {
+    const [first] = this.#queue;
+    if (first === undefined || first.atUs === this.#looksAtUs || this.#immediate !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#looksAtUs = first.atUs;
+    const waitMs = Math.min((first.atUs - this.#nowUs()) / 1000, WAIT_MS_MAX);
+    if (waitMs <= 0) this.#ringSoon();
+    else this.#timer = setTimeout(() => this.#look(), Math.ceil(waitMs));
+  }
+
+  #look(): void {
+    this.#looksAtUs = Number.POSITIVE_INFINITY;
+    this.#arm();
+  }
+
+  #ringSoon(): void {
+    this.#immediate = setImmediate(() => this.#ringDue());
+  }
+
+  #ringDue(): void {
+    // What is heard here may put an alarm off, or call it off.
+    hearGathered();
+    const nowUs = this.#nowUs();
+    const due: Entry[] = [];
+    for (let first = this.#queue[0]; first !== undefined && first.atUs <= nowUs; first = this.#queue[0]) {
+      due.push(pop(this.#queue));
+    }
+    for (const entry of due) entry.alarm.look(entry, nowUs);
+    this.#immediate = undefined;
+    this.#looksAtUs = Number.POSITIVE_INFINITY;
+    this.#arm();
+  }
+}
+
+interface Entry {
+  readonly atUs: number;
+  readonly alarm: QueuedAlarm;
+}
+
+class QueuedAlarm implements Alarm {
+  readonly #ring: () => void;
+  readonly #add: (entry: Entry) => void;
+  readonly #rest: () => void;
+  #atUs = Number.POSITIVE_INFINITY;
+  #entry: Entry | undefined;
+
+  constructor(ring: () => void, add: (entry: Entry) => void, rest: () => void) {
+    this.#ring = ring;
+    this.#add = add;
+    this.#rest = rest;
+  }
+
+  get entry(): Entry | undefined {
+    return this.#entry;
+  }
+
+  set(atUs: number): void {
+    if (atUs === Number.POSITIVE_INFINITY) this.clear();
+    else this.#setTo(atUs);
+  }
+
+  clear(): void {
+    this.#atUs = Number.POSITIVE_INFINITY;
+    if (this.#entry === undefined) return;
+    this.#entry = undefined;
+    this.#rest();
+  }
+
+  /** The time of its entry has come, which may be another's by now. */
+  look(entry: Entry, nowUs: number): void {
+    if (entry !== this.#entry) return;
+    this.#entry = undefined;
+    const atUs = this.#atUs;
+    if (atUs > nowUs) {
+      this.#setTo(atUs);
+      return;
+    }
+    this.#atUs = Number.POSITIVE_INFINITY;
+    this.#ring();
+  }
+
+  #setTo(atUs: number): void {
+    this.#atUs = atUs;
+    if (this.#entry !== undefined && this.#entry.atUs <= atUs) return;
+    this.#entry = { atUs, alarm: this };
+    this.#add(this.#entry);
+  }
+}
+
+/** Its alarm has been called off, or set to an earlier time. */
+function isStale(entry: Entry): boolean {
+  return entry.alarm.entry !== entry;
+}
+
+function push(heap: Entry[], entry: Entry): void {
+  let at = heap.length;
+  while (at > 0) {
+    const parentAt = (at - 1) >> 1;
+    const parent = heap[parentAt];
+    if (parent === undefined || parent.atUs <= entry.atUs) break;
+    heap[at] = parent;
+    at = parentAt;
+  }
+  heap[at] = entry;
+}
+
+/** Of a heap that is not empty. */
+function pop(heap: Entry[]): Entry {
+  const [first] = heap;
+  const last = heap.pop();
+  if (first === undefined || last === undefined) throw new Error('there is no alarm');
+  if (first === last) return first;
+  let at = 0;
+  for (;;) {
+    let childAt = 2 * at + 1;
+    let child = heap[childAt];
+    const other = heap[childAt + 1];
+    if (child !== undefined && other !== undefined && other.atUs < child.atUs) {
+      childAt += 1;
+      child = other;
+    }
+    if (child === undefined || child.atUs >= last.atUs) break;
+    heap[at] = child;
+    at = childAt;
+  }
+  heap[at] = last;
+  return first;
+}

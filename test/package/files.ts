@@ -9,8 +9,6 @@ const OF_THE_SYSTEM = [
   /^\/var\/lib\/systemd\/(?:timers|catalog|random-seed|coredump|linger|ephemeral-trees)/,
   /^\/(?:root|etc\/(?:ld\.so\.cache|machine-id|resolv\.conf|hostname|\.updated))(?:\/|$)/,
   /^\/var\/\.updated$/,
-  // ca-certificates leaves them, on which the witness depends.
-  /^\/(?:etc\/(?:ssl|ca-certificates)|usr\/(?:local\/)?share\/ca-certificates)/,
 ];
 
 /** Every path of its file system that a package could have to do with. */

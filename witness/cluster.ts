@@ -15,8 +15,9 @@ import {
   parseJson,
   type RelayRequest,
   type ReportRequest,
+  readRequest,
   type WitnessFrame,
-  WitnessRequest,
+  type WitnessRequest,
   type WitnessResult,
 } from '@tiebreak/shared/wire';
 import { Alarm } from './alarm.ts';
@@ -319,17 +320,17 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const nowMs = Date.now();
     // As if it had been lost on the way: an answer would cost as much as what was asked.
     if (!this.#requestRate.take(attachment.node, nowMs)) return;
-    const request = WitnessRequest.safeParse(parseJson(message));
-    if (!request.success) {
+    const request = readRequest(parseJson(message));
+    if (request === null) {
       this.#links.countBadMessage(socket, attachment);
       return;
     }
-    if (request.data.type !== 'hello') {
+    if (request.type !== 'hello') {
       this.#links.heard(socket, attachment, nowMs);
     } else {
-      this.#links.reported(socket, attachment, request.data.groups, nowMs);
+      this.#links.reported(socket, attachment, request.groups, nowMs);
     }
-    const answer = this.#answer(awake, attachment.node, request.data);
+    const answer = this.#answer(awake, attachment.node, request);
     if (answer === null) {
       socket.close(CLOSE.policy, `more than ${GROUPS_MAX} groups`);
       return;

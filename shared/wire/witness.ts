@@ -36,7 +36,10 @@ const requestFields = {
   serial: Counter.describe('the highest that this agent has ever seen from this witness'),
 };
 
-const ConfigHash = z.string().regex(/^[0-9a-f]{16}$/);
+export const CONFIG_HASH = /^[0-9a-f]{16}$/;
+const ConfigHash = z.string().regex(CONFIG_HASH);
+
+export const PROMISE_MS_MAX = 10_000;
 
 export const HelloRequest = z.strictObject({
   type: z.literal('hello'),
@@ -49,7 +52,7 @@ export const VoteRequest = z.strictObject({
   type: z.literal('vote'),
   group: Name,
   ballot: BallotMessage,
-  promise_ms: z.int().min(1).max(10_000),
+  promise_ms: z.int().min(1).max(PROMISE_MS_MAX),
   config_hash: ConfigHash,
   ...requestFields,
 });

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { everythingKilled, lanCarrierLost } from '../lab/faults.ts';
 import { LAB_TOOLS, requireTools } from '../lab/prerequisites.ts';
+import { waitFor } from '../lab/process.ts';
 import { NETWORK } from '../lab/topology.ts';
 import { Pair, type PairOptions } from './pair.ts';
 
@@ -31,6 +32,14 @@ async function runningInOrder(options: PairOptions, first: 'tiebreak' | 'keepali
   await pair[second].start();
 }
 
+/** We are there, and have heard who owns. */
+async function weListen(): Promise<void> {
+  await waitFor('we are backup', START_MS, async () =>
+    (await pair.tiebreak.group())?.role === 'backup' ? true : undefined,
+  );
+  await sleep(2 * pair.scenario.advertisementIntervalMs);
+}
+
 const skewMs = (host: 'a' | 'b'): number => pair.masterDownMs(host) - 3 * pair.scenario.advertisementIntervalMs;
 
 describe.for(['multicast', 'unicast'] as const)('version 3, %s', (transport) => {
@@ -48,7 +57,7 @@ describe.for(['multicast', 'unicast'] as const)('version 3, %s', (transport) => 
 
   test('keepalived leaves with priority 0: we own after the skew, long before the master-down time', async () => {
     await runningInOrder({ ...THEIRS_HIGHER, transport }, 'keepalived');
-    await sleep(START_MS / 5);
+    await weListen();
     const left = pair.keepalived.terminate();
     const tookMs = await pair.ownedBy('a', 3_000);
     await left;
@@ -67,7 +76,7 @@ describe.for(['multicast', 'unicast'] as const)('version 3, %s', (transport) => 
 
   test('keepalived is killed: we own after the master-down time', async () => {
     await runningInOrder({ ...THEIRS_HIGHER, transport }, 'keepalived');
-    await sleep(START_MS / 5);
+    await weListen();
     await everythingKilled(pair.topology, pair.keepalived).inject();
     // Its kernel keeps the address.
     await pair.topology.ip('b', [`addr del ${NETWORK.virtualAddress}/24 dev ${NETWORK.lanInterface}`]);

@@ -187,7 +187,7 @@ export class SharedVrrpSocket {
       for (const listener of listeners) listener.hearAgain();
       return;
     }
-    const copy = packet.slice(0, length);
+    const copy = copyOf(packet, length);
     const parsed = parseIpv4Packet(copy);
     if (!parsed.ok) {
       this.#malformed(parsed.reason);
@@ -214,8 +214,8 @@ export class SharedVrrpSocket {
       for (const listener of listeners) listener.hearAgain();
       return;
     }
-    const message = packet.slice(0, length);
-    const sender = source.slice();
+    const message = copyOf(packet, length);
+    const sender = copyOf(source, source.length);
     if (length > 1) this.#known[id] = { packet: message, source: sender };
     for (const listener of this.#hearing(message)) listener.hear(message, sender, undefined);
   }
@@ -287,6 +287,11 @@ function isSameIpv4(known: Uint8Array, packet: Uint8Array, length: number): bool
     if (known[at] !== packet[at] && at !== 4 && at !== 5 && at !== 10 && at !== 11) return false;
   }
   return true;
+}
+
+/** Not `slice`: of a Buffer, such as raw-socket reads into again and again, that is a view. */
+function copyOf(bytes: Uint8Array, length: number): Uint8Array {
+  return Uint8Array.from(bytes.subarray(0, length));
 }
 
 function isSameBytes(known: Uint8Array, bytes: Uint8Array, length: number): boolean {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { formatAddress, parseAddress } from '@tiebreak/shared/vrrp';
-import type { Announcer, Rtnetlink, VrrpSocket } from '../../../agent/kernel/index.ts';
+import type { Announcer, ReceivedMessage, Rtnetlink, VrrpSocket } from '../../../agent/kernel/index.ts';
 import { interfaceIndex, openAnnouncer, openRtnetlink, openVrrpSocket } from '../../../agent/kernel/index.ts';
 
 /**
@@ -41,7 +41,8 @@ type Command =
 const rtnetlink: Rtnetlink = unwrap(openRtnetlink());
 let announcer: Announcer | undefined;
 let vrrp: VrrpSocket | undefined;
-const received: { message: string; source: string; destination: string; hopLimit: number | undefined }[] = [];
+/** As they were handed over: what is kept of one must not change with the next. */
+const received: ReceivedMessage[] = [];
 const errors: string[] = [];
 
 function unwrap<T>(result: { ok: true; value: T } | { ok: false; text: string }): T {
@@ -64,6 +65,15 @@ function wallClockUs(): number {
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function inText({ message, source, destination, hopLimit }: ReceivedMessage) {
+  return {
+    message: Buffer.from(message).toString('hex'),
+    source: formatAddress(source),
+    destination: formatAddress(destination),
+    hopLimit,
+  };
+}
 
 function opened(): VrrpSocket {
   if (vrrp === undefined) throw new Error('no VRRP socket is open');
@@ -136,14 +146,7 @@ async function perform(command: Command): Promise<unknown> {
         source: bytes(command.source),
         mode:
           command.peers === undefined ? { kind: 'multicast' } : { kind: 'unicast', peers: command.peers.map(bytes) },
-        onMessage: ({ message, source, destination, hopLimit }) => {
-          received.push({
-            message: Buffer.from(message).toString('hex'),
-            source: formatAddress(source),
-            destination: formatAddress(destination),
-            hopLimit,
-          });
-        },
+        onMessage: (message) => received.push(message),
         onError: (error) => errors.push(error.text),
       });
       if (result.ok) vrrp = result.value;
@@ -170,7 +173,7 @@ async function perform(command: Command): Promise<unknown> {
       return received.length;
     }
     case 'received':
-      return { received: received.splice(0), errors: errors.splice(0), counters: opened().counters() };
+      return { received: received.splice(0).map(inText), errors: errors.splice(0), counters: opened().counters() };
     case 'closeVrrp':
       opened().close();
       return { ok: true };

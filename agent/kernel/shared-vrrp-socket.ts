@@ -134,7 +134,9 @@ export class SharedVrrpSocket {
   }
 
   /** raw-socket has read the first packet; whatever has come since is read in the same turn, so that it counts before any timer. */
-  #ready(first: Uint8Array, sourceText: string): void {
+  #ready({ buffer, byteOffset, length }: Uint8Array, sourceText: string): void {
+    // As what it is declared to be: of a Buffer, `slice` would be no copy, and raw-socket reads the next packet into the same memory.
+    const first = new Uint8Array(buffer, byteOffset, length);
     if (this.#family === 'ipv4') this.#hearIpv4(first, first.length);
     else this.#hearIpv6(first, first.length, parseAddress(sourceText) ?? new Uint8Array(0));
     this.hearWaiting();

@@ -204,6 +204,20 @@ describe('what does not reach the engine', () => {
   });
 });
 
+describe('what is said anew', () => {
+  it.each([multicast4, multicast6])('$name: a release after an advertisement is a release', async (example) => {
+    await openBoth(example);
+    const said = message(example);
+    const release = `${said.slice(0, 4)}00${said.slice(6)}`;
+    for (const each of [said, said, release, said]) {
+      await sender.ask('sendVrrp', { message: each });
+      await settle();
+    }
+    const heard = [said, said, release, said].map((each) => ({ message: each, source: example.source }));
+    expect(await receiver.ask('received')).toMatchObject({ received: heard });
+  });
+});
+
 describe('after a pause', () => {
   it.each([multicast4, multicast6])('$name: all that waited is heard before any timer rings', async (example) => {
     await openBoth(example);

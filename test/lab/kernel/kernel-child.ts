@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { formatAddress, parseAddress } from '@tiebreak/shared/vrrp';
-import type { Announcer, Rtnetlink, VrrpSocket } from '../../../agent/kernel/index.ts';
+import type { Announcer, ReceivedMessage, Rtnetlink, VrrpSocket } from '../../../agent/kernel/index.ts';
 import { interfaceIndex, openAnnouncer, openRtnetlink, openVrrpSocket } from '../../../agent/kernel/index.ts';
 
 /**
@@ -41,7 +41,9 @@ type Command =
 const rtnetlink: Rtnetlink = unwrap(openRtnetlink());
 let announcer: Announcer | undefined;
 let vrrp: VrrpSocket | undefined;
-const received: { message: string; source: string; destination: string; hopLimit: number | undefined }[] = [];
+type Read = { message: string; source: string; destination: string; hopLimit: number | undefined };
+const received: Read[] = [];
+const known = new WeakMap<ReceivedMessage, Read>();
 const errors: string[] = [];
 
 function unwrap<T>(result: { ok: true; value: T } | { ok: false; text: string }): T {
@@ -136,13 +138,17 @@ async function perform(command: Command): Promise<unknown> {
         source: bytes(command.source),
         mode:
           command.peers === undefined ? { kind: 'multicast' } : { kind: 'unicast', peers: command.peers.map(bytes) },
-        onMessage: ({ message, source, destination, hopLimit }) => {
-          received.push({
+        onMessage: (whole) => {
+          const { message, source, destination, hopLimit } = whole;
+          // Read once, as the engine does: the very same object says that nothing has changed.
+          const read = known.get(whole) ?? {
             message: Buffer.from(message).toString('hex'),
             source: formatAddress(source),
             destination: formatAddress(destination),
             hopLimit,
-          });
+          };
+          known.set(whole, read);
+          received.push(read);
         },
         onError: (error) => errors.push(error.text),
       });

@@ -85,15 +85,13 @@ function isSameAddress(left: Uint8Array, right: Uint8Array): boolean {
 
 function leave(key: string, from: SharedListener, options: ClaimListenerOptions): void {
   if (!from.listeners.delete(options)) return;
-  if (from.listeners.size > 0) {
-    filterSoon(from);
-    return;
-  }
+  // The filter stays: what it lets through in vain nobody hears, and hundreds may leave one after the other.
+  if (from.listeners.size > 0) return;
   if (shared.get(key) === from) shared.delete(key);
   from.socket.close();
 }
 
-/** Once for all that come or go together. */
+/** Once for all that come together. */
 function filterSoon(changed: SharedListener): void {
   if (changed.filterIsDue) return;
   changed.filterIsDue = true;

@@ -109,8 +109,8 @@ export class SharedVrrpSocket {
     if (!this.#listeners.delete(listener)) return;
     const others = this.#byId[listener.virtualRouterId]?.filter((other) => other !== listener) ?? [];
     this.#byId[listener.virtualRouterId] = others.length === 0 ? undefined : others;
-    if (this.#listeners.size > 0) this.#filterSoon();
-    else if (!this.#closed) this.#socket.close();
+    // The filter stays: what it lets through in vain nobody hears, and hundreds may leave one after the other.
+    if (this.#listeners.size === 0 && !this.#closed) this.#socket.close();
   }
 
   #add(listener: VrrpListener): void {

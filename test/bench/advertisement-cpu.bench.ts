@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
 import { machineFacts } from '../lab/machine.ts';
-import type { Measurement } from './report/measurement.ts';
+import { measureSections, type Section } from './plan.ts';
 import { tableOf } from './report/table.ts';
 import { advertisementCpu, type CpuPlan, leaseCpu } from './rows/advertisement-cpu.ts';
 
@@ -32,14 +32,20 @@ process.exitCode = await runLabCommand<Options>({
   tools: () => ['keepalived'],
   run: async ({ plan, lease }) => {
     console.log(await machineFacts());
-    console.log(tableOf([...(await advertisementCpu(plan)), ...(lease ? await underLeases(plan) : [])]));
+    const sections = [
+      { name: 'mode "vrrp"', measure: () => advertisementCpu(plan) },
+      ...(lease ? underLeases(plan) : []),
+    ];
+    console.log(tableOf(await measureSections(sections, (text) => console.error(text))));
     return 0;
   },
 });
 
-async function underLeases(plan: CpuPlan): Promise<Measurement[]> {
-  const one = await leaseCpu(plan, 'one lease group');
-  return [...one, ...(await leaseCpu(plan, 'a lease group each'))];
+function underLeases(plan: CpuPlan): Section[] {
+  return (['one lease group', 'a lease group each'] as const).map((arrangement) => ({
+    name: `as ${arrangement}`,
+    measure: () => leaseCpu(plan, arrangement),
+  }));
 }
 
 function readOptions(args: string[]): Options | undefined {

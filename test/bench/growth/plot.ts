@@ -30,10 +30,11 @@ export function plot(title: string, sizes: string, series: readonly Series[]): s
       `<text x="${WIDTH - EDGE.right + 12}" y="${legendY}" fill="${colour}">${each.name}</text>`,
     ];
   });
+  const heading = `${title} (${series[0]?.unit ?? ''})`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
-<title>${title}</title>
+<title>${heading}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>
-${text(EDGE.left, 18, 'start', `${title} (${series[0]?.unit ?? ''})`)}
+${text(EDGE.left, 18, 'start', heading)}
 ${grid.join('\n')}
 ${text(x(most.x / 2), HEIGHT - 8, 'middle', sizes)}
 ${curves.join('\n')}

@@ -33,7 +33,7 @@ export async function takeover(plan: TakeoverPlan, doing: (text: string) => void
   const row: TableRow = { ...rowOf('host lost'), holdMs: 1_000 + 4 * intervalMs };
   const keepalived = await seen('keepalived', row, trials, scenario, doing);
   const tiebreak = await seen('tiebreak', row, trials, scenario, doing);
-  const broken = tiebreak.broken ?? keepalived.broken;
+  const { broken } = tiebreak;
   const where = `mode "${mode}", ${intervalMs} ms`;
   const measurements: Measurement[] = [
     {
@@ -43,6 +43,7 @@ export async function takeover(plan: TakeoverPlan, doing: (text: string) => void
       tiebreak: tiebreak.gaps,
       compared: { with: 'keepalived', figure: keepalived.gaps },
       ...(broken === undefined ? {} : { broken }),
+      ...(keepalived.broken === undefined ? {} : { note: keepalived.broken }),
     },
   ];
   if (mode === 'vrrp') {

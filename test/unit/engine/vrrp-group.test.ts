@@ -31,6 +31,7 @@ function fenceThat(state: { opens: boolean }): Fence {
     rehearse: () => {},
     recreate: () => ({ ok: true }),
     addInterface: () => ({ ok: true }),
+    change: () => ({ ok: true }),
     remove: () => ({ ok: true }),
   };
 }

@@ -18,7 +18,7 @@ export const NO_BALLOT: Ballot = { counter: 0, node: '' };
 
 /** Tells the world outside of one group: who owns it at any moment, and each change of its state once. */
 export class GroupStanding {
-  readonly #config: GroupConfig;
+  #config: GroupConfig;
   readonly #node: string;
   readonly #board: OwnershipBoard;
   readonly #nextId: () => string;
@@ -39,6 +39,11 @@ export class GroupStanding {
     this.#board = options.board;
     this.#nextId = options.nextId;
     this.#onChange = options.onChange;
+  }
+
+  /** The same group, configured otherwise. */
+  configure(config: GroupConfig): void {
+    this.#config = config;
   }
 
   /** As the group is now, for each step of its loop; undefined: about to become something else, and owned by nobody here. */

@@ -2,7 +2,7 @@ import type { Config } from '../config/index.ts';
 import type { Handover } from '../guardian/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
-import type { Sideband } from './open-sideband.ts';
+import type { Sideband } from './sideband.ts';
 
 /** What the guardian needs to know at this moment, should this process die. */
 export function handoverOf(engine: {

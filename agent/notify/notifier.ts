@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../log/index.ts';
 import { SupervisedThread } from '../thread/index.ts';
 import type { GroupChange } from './change.ts';
@@ -21,7 +22,8 @@ export type ReceiverView = {
 
 /** Has everyone told, in a thread of its own, who wants to know of the changes of a group. */
 export class Notifier {
-  readonly #receivers: readonly Receiver[];
+  #receivers: readonly Receiver[];
+  #isStarted = false;
   readonly #stateDir: string;
   readonly #log: Logger;
   readonly #thread: SupervisedThread<Order, Word>;
@@ -43,7 +45,7 @@ export class Notifier {
       name: 'the thread of the notifications',
       script: new URL('worker.ts', import.meta.url),
       data: (): Assignment => ({
-        receivers: receivers.map((receiver) => ({ receiver, path: journalPath(stateDir, receiver.key) })),
+        receivers: this.#withJournals(),
         changes: this.#untaken,
         ownership,
       }),
@@ -65,7 +67,15 @@ export class Notifier {
       const text = `${change.group}: that it became ${change.state} here at ${change.at} was never told: who was to be told is not configured any more`;
       this.#log.warn({ group: change.group, change: change.id }, text);
     }
-    if (this.#receivers.length > 0) this.#thread.start();
+    this.#startThread();
+  }
+
+  /** From now on these are told; those that were told before go on undisturbed. */
+  change(receivers: readonly Receiver[]): void {
+    if (isDeepStrictEqual(receivers, this.#receivers)) return;
+    this.#receivers = receivers;
+    if (this.#isStarted) this.#thread.post({ type: 'receivers', receivers: this.#withJournals() });
+    else this.#startThread();
   }
 
   changed(change: GroupChange): void {
@@ -78,6 +88,16 @@ export class Notifier {
   async close(): Promise<void> {
     if (await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS)) this.#recordUntaken();
     else this.#log.warn('a notification is still under way and is not waited for; the next start tells it again');
+  }
+
+  #startThread(): void {
+    if (this.#receivers.length === 0) return;
+    this.#isStarted = true;
+    this.#thread.start();
+  }
+
+  #withJournals(): Assignment['receivers'] {
+    return this.#receivers.map((receiver) => ({ receiver, path: journalPath(this.#stateDir, receiver.key) }));
   }
 
   /** For the next start: the thread ended by a bug, and no other one came after it. */

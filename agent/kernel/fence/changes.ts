@@ -10,22 +10,24 @@ const PASSING = 'timeout 1s';
 
 /**
  * The text that makes the tables of `before` those of `after`, one transaction: what is owned stays owned for as long as it
- * would have been, and only what is withdrawn is let through no longer. Nothing is let through that was not.
+ * would have been, and only what is withdrawn is let through no longer. Nothing is let through that was not. Empty: they are
+ * as they should be.
  *
  * @param present the interfaces that exist now: the kernel refuses a transaction that names another
  */
 export function changedRuleset(before: RulesetConfig, after: RulesetConfig, present: ReadonlySet<string>): string {
-  const tables = tablesOf(after).map((table) => {
-    const former = tablesOf(before).find(({ family }) => family === table.family);
-    return changesOfTable(table.family, partsOf(former?.body ?? []), partsOf(table.body));
+  const [former, now] = [tablesOf(before), tablesOf(after)];
+  const tables = now.map(({ family, body }) => {
+    const same = former.find((table) => table.family === family);
+    return changesOfTable(family, partsOf(same?.body ?? []), partsOf(body));
   });
   return [
     ...tables.flatMap(({ newSets }) => newSets),
-    ...tablesOf(after).flatMap((table) => addressChanges(table, before, after)),
+    ...now.flatMap((table) => addressChanges(table, before, after)),
     ...tables.flatMap(({ chains }) => chains),
     ...after.interfaces.filter((name) => present.has(name)).flatMap((name) => hookChanges(before, after, name)),
     ...tables.flatMap(({ oldChains }) => oldChains),
-    ...tablesOf(after).flatMap((table) => withdrawals(table, after)),
+    ...now.flatMap((table) => withdrawals(table, after)),
     ...tables.flatMap(({ oldSets }) => oldSets),
     '',
   ].join('\n');
@@ -57,12 +59,12 @@ function addressChanges({ family, duties }: FenceTable, before: RulesetConfig, a
   if (duties === undefined) return [];
   return (['ipv4', 'ipv6'] as const).flatMap((kind) => {
     const key = (address: string) => (kind === 'ipv4' ? address : ipv6Key(address, duties.ipv6Keys));
-    const former = virtualAddresses(before, kind);
-    const now = virtualAddresses(after, kind);
+    const former = new Set(virtualAddresses(before, kind));
+    const now = new Set(virtualAddresses(after, kind));
     const set = `${family} tiebreak vip${kind === 'ipv4' ? 4 : 6}`;
     return [
-      ...elements('add', set, now.filter((address) => !former.includes(address)).map(key)),
-      ...elements('delete', set, former.filter((address) => !now.includes(address)).map(key)),
+      ...elements('add', set, [...now].filter((address) => !former.has(address)).map(key)),
+      ...elements('delete', set, [...former].filter((address) => !now.has(address)).map(key)),
     ];
   });
 }

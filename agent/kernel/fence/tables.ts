@@ -65,7 +65,8 @@ export class Tables {
     const interfaces = [...new Set([...this.#config.interfaces, ...config.interfaces])];
     const after = { ...this.#config, ...config, interfaces };
     const present = new Set(interfaces.filter((name) => interfaceIndex(name).ok));
-    const result = this.#nftables.run(changedRuleset(this.#config, after, present));
+    const commands = changedRuleset(this.#config, after, present);
+    const result = commands === '' ? ({ ok: true } as const) : this.#nftables.run(commands);
     if (!result.ok) return { ok: false, text: `the fence's tables cannot be changed: ${result.text}` };
     this.#config = after;
     return result;

@@ -356,7 +356,7 @@ describe('what is not believed', () => {
     const [edge, core] = [new ScriptedGroup('edge'), new ScriptedGroup('core')];
     const b = new SidebandEnd(time, 'b', 'a', [edge]);
     const b2 = new SidebandEnd(time, 'b', 'a', [core], { keys: [otherKey] });
-    b.inbox.add(b2.link);
+    b.inbox.use([b.link, b2.link]);
     const a2 = new SidebandEnd(time, 'a', 'b', [new ScriptedGroup('core')], { keys: [otherKey] });
     a2.link.heartbeatNow();
     for (const { datagram } of a2.take()) b.inbox.receive(datagram, '10.0.0.a');

@@ -67,6 +67,7 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
     reconcile: () => {},
     corrections: () => ({ addressesRestored: 0, addressesRemoved: 0, foreignClaims: 0 }),
     discarded: () => new Map(),
+    prepareChange: () => ({ ok: false, error: 'this test changes nothing' }),
   };
   const group = new VrrpGroup({
     config,

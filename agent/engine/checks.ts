@@ -31,7 +31,9 @@ export function openChecker(groups: () => readonly CheckedGroup[], log: Logger):
   return new Checker({
     tasks: tasksOf(groups().map(({ name, config }) => ({ name, checks: config.checks }))),
     onReport: ({ group, check, said }) => {
-      groups().find(({ name }) => name === group)?.fitness.report(check, said);
+      groups()
+        .find(({ name }) => name === group)
+        ?.fitness.report(check, said);
     },
     log,
   });

@@ -3,8 +3,9 @@ import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type FenceOptions, installFence } from '../kernel/fence/index.ts';
 import type { Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { ChangedGroup } from '../reload/index.ts';
 import { bytesOf } from './address-bytes.ts';
-import { planFence } from './fence-plan.ts';
+import { type FencePlan, planFence } from './fence-plan.ts';
 import { KeptFence } from './kept-fence.ts';
 import { PlainGuard } from './plain-guard.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
@@ -44,12 +45,43 @@ export function openFence(
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  const guards = [...plain].map(([router, { id }]) => [router, new PlainGuard(fence, id, log)] as const);
-  return { fence, guards: new Map(guards) };
+  return { fence, guards: guardsOf(plain, { fence, guards: new Map() }, log) };
+}
+
+/** A guard for each of these; one that there is already goes on. */
+export function guardsOf(
+  plain: FencePlan['plain'],
+  { fence, guards }: OpenedFence,
+  log: Logger,
+): ReadonlyMap<VirtualRouterConfig, PlainGuard> {
+  const known = new Map(Array.from(guards.values(), (guard) => [guard.id, guard]));
+  return new Map(Array.from(plain, ([router, { id }]) => [router, known.get(id) ?? new PlainGuard(fence, id, log)]));
+}
+
+/** A virtual router that has a guard keeps it as long as it runs, and one that has none gets none. Throws StartFailure. */
+export function requireSameCover(
+  changed: readonly ChangedGroup[],
+  guards: OpenedFence['guards'],
+  plain: FencePlan['plain'],
+): void {
+  for (const { mode, from, to } of changed) {
+    if (mode === 'lease') continue;
+    for (const [index, router] of to.virtualRouters.entries()) {
+      const former = from.virtualRouters[index];
+      if (former === undefined || guards.has(former) === plain.has(router)) continue;
+      throw new StartFailure(
+        `group ${to.name}: virtual router ${router.virtualRouterId} on ${router.interface} would ${plain.has(router) ? 'get into' : 'leave'} the fence: restart the agent on this node for it`,
+      );
+    }
+  }
 }
 
 /** What is not in the fence is accepted, whatever the configuration says. */
-export function requireRefusals(groups: readonly GroupConfig[], covered: readonly VirtualRouterConfig[], why: string): void {
+export function requireRefusals(
+  groups: readonly GroupConfig[],
+  covered: readonly VirtualRouterConfig[],
+  why: string,
+): void {
   for (const { name, mode, virtualRouters } of groups) {
     const open = virtualRouters.find((router) => !router.accept && mode === 'vrrp' && !covered.includes(router));
     if (open === undefined) continue;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import type { Secrets } from '../config/index.ts';
+import type { LeaseGroupConfig, Secrets } from '../config/index.ts';
 import type { GuardedLink } from '../guardian/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Tally } from '../metrics/counters/index.ts';
@@ -27,7 +27,8 @@ export type SidebandOptions = {
 
 /** A change of the links that can no longer fail. */
 export type PreparedLinks = {
-  readonly apply: () => void;
+  /** Goes on with the links that `groups` need as they are configured by then. */
+  readonly apply: (groups: readonly LeaseGroup[]) => void;
   /** Closes what was opened for it. */
   readonly abandon: () => void;
 };
@@ -59,7 +60,10 @@ export class Sideband {
   }
 
   /** Opens what these groups need. Throws StartFailure when a port cannot be had; nothing has changed then. */
-  async prepare(groups: readonly LeaseGroup[], secrets: Pick<Secrets, 'groupKeys'>): Promise<PreparedLinks> {
+  async prepare(
+    groups: readonly { readonly config: LeaseGroupConfig }[],
+    secrets: Pick<Secrets, 'groupKeys'>,
+  ): Promise<PreparedLinks> {
     const opened = new Map<string, SidebandPort>();
     const abandon = (): void => {
       for (const socket of opened.values()) socket.close();
@@ -79,7 +83,7 @@ export class Sideband {
       }
       opened.set(name, socket.port);
     }
-    return { abandon, apply: () => this.#use(planLinks(groups, secrets), opened) };
+    return { abandon, apply: (own) => this.#use(planLinks(own, secrets), opened) };
   }
 
   start(): void {

@@ -1,4 +1,10 @@
-import { type AddressFamily, type GroupConfig, isLinkLocal, type VirtualAddress, type VirtualRouterConfig } from '../config/index.ts';
+import {
+  type AddressFamily,
+  type GroupConfig,
+  isLinkLocal,
+  type VirtualAddress,
+  type VirtualRouterConfig,
+} from '../config/index.ts';
 import type { Refusal } from './plan.ts';
 
 /** Whether it is the same virtual router, however it is configured (RFC 9568 section 1.7: by interface, VRID and family). */

@@ -43,7 +43,9 @@ function changesOfTable(family: FenceTable['family'], before: Parts, after: Part
       before.sets.has(name) ? [] : [line.replace(/^set /, `add set ${at} `)],
     ),
     chains: [
-      ...added.map(([name, rules]) => `add chain ${at} ${name}${isHook(rules[0]) ? ` { ${rules[0]?.replace(/;$/, '')}; }` : ''}`),
+      ...added.map(
+        ([name, rules]) => `add chain ${at} ${name}${isHook(rules[0]) ? ` { ${rules[0]?.replace(/;$/, '')}; }` : ''}`,
+      ),
       ...changed.filter(([name]) => before.chains.has(name)).map(([name]) => `flush chain ${at} ${name}`),
       ...gone.map((name) => `flush chain ${at} ${name}`),
       ...changed.flatMap(([name, rules]) =>

@@ -1,5 +1,6 @@
 export type { FenceConfig, FencedGroup, FencedRouter, SidebandPort } from './config.ts';
 export type { Fence, FenceAct, FenceClose } from './fence.ts';
 export { type FenceOptions, installFence, type NoFence, replaceFence } from './install.ts';
+export { GROUP_ID_MAX } from './lease-packet.ts';
 export { probeFenceLevel } from './probe.ts';
 export type { FenceLevel } from './tables.ts';

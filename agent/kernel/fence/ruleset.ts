@@ -9,8 +9,8 @@ import {
   ipv6SetType,
   label,
   leaseChains,
-  type TableDuties,
   TARGET,
+  type TableDuties,
   virtualMac,
   virtualMacSet,
 } from './lease-chains.ts';

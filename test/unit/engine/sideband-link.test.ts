@@ -411,3 +411,18 @@ describe('what is not believed', () => {
     expect([a.sent, b.sent]).toEqual([[], []]);
   });
 });
+
+test('a link goes on with other keys, addresses and groups, and the peer need not meet it again', () => {
+  const { a, b, bGroup } = metPair();
+  const next = { id: 2, key: new Uint8Array(32).fill(8) };
+  b.link.change({ addresses: ['10.0.0.a', '10.0.1.a'], groups: [bGroup], keys: [KEY, next] });
+  const heard = bGroup.claims.length;
+  a.link.change({ addresses: ['10.0.0.b'], groups: [new ScriptedGroup('edge')], keys: [next, KEY] });
+  a.link.heartbeatNow();
+  for (const { datagram } of a.take()) expect(b.link.receive(datagram, '10.0.1.a')).toBeUndefined();
+  expect(bGroup.claims.length).toBe(heard + 1);
+  expect(b.link.paths().map(({ address }) => address)).toEqual(['10.0.0.a', '10.0.1.a']);
+  a.link.change({ addresses: ['10.0.0.b'], groups: [new ScriptedGroup('edge')], keys: [{ id: 3, key: next.key }] });
+  a.link.heartbeatNow();
+  for (const { datagram } of a.take()) expect(b.link.receive(datagram, '10.0.0.a')).toBe('unknown_key');
+});

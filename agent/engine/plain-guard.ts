@@ -51,14 +51,15 @@ export function isGuarded({ priority }: VirtualRouterConfig): boolean {
 /** One virtual router's part of the fence in mode `vrrp`: no votes, only proof that this process still runs. */
 export class PlainGuard {
   readonly #fence: Fence;
-  readonly #id: number;
+  /** In the fence. */
+  readonly id: number;
   readonly #log: Logger;
   /** What the kernel did not confirm. */
   readonly refusals = new Tally<FenceRefusal>();
 
   constructor(fence: Fence, id: number, log: Logger) {
     this.#fence = fence;
-    this.#id = id;
+    this.id = id;
     this.#log = log;
   }
 
@@ -68,15 +69,15 @@ export class PlainGuard {
 
   /** CLOCK_BOOTTIME; undefined while it is closed. */
   get openUntilUs(): number | undefined {
-    return this.#fence.openUntilUs(this.#id);
+    return this.#fence.openUntilUs(this.id);
   }
 
   open(): void {
-    const act = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    const act = this.#fence.open(this.id, Number.POSITIVE_INFINITY);
     if (act.confirmed) return;
     this.refusals.count(act.reason);
-    this.#fence.close(this.#id);
-    const again = this.#fence.open(this.#id, Number.POSITIVE_INFINITY);
+    this.#fence.close(this.id);
+    const again = this.#fence.open(this.id, Number.POSITIVE_INFINITY);
     if (again.confirmed) return;
     this.refusals.count(again.reason);
     this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
@@ -84,7 +85,7 @@ export class PlainGuard {
 
   /** For each own advertisement. False: it had closed meanwhile, since the process had stood still, and is open again. */
   hold(): boolean {
-    const act = this.#fence.refresh(this.#id, Number.POSITIVE_INFINITY);
+    const act = this.#fence.refresh(this.id, Number.POSITIVE_INFINITY);
     if (act.confirmed) return true;
     this.refusals.count(act.reason);
     this.open();
@@ -92,7 +93,7 @@ export class PlainGuard {
   }
 
   close(): void {
-    const closed = this.#fence.close(this.#id);
+    const closed = this.#fence.close(this.id);
     if (closed.confirmed) return;
     this.refusals.count('not_closed');
     this.#log.error(closed.text);

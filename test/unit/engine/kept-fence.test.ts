@@ -53,6 +53,11 @@ class FakeFence implements Fence {
     return { ok: true } as const;
   }
 
+  change() {
+    this.acts.push(this.tables ? 'change' : 'change of nothing');
+    return { ok: true } as const;
+  }
+
   remove() {
     return { ok: true } as const;
   }

@@ -16,6 +16,7 @@ const group: FencedGroup = {
   gatewayInterfaces: [],
   intervalUs: 250_000,
 };
+const FAR = { interface: 'eth0', family: 'ipv4', virtualRouterId: 33, unicast: ['10.77.0.2'], minTtl: 64 } as const;
 const other: FencedGroup = { ...group, id: OTHER_GROUP, addresses: ['10.77.0.110', 'fd00::110'], virtualRouters: [] };
 const options = (...groups: FencedGroup[]): FenceOptions => ({ groups, interfaces: ['eth0'], sideband: [] });
 
@@ -95,6 +96,21 @@ it('what is withdrawn is closed at once, held back still, and never opened again
   expect(await holder.ask({ do: 'change', options: options(without) })).toEqual({ ok: true });
   expect(await tables()).not.toContain(ADDED);
   expect(await refresh()).toMatchObject({ confirmed: true });
+});
+
+it('a peer that may be further away is heard from so far once the fence has changed', async () => {
+  await installed(options(group));
+  const far = { ...group, virtualRouters: [FAR] };
+  expect(await holder.ask({ do: 'change', options: options(far) })).toEqual({ ok: true });
+  const rule = 'ip saddr 10.77.0.2 ip daddr != 224.0.0.0/4 @th,8,8 0x21 ip ttl >= 64 accept';
+  expect(await tables()).toContain(rule);
+  // As long as its router only goes, it is heard.
+  const going = { ...group, virtualRouters: [], withdrawn: { addresses: [], virtualRouters: [FAR] } };
+  expect(await holder.ask({ do: 'change', options: options(going) })).toEqual({ ok: true });
+  expect(await tables()).toContain(rule);
+  expect(await holder.ask({ do: 'change', options: options(group) })).toEqual({ ok: true });
+  expect(await tables()).not.toContain('ip ttl >= 64');
+  expect(await tables()).toContain('counter hop_limit4');
 });
 
 it('a group that is open cannot be left out; a closed one goes without a trace', async () => {

@@ -152,6 +152,15 @@ test('an owner that is configured otherwise loses what it has no more, keeps the
   expect(kernel.present).toEqual([]);
 });
 
+test('an address of another scope is another address in its place', () => {
+  addresses.add();
+  const linked = placedOn(2).map((place) => ({ ...place, virtual: { ...place.virtual, scope: 253 } }));
+  expect(addresses.withdraw(linked)).toBe(true);
+  expect(kernel.present).toEqual([]);
+  expect(addresses.change(ROUTER, linked)).toBe(true);
+  expect(kernel.present).toHaveLength(1);
+});
+
 test('a backup that is configured otherwise adds nothing', () => {
   expect(addresses.withdraw(placedOn(3))).toBe(true);
   expect(addresses.change(ROUTER, placedOn(3))).toBe(false);

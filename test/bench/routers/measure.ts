@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,8 @@ const ETHERNET_AND_IPV4 = 14 + 20;
 export type Measured = {
   readonly checkMs: readonly number[];
   readonly statusMs: readonly number[];
+  /** One group has another priority each time. */
+  readonly reloadMs: readonly number[];
   /** Of each advertisement: by how much more than an interval it came after the one before it of the same virtual router. */
   readonly latenessMs: readonly number[];
 };
@@ -51,8 +53,18 @@ export async function measureRouters({ routers, seconds, hangingChecks }: Settin
     const during = latenessMs;
     await capture.stop();
     const statusMs = await timed(() => run(process.execPath, [BIN, 'status', '--config', file]));
+    let priority = 100;
+    const reloadMs = await timed(() => {
+      priority += 1;
+      const changed = readFileSync(file, 'utf8').replace(
+        /(virtual_router_id = 1\n)(priority = \d+\n)?/,
+        `$1priority = ${priority}\n`,
+      );
+      writeFileSync(file, changed);
+      return run(process.execPath, [BIN, 'reload', '--config', file]);
+    });
     await agent.stop(10_000);
-    return { checkMs, statusMs, latenessMs: during };
+    return { checkMs, statusMs, reloadMs, latenessMs: during };
   } finally {
     topology.close();
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemberConfig } from '@tiebreak/shared/lease';
 import { skewTimeUs } from '@tiebreak/shared/vrrp';
 import { type GroupStatus, type Health, type Operations, type Outcome, type Status, startApi } from '../api/index.ts';
@@ -24,7 +24,7 @@ import type { Logger } from '../log/index.ts';
 import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
 import { Notifier, receiversOf } from '../notify/index.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
-import { isSameRouter, type Plan, plan } from '../reload/index.ts';
+import { plan, type ReloadPlan } from '../reload/index.ts';
 import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
 import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
@@ -36,7 +36,7 @@ import { agentVersion } from '../version.ts';
 import type { Report, WitnessLink } from '../witness-link/index.ts';
 import { openChecker, refuseUnsafePrograms, tasksOf } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
-import { fenceBetween, planFence, routerName } from './fence-plan.ts';
+import { narrowFence, type PreparedFence, plainIdsOf, prepareFence } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
@@ -44,15 +44,7 @@ import { type Hearing, hearingPeersOnly } from './hearing.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { metricsReading } from './metrics-reading.ts';
-import {
-  clearLeftOverRoutes,
-  clearLeftOvers,
-  guardsOf,
-  type OpenedFence,
-  openFence,
-  requireRefusals,
-  requireSameCover,
-} from './open-fence.ts';
+import { clearLeftOverRoutes, clearLeftOvers, fencedInterfaces, type OpenedFence, openFence } from './open-fence.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
@@ -64,6 +56,7 @@ import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import {
   type PreparedRouters,
+  prepareRouters,
   type ReadConfiguration,
   refusalText,
   reloadText,
@@ -76,7 +69,7 @@ import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, type OwnStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
-import { openVirtualRouter, type PreparedRouterChange, type ReconciledRouter } from './virtual-router.ts';
+import { openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
 import { WitnessHealth } from './witness-health.ts';
 import { groupReport, peerReports } from './witness-report.ts';
@@ -97,9 +90,6 @@ const DISK_PATIENCE_MS = 2_000;
 
 /** In `run_dir`. */
 const IN_FORCE_FILE = 'configuration.toml';
-/** A fence that nobody can close ends within 1.7 s. */
-const NARROW_AGAIN_MS = 100;
-const NARROW_ATTEMPTS = 20;
 
 /** Also in the log, at the moment when it happens. */
 const GUARDIAN_GONE =
@@ -121,23 +111,14 @@ export type AgentOptions = {
 
 export type ConfigurationSource = { readonly text: string; readonly read: () => ReadConfiguration };
 
-type ReloadPlan = Extract<Plan, { ok: true }>;
 type PreparedReload = { readonly apply: () => void; readonly finish: () => Promise<void> };
 type ReloadReport = { readonly atMs: number; readonly ok: boolean; readonly detail: string };
-
-/** `between`: while the change goes on; `after`: once what goes has gone. All undefined: this host has no fence. */
-type PreparedFence = {
-  readonly opened: OpenedFence | undefined;
-  readonly between: FenceOptions | undefined;
-  readonly after: FenceOptions | undefined;
-  readonly undo: () => void;
-};
 
 type ReloadParts = {
   readonly tasks: readonly Task[];
   readonly groups: readonly PreparedRouters[];
   readonly links: PreparedLinks;
-  readonly fence: PreparedFence;
+  readonly fence: PreparedFence | undefined;
 };
 
 export interface Guardian {
@@ -346,7 +327,13 @@ export class Agent {
     if (this.#stopping || !this.#started) return refused('the agent starts or stops');
     this.#reloading = true;
     this.#signsOfLife.reloading();
-    const outcome = await this.#reloadNow();
+    const outcome = await this.#reloadNow().catch((cause: unknown) => {
+      // A bug has left it half done: this engine ends, and the next one begins with a whole configuration.
+      setImmediate(() => {
+        throw cause;
+      });
+      throw cause;
+    });
     this.#reloading = false;
     this.#signsOfLife.reloaded();
     this.#lastReload = { atMs: Date.now(), ok: outcome.ok, detail: outcome.detail };
@@ -364,7 +351,7 @@ export class Agent {
     if (read === undefined) return refused('this agent was started without a file');
     if (!read.ok) return refused(read.problems);
     const former = { config: this.#config, secrets: this.#secrets };
-    const planned = plan(former, read.setting, new Set(this.#plainIds().values()));
+    const planned = plan(former, read.setting, new Set(plainIdsOf(this.#fence).values()));
     if (!planned.ok) return refused(refusalText(planned.refused));
     let change: PreparedReload;
     try {
@@ -404,79 +391,35 @@ export class Agent {
     const undo: (() => void)[] = [links.abandon];
     try {
       clearLeftOvers(withNewAddresses(this.#config.groups, config.groups), present, rtnetlink, this.#log);
-      const fence = this.#prepareFence(planned);
-      undo.push(fence.undo);
+      const fence = prepareFence({
+        plan: planned,
+        groups: this.#config.groups,
+        before: this.#installed?.options,
+        opened: this.#fence,
+        interfaces: fencedInterfaces(present),
+        log: this.#log,
+      });
+      if (fence !== undefined) undo.push(fence.undo);
       const macs = withNewRouters(this.#config.groups, config.groups);
       undo.push(() => virtualMacs.remove(macs.flatMap((group) => group.virtualRouters)));
-      virtualMacs.make(macs, fence.opened);
+      virtualMacs.make(macs, fence?.opened);
       const now = valueOrFail(rtnetlink.links(), 'reading the interfaces');
       const groups = [...changed.map(({ to }) => to), ...added].map((group) => {
-        const prepared = this.#prepareRouters(group, now, secrets);
+        const former = this.#config.groups.find(({ name }) => name === group.name);
+        const own = former === undefined ? [] : this.#routersOf(former);
+        const prepared = prepareRouters(group, own, { links: now, secrets }, (router) =>
+          this.#openRouter(group, router, now, secrets),
+        );
         undo.push(prepared.abandon);
         return prepared;
       });
+      fence?.withdraw();
       return {
         apply: () => this.#applyReload(planned, secrets, { tasks, groups, links, fence }),
         finish: () => this.#finishReload(planned, { groups, fence }),
       };
     } catch (cause) {
       for (const step of undo.reverse()) step();
-      throw cause;
-    }
-  }
-
-  #prepareFence({ config, changed }: ReloadPlan): PreparedFence {
-    const before = this.#installed?.options;
-    const opened = this.#fence;
-    if (before === undefined || opened === undefined) {
-      if (config.groups.some(({ mode }) => mode === 'lease')) {
-        throw new StartFailure('there is no fence here, so no lease: restart the agent, which says why');
-      }
-      requireRefusals(config.groups, [], 'there is none here');
-      return { opened: undefined, between: undefined, after: undefined, undo: () => {} };
-    }
-    const reserved = this.#config.groups.map(({ id }) => id);
-    const { options: after, plain } = planFence(config.groups, before.interfaces, this.#plainIds(), reserved);
-    requireRefusals(config.groups, [...plain.keys()], 'the fence does not cover it');
-    requireSameCover(changed, opened.guards, plain);
-    const between = fenceBetween(before, after);
-    const done = opened.fence.change(between);
-    if (!done.ok) throw new StartFailure(done.text);
-    const guards = guardsOf(plain, opened, this.#log);
-    const undo = (): void => {
-      const undone = opened.fence.change(before);
-      if (!undone.ok) this.#log.warn(`the fence holds back more than it has to: ${undone.text}`);
-    };
-    return { opened: { fence: opened.fence, guards }, between, after, undo };
-  }
-
-  /** What a group needs of sockets; those virtual routers that it has go on with their addresses. */
-  #prepareRouters(group: GroupConfig, links: readonly Link[], secrets: Secrets): PreparedRouters {
-    const former = this.#config.groups.find(({ name }) => name === group.name);
-    const left = former === undefined ? [] : this.#routersOf(former);
-    const added: ReconciledRouter[] = [];
-    const changes: Extract<PreparedRouterChange, { ok: true }>[] = [];
-    const abandon = (): void => {
-      for (const change of changes) change.abandon();
-      for (const router of added) void router.close();
-    };
-    try {
-      const routers = group.virtualRouters.map((config) => {
-        const index = left.findIndex((router) => isSameRouter(router.config, config));
-        const [known] = index === -1 ? [] : left.splice(index, 1);
-        if (known === undefined) {
-          const router = this.#openRouter(group, config, links, secrets);
-          added.push(router);
-          return router;
-        }
-        const change = known.prepareChange({ config, links, secrets });
-        if (!change.ok) throw new StartFailure(`group ${group.name}: ${change.error}`);
-        changes.push(change);
-        return known;
-      });
-      return { group, routers, added, gone: left, changes, abandon, addressesGone: true };
-    } catch (cause) {
-      abandon();
       throw cause;
     }
   }
@@ -493,7 +436,7 @@ export class Agent {
     this.#config = config;
     this.#secrets = secrets;
     this.#departing = removed;
-    this.#useFence(fence.opened, fence.between);
+    this.#useFence(fence?.opened, fence?.between);
     for (const { to } of changed) {
       const prepared = groups.find(({ group }) => group === to);
       if (prepared !== undefined) this.#changeGroup(to, prepared);
@@ -573,40 +516,15 @@ export class Agent {
     this.#departing = [];
     this.#pushes?.change();
     this.#virtualMacs?.remove(gone.map((router) => router.config));
-    await this.#narrowFence(fence, left);
+    if (fence !== undefined) {
+      this.#useFence(fence.opened, await narrowFence(fence, left, () => this.#stopping, this.#log));
+    }
     const sideband = this.#opened(this.#sideband);
     (await sideband.prepare(this.#leaseGroups, this.#secrets)).apply(this.#leaseGroups);
     for (const group of this.#leaseGroups) group.useLinks(sideband.linksOf(group));
     this.#notifier?.change(receiversOf(config.groups, this.#secrets));
     await this.#floatingIps?.change(config.groups, this.#secrets);
     this.#prepareGuardian();
-  }
-
-  /** Behind the last address that has gone; a group whose fence nobody could close has closed by itself by then. */
-  async #narrowFence({ opened, between, after }: PreparedFence, left: ReadonlySet<number>): Promise<void> {
-    if (opened === undefined || between === undefined || after === undefined) return;
-    const stays = between.groups.filter(({ id }) => left.has(id));
-    if (stays.length > 0) {
-      this.#log.error('an address could not be removed: it stays, and the fence holds it back; remove it by hand');
-    }
-    const options = { ...after, groups: [...after.groups.filter(({ id }) => !left.has(id)), ...stays] };
-    for (let attempt = 0; !this.#stopping; attempt += 1) {
-      const changed = opened.fence.change(options);
-      if (changed.ok) {
-        this.#useFence(opened, options);
-        return;
-      }
-      if (attempt === NARROW_ATTEMPTS) {
-        this.#log.error(`the fence holds back more than it has to: ${changed.text}`);
-        return;
-      }
-      await sleep(NARROW_AGAIN_MS);
-    }
-  }
-
-  /** By `routerName`: the numbers that virtual routers in mode `vrrp` have in the fence. */
-  #plainIds(): ReadonlyMap<string, number> {
-    return new Map(Array.from(this.#fence?.guards ?? [], ([router, { id }]) => [routerName(router), id]));
   }
 
   /** A crashed engine's successor goes by it, whatever has become of the file. */

@@ -1,5 +1,5 @@
 import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
-import type { FencedGroup, FenceOptions } from '../kernel/fence/index.ts';
+import type { FencedGroup, FencedRouter, FenceOptions } from '../kernel/fence/index.ts';
 import { kernelTickUs } from '../kernel/index.ts';
 import { isGuarded, plainFencedGroup, refusedAddresses } from './plain-guard.ts';
 import { virtualMacInterfaces } from './virtual-mac.ts';
@@ -52,6 +52,27 @@ export function fenceBetween(before: FenceOptions, after: FenceOptions): FenceOp
   };
 }
 
+/** The fence of before, which holds back as well, closed, what `after` has more; nothing is taken from anybody. */
+export function fenceWithAdditions(before: FenceOptions, after: FenceOptions): FenceOptions {
+  const added = after.groups.filter(({ id }) => !before.groups.some((group) => group.id === id));
+  const grown = before.groups.map((group) => {
+    const to = after.groups.find(({ id }) => id === group.id);
+    if (to === undefined) return group;
+    const { virtualRouters } = group;
+    const fresh = to.virtualRouters.filter((router) => !virtualRouters.some((other) => isSameFenced(router, other)));
+    return {
+      ...group,
+      addresses: [...new Set([...group.addresses, ...to.addresses])],
+      virtualRouters: [...virtualRouters, ...fresh],
+    };
+  });
+  return {
+    groups: [...grown, ...added],
+    interfaces: [...new Set([...before.interfaces, ...after.interfaces])],
+    sideband: [...after.sideband, ...before.sideband],
+  };
+}
+
 /** By which a virtual router is known, however it is configured. */
 export function routerName({ interface: name, virtualRouterId, family }: VirtualRouterConfig): string {
   return `${name} ${virtualRouterId} ${family}`;
@@ -64,13 +85,7 @@ function withWithdrawn(group: FencedGroup, before: FenceOptions): FencedGroup {
     (address) => !group.addresses.includes(address),
   );
   const virtualRouters = former.virtualRouters.filter(
-    (router) =>
-      !group.virtualRouters.some(
-        (other) =>
-          other.interface === router.interface &&
-          other.virtualRouterId === router.virtualRouterId &&
-          other.family === router.family,
-      ),
+    (router) => !group.virtualRouters.some((other) => isSameFenced(router, other)),
   );
   return addresses.length + virtualRouters.length === 0
     ? group
@@ -86,6 +101,12 @@ function leasedGroup(group: LeaseGroupConfig): FencedGroup {
     gatewayInterfaces: gatewayInterfaces(group),
     intervalUs: group.intervalUs,
   };
+}
+
+function isSameFenced(one: FencedRouter, other: FencedRouter): boolean {
+  return (
+    one.interface === other.interface && one.virtualRouterId === other.virtualRouterId && one.family === other.family
+  );
 }
 
 /** In mode `vrrp` each virtual router comes and goes alone. Their numbers in the fence are none of a group's. */

@@ -1,7 +1,8 @@
-import type { GroupConfig, VirtualAddress } from '../config/index.ts';
-import { isSameRouter, type Plan, type Refusal, type Setting } from '../reload/index.ts';
+import type { GroupConfig, VirtualAddress, VirtualRouterConfig } from '../config/index.ts';
+import { isSameRouter, type Refusal, type ReloadPlan, type Setting } from '../reload/index.ts';
 import type { ReplacedRouters } from './lease-group.ts';
-import type { PreparedRouterChange, ReconciledRouter } from './virtual-router.ts';
+import { StartFailure } from './start-failure.ts';
+import type { PreparedRouterChange, ReconciledRouter, RouterSetting } from './virtual-router.ts';
 
 /** The file as it is now, with all that it names, or what is wrong with it as `tiebreak check` says it. */
 export type ReadConfiguration =
@@ -50,6 +51,47 @@ export type PreparedRouters = {
   addressesGone: boolean;
 };
 
+/**
+ * What a group needs of sockets. Those virtual routers that it has go on with their addresses. Throws StartFailure, and then
+ * nothing is open that was not.
+ *
+ * @param former those that it has
+ */
+export function prepareRouters(
+  group: GroupConfig,
+  former: readonly ReconciledRouter[],
+  { links, secrets }: Omit<RouterSetting, 'config'>,
+  open: (config: VirtualRouterConfig) => ReconciledRouter,
+): PreparedRouters {
+  const gone = [...former];
+  const added: ReconciledRouter[] = [];
+  const changes: Extract<PreparedRouterChange, { ok: true }>[] = [];
+  const abandon = (): void => {
+    for (const change of changes) change.abandon();
+    for (const router of added) void router.close();
+  };
+  const routerFor = (config: VirtualRouterConfig): ReconciledRouter => {
+    const index = gone.findIndex((router) => isSameRouter(router.config, config));
+    const [known] = index === -1 ? [] : gone.splice(index, 1);
+    if (known === undefined) {
+      const router = open(config);
+      added.push(router);
+      return router;
+    }
+    const change = known.prepareChange({ config, links, secrets });
+    if (!change.ok) throw new StartFailure(`group ${group.name}: ${change.error}`);
+    changes.push(change);
+    return known;
+  };
+  try {
+    const routers = group.virtualRouters.map(routerFor);
+    return { group, routers, added, gone, changes, abandon, addressesGone: true };
+  } catch (cause) {
+    abandon();
+    throw cause;
+  }
+}
+
 /** What goes goes first: an address may move from one virtual router to another. */
 export function replaceRouters(prepared: PreparedRouters): ReplacedRouters {
   const { routers, added, gone, changes } = prepared;
@@ -66,7 +108,7 @@ export function refusalText(refused: readonly Refusal[]): string {
 }
 
 /** What a reload did, for a person. */
-export function reloadText({ config, added, changed, removed }: Extract<Plan, { ok: true }>): string {
+export function reloadText({ config, added, changed, removed }: ReloadPlan): string {
   const names = (groups: readonly { readonly name: string }[]) => groups.map(({ name }) => name).join(', ');
   const untouched = config.groups.length - added.length - changed.length;
   return [

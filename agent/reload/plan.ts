@@ -45,6 +45,8 @@ export type Plan =
       readonly added: readonly GroupConfig[];
     };
 
+export type ReloadPlan = Extract<Plan, { ok: true }>;
+
 const PRIORITY_OWNER = 255;
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fenceBetween, planFence, routerName } from '../../../agent/engine/fence-plan.ts';
+import { fenceBetween, fenceWithAdditions, planFence, routerName } from '../../../agent/engine/fence-plan.ts';
 import { configOf, edit, PAIR, PLAIN } from '../config/example.ts';
 
 const GROUP = PAIR.slice(PAIR.indexOf('[[group]]'));
@@ -15,6 +15,21 @@ test('while a group changes, what it loses is withdrawn, and what it gains held 
     virtualRouters: [{ virtualRouterId: 35 }],
     withdrawn: { addresses: ['192.0.2.100'], virtualRouters: [{ virtualRouterId: 33 }] },
   });
+});
+
+test('before anything is taken away, the fence holds back what is new beside all that there was', () => {
+  const before = fenceOf(PAIR);
+  const after = fenceOf(
+    `${edit(edit(PAIR, '192.0.2.100', '192.0.2.101'), '= 33', '= 35')}\n${WEB.replace('34', '36')}`,
+  );
+  const [edge, web] = fenceWithAdditions(before, after).groups;
+  expect(edge).toMatchObject({
+    addresses: ['192.0.2.100', '192.0.2.101'],
+    virtualRouters: [{ virtualRouterId: 33 }, { virtualRouterId: 35 }],
+  });
+  expect(edge).not.toHaveProperty('withdrawn');
+  expect(web).toEqual(after.groups[1]);
+  expect(fenceWithAdditions(before, before).groups).toEqual(before.groups);
 });
 
 test('a group that goes is whole until it has gone, and one that has not changed has nothing withdrawn', () => {

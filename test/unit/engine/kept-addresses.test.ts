@@ -154,7 +154,7 @@ test('an owner that is configured otherwise loses what it has no more, keeps the
 
 test('an address of another scope is another address in its place', () => {
   addresses.add();
-  const linked = placedOn(2).map((place) => ({ ...place, virtual: { ...place.virtual, scope: 253 } }));
+  const linked = placedOn(2).map((place) => ({ ...place, virtual: { ...place.virtual, scope: 'link' } as const }));
   expect(addresses.withdraw(linked)).toBe(true);
   expect(kernel.present).toEqual([]);
   expect(addresses.change(ROUTER, linked)).toBe(true);

@@ -28,6 +28,7 @@ const READ_METHODS = 'GET, HEAD';
 const READ_PATHS = ['/v1/status', '/v1/history', '/metrics', '/healthz'] as const;
 const WRITE_PATHS = [
   '/v1/maintenance',
+  '/v1/reload',
   '/v1/groups/:group/handover',
   '/v1/groups/:group/health',
   '/v1/groups/:group/takeover',

@@ -5,7 +5,7 @@ export type Outcome =
   | { readonly ok: true; readonly detail: string }
   | { readonly ok: false; readonly reason: 'not_found' | 'refused'; readonly detail: string };
 
-/** What may be asked of a running agent. Every method answers at once; what it began goes on. */
+/** What may be asked of a running agent. But for `reload` every method answers at once; what it began goes on. */
 export interface Operations {
   /** The owner of `group` hands over to `to`, or to whom it thinks best. */
   handOver(group: string, to: string | undefined): Outcome;
@@ -17,4 +17,6 @@ export interface Operations {
   forceTakeover(group: string): Outcome;
   /** Vouches for it that the survivor of this node's departure is gone for good. */
   forceJoin(group: string): Outcome;
+  /** Reads the configuration again and goes over to it, all of it or nothing; answers when that is done. */
+  reload(): Promise<Outcome>;
 }

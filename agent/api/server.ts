@@ -10,8 +10,8 @@ export type ApiOptions = ApiSources & {
   /** TCP; `host` an IP address without brackets. */
   readonly listen: { readonly host: string; readonly port: number };
   readonly runDir: string;
-  /** Authorises writes over TCP; null: there are none. */
-  readonly token: string | null;
+  /** Authorises writes over TCP, as it is at that moment; null: there are none. */
+  readonly token: () => string | null;
 };
 
 export type StartedApi =
@@ -51,7 +51,12 @@ export async function startApi({ listen, runDir, token, ...sources }: ApiOptions
   };
   const local = await listenLocally(newServer({ kind: 'socket' }), runDir);
   if (!local.ok) return local;
-  const tcp = newServer({ kind: 'tcp', token });
+  const tcp = newServer({
+    kind: 'tcp',
+    get token() {
+      return token();
+    },
+  });
   const failure = await listening(tcp, listen);
   if (failure !== undefined) {
     await local.close();

@@ -116,6 +116,14 @@ export const Status = z.object({
     /** null: no guardian runs. */
     guardian_pid: z.int().min(1).nullable(),
   }),
+  /** Left out by an older agent. */
+  config: z
+    .object({
+      in_force_since: Timestamp,
+      /** null: the configuration is that of the start. */
+      last_reload: z.object({ at: Timestamp, ok: z.boolean(), detail: z.string() }).nullable(),
+    })
+    .optional(),
   groups: z.array(GroupStatus),
 });
 export type Status = z.infer<typeof Status>;

@@ -10,6 +10,7 @@ import { problem } from './problem.ts';
 const BODY_BYTES_MAX = 8_192;
 
 const Handover = z.strictObject({ to: z.string().optional() });
+const Nothing = z.strictObject({});
 const Maintenance = z.strictObject({ on: z.boolean() });
 /** The group's name once more, as a person types it who knows what it means. */
 const Forced = z.strictObject({ confirm: z.string() });
@@ -49,6 +50,7 @@ export function writeRoutes(operations: Operations, access: Access): Hono {
   app.post('/groups/:group/join', (context) =>
     forced(context, context.req.param('group'), (group) => operations.forceJoin(group)),
   );
+  app.post('/reload', (context) => withBody(context, Nothing, () => operations.reload()));
   app.post('/maintenance', (context) => withBody(context, Maintenance, ({ on }) => operations.setMaintenance(on)));
   return app;
 }
@@ -64,12 +66,12 @@ function forced(context: Context, group: string, act: (group: string) => Outcome
 async function withBody<Body>(
   context: Context,
   schema: z.ZodType<Body>,
-  act: (body: Body) => Outcome,
+  act: (body: Body) => Outcome | Promise<Outcome>,
 ): Promise<Response> {
   const text = await context.req.text();
   const body = schema.safeParse(text.trim() === '' ? {} : parseJson(text));
   if (!body.success) return problem(context, 400, 'Wrong body', z.prettifyError(body.error).replaceAll('\n', ' '));
-  const outcome = act(body.data);
+  const outcome = await act(body.data);
   if (outcome.ok) return context.json({ detail: outcome.detail });
   const status = outcome.reason === 'not_found' ? 404 : 409;
   return problem(context, status, status === 404 ? 'Not found' : 'Refused', outcome.detail);

@@ -1,6 +1,7 @@
 /** The thread of the checks: however long a look takes, no advertisement and no vote waits for it. */
+import { isDeepStrictEqual } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Task, TaskReport } from './checker.ts';
+import type { Order, Task, TaskReport } from './checker.ts';
 import { InterfaceWatch, type WatchedInterface } from './interfaces.ts';
 import { type Look, turnedRound } from './outcome.ts';
 import { ProcessWatch, type WatchedProcess } from './processes.ts';
@@ -9,32 +10,72 @@ import { repeat } from './repeat.ts';
 const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 
-const tasks: readonly Task[] = workerData;
-const running = new AbortController();
-// The only message that ever comes: stop.
-port.once('message', () => running.abort());
+/** What is under way for some tasks, until it is ended. */
+type Job = { readonly tasks: readonly Task[]; readonly end: () => void; readonly ended: Promise<void> };
 
-const processes: WatchedProcess[] = [];
-const interfaces: WatchedInterface[] = [];
-const repeated: Promise<void>[] = [];
-for (const { group, check, runAs } of tasks) {
-  const report = (said: TaskReport): void => port.postMessage(said);
-  const say = (look: Look): void =>
-    report({ group, check: check.name, said: check.reverse ? turnedRound(look) : look });
-  switch (check.kind) {
-    case 'process':
-      processes.push({ check, say });
-      break;
-    case 'interface':
-      interfaces.push({ check, say });
-      break;
-    default:
-      repeated.push(repeat(check, say, running.signal, runAs));
-  }
+let jobs: readonly Job[] = [];
+
+function saying({ group, check }: Task): (look: Look) => void {
+  return (look) => {
+    const said = check.reverse ? turnedRound(look) : look;
+    port?.postMessage({ group, check: check.name, said } satisfies TaskReport);
+  };
 }
-await Promise.all([
-  ...repeated,
-  new ProcessWatch(processes).run(running.signal),
-  new InterfaceWatch(interfaces).run(running.signal),
-]);
-port.close();
+
+function begin(tasks: readonly Task[]): Job {
+  const running = new AbortController();
+  const processes: WatchedProcess[] = [];
+  const interfaces: WatchedInterface[] = [];
+  const repeated: Promise<void>[] = [];
+  for (const task of tasks) {
+    const { check, runAs } = task;
+    const say = saying(task);
+    switch (check.kind) {
+      case 'process':
+        processes.push({ check, say });
+        break;
+      case 'interface':
+        interfaces.push({ check, say });
+        break;
+      default:
+        repeated.push(repeat(check, say, running.signal, runAs));
+    }
+  }
+  const ended = Promise.all([
+    ...repeated,
+    new ProcessWatch(processes).run(running.signal),
+    new InterfaceWatch(interfaces).run(running.signal),
+  ]);
+  return { tasks, end: () => running.abort(), ended: ended.then(() => undefined) };
+}
+
+/** One watch looks after all processes, and one after all interfaces; everything else is looked at by itself. */
+function jobsFor(tasks: readonly Task[]): (readonly Task[])[] {
+  const watched = (kind: 'process' | 'interface') => tasks.filter(({ check }) => check.kind === kind);
+  const alone = tasks.filter(({ check }) => check.kind !== 'process' && check.kind !== 'interface');
+  return [watched('process'), watched('interface'), ...alone.map((task) => [task])].filter(({ length }) => length > 0);
+}
+
+/** Jobs that are wanted still go on as they are. */
+function use(tasks: readonly Task[]): void {
+  const left = [...jobs];
+  const wanted = jobsFor(tasks).map((own): Job | readonly Task[] => {
+    const index = left.findIndex((job) => isDeepStrictEqual(job.tasks, own));
+    return (index === -1 ? undefined : left.splice(index, 1)[0]) ?? own;
+  });
+  for (const job of left) job.end();
+  jobs = wanted.map((job) => ('end' in job ? job : begin(job)));
+}
+
+use(workerData);
+port.on('message', (order: Order) => {
+  switch (order.type) {
+    case 'tasks':
+      use(order.tasks);
+      return;
+    case 'stop':
+      for (const job of jobs) job.end();
+      void Promise.all(jobs.map(({ ended }) => ended)).then(() => port.close());
+      return;
+  }
+});

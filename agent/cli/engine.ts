@@ -1,9 +1,9 @@
 import { type Config, formatProblem, formatSecretProblem, loadSecrets, type Secrets } from '../config/index.ts';
-import type { Guardian } from '../engine/index.ts';
+import type { ConfigurationSource, Guardian, ReadConfiguration } from '../engine/index.ts';
 import type { Handover, Progress } from '../guardian/index.ts';
 import { createLogger, type Logger, type LogLevel } from '../log/index.ts';
 import { openServiceManager, type ServiceManager } from '../service-manager/index.ts';
-import { readConfigFile } from './config-file.ts';
+import { loadConfigFile } from './config-file.ts';
 import { endAtOnce } from './end-at-once.ts';
 import { EXIT } from './exit-code.ts';
 import { catchSignals } from './signals.ts';
@@ -11,28 +11,41 @@ import { catchSignals } from './signals.ts';
 export type EngineOptions = {
   /** The configuration. */
   readonly file: string;
+  /** A copy of it that a crashed engine went by, and this one goes on with; undefined: the file itself. */
+  readonly inForce?: string | undefined;
   readonly level: LogLevel;
   /** How often an engine has crashed lately. */
   readonly recentCrashes: number;
 };
 
 /** Runs the agent in this process until it is stopped. Returns the exit code. */
-export async function runEngine({ file, level, recentCrashes }: EngineOptions): Promise<number> {
-  const read = readConfigFile(file);
-  if (read === undefined) return EXIT.usage;
-  const loaded = loadSecrets(read.config);
-  if (!loaded.ok) {
-    for (const problem of loaded.problems) process.stderr.write(`${formatSecretProblem(problem)}\n`);
+export async function runEngine({ file, inForce, level, recentCrashes }: EngineOptions): Promise<number> {
+  const read = readConfiguration(inForce ?? file, file);
+  if (!read.ok) {
+    process.stderr.write(`${read.problems}\n`);
     return EXIT.usage;
   }
   const log = createLogger(level);
-  for (const warning of read.warnings) log.warn(formatProblem(warning));
-  return runUntilStopped({ config: read.config, secrets: loaded.secrets, log, recentCrashes });
+  if (inForce !== undefined) log.warn(`goes by the configuration that was in force, as ${inForce} has it`);
+  for (const warning of read.warnings) log.warn(warning);
+  const source = { text: read.text, read: () => readConfiguration(file, file) };
+  return runUntilStopped({ ...read.setting, source, log, recentCrashes });
+}
+
+/** `tiebreak check` says the same of the same file; but here every key and token must be there. */
+function readConfiguration(file: string, named: string): ReadConfiguration {
+  const loaded = loadConfigFile(file, named);
+  if (!loaded.ok) return loaded;
+  const { config, text, warnings } = loaded;
+  const secrets = loadSecrets(config);
+  if (!secrets.ok) return { ok: false, problems: secrets.problems.map(formatSecretProblem).join('\n') };
+  return { ok: true, setting: { config, secrets: secrets.secrets }, text, warnings: warnings.map(formatProblem) };
 }
 
 type Loaded = {
   readonly config: Config;
   readonly secrets: Secrets;
+  readonly source: ConfigurationSource;
   readonly log: Logger;
   readonly recentCrashes: number;
 };
@@ -51,6 +64,7 @@ async function runUntilStopped(loaded: Loaded): Promise<number> {
     return EXIT.failed;
   }
   signals.onFirst((signal) => agent.stop(signal));
+  signals.onReload(() => agent.reload());
   return await agent.stopped;
 }
 

@@ -5,10 +5,14 @@ export type ApiTarget =
   | { readonly kind: 'socket'; readonly path: string }
   | { readonly kind: 'url'; readonly url: string };
 
-export type ApiAnswer = { readonly ok: true; readonly text: string } | { readonly ok: false; readonly error: string };
+export type ApiAnswer =
+  | { readonly ok: true; readonly text: string }
+  /** `refused`: in the agent's own words; left out: it has not said so. */
+  | { readonly ok: false; readonly error: string; readonly refused?: string };
 
 /** An agent that is well answers in a millisecond. */
 const TIMEOUT_MS = 3_000;
+const REFUSED = 409;
 
 /** The body of `GET path`; otherwise what went wrong and what to do, for a person. */
 export function readApi(target: ApiTarget, path: string): Promise<ApiAnswer> {
@@ -16,9 +20,14 @@ export function readApi(target: ApiTarget, path: string): Promise<ApiAnswer> {
 }
 
 /** `POST path` with a JSON body, over the socket: over TCP a token would be needed. What came of it, for a person. */
-export async function writeApi(target: ApiTarget, path: string, body: unknown): Promise<ApiAnswer> {
+export async function writeApi(
+  target: ApiTarget,
+  path: string,
+  body: unknown,
+  timeoutMs = TIMEOUT_MS,
+): Promise<ApiAnswer> {
   const headers = { 'content-type': 'application/json' };
-  const answer = await ask(target, path, { method: 'POST', body: JSON.stringify(body), headers });
+  const answer = await ask(target, path, { method: 'POST', body: JSON.stringify(body), headers }, timeoutMs);
   return answer.ok ? { ok: true, text: detailOf(answer.text) ?? answer.text } : answer;
 }
 
@@ -28,17 +37,20 @@ type Request = {
   readonly headers?: Record<string, string>;
 };
 
-async function ask(target: ApiTarget, path: string, asked: Request): Promise<ApiAnswer> {
+async function ask(target: ApiTarget, path: string, asked: Request, timeoutMs = TIMEOUT_MS): Promise<ApiAnswer> {
   const dispatcher = new Agent(target.kind === 'socket' ? { connect: { socketPath: target.path } } : {});
   try {
     const url = new URL(path, target.kind === 'socket' ? 'http://localhost' : target.url);
-    const response = await request(url, { ...asked, dispatcher, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await request(url, { ...asked, dispatcher, signal: AbortSignal.timeout(timeoutMs) });
     const text = await response.body.text();
     if (response.statusCode === 200) return { ok: true, text };
-    const detail = detailOf(text) ?? `${response.statusCode}: ${text.slice(0, 500)}`;
-    return { ok: false, error: `the agent at ${placeOf(target)} says: ${detail}` };
+    const told = detailOf(text);
+    const error = `the agent at ${placeOf(target)} says: ${told ?? `${response.statusCode}: ${text.slice(0, 500)}`}`;
+    return response.statusCode === REFUSED && told !== undefined
+      ? { ok: false, error, refused: told }
+      : { ok: false, error };
   } catch (error) {
-    return { ok: false, error: describeFailure(error, target) };
+    return { ok: false, error: describeFailure(error, target, timeoutMs) };
   } finally {
     await dispatcher.destroy();
   }
@@ -55,10 +67,10 @@ function placeOf(target: ApiTarget): string {
   return target.kind === 'socket' ? target.path : target.url;
 }
 
-function describeFailure(error: unknown, target: ApiTarget): string {
+function describeFailure(error: unknown, target: ApiTarget, timeoutMs: number): string {
   const place = placeOf(target);
   if (error instanceof Error && error.name === 'TimeoutError') {
-    return `the agent at ${place} has not answered for ${TIMEOUT_MS / 1000} s; it may be frozen`;
+    return `the agent at ${place} has not answered for ${timeoutMs / 1000} s; it may be frozen`;
   }
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {

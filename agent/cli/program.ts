@@ -8,6 +8,7 @@ import { registerHistory } from './history.ts';
 import { registerImport } from './import.ts';
 import { registerKeygen } from './keygen.ts';
 import { registerOperations } from './operate.ts';
+import { registerReload } from './reload.ts';
 import { registerRun } from './run.ts';
 import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   registerWatch(program);
   registerHistory(program);
   registerOperations(program);
+  registerReload(program);
   registerImport(program);
   registerKeygen(program);
   registerSimulate(program);

@@ -7,6 +7,8 @@ export type RunArguments = {
   readonly logLevel: LogLevel;
   /** How often the engine has crashed lately. */
   readonly recentCrashes: number;
+  /** Where the engine before this one has left the text of the configuration that it went by. */
+  readonly inForce?: string | undefined;
 };
 
 /**
@@ -24,9 +26,10 @@ export function parseRunArguments(
   const { config, 'log-level': logLevel = environment.TIEBREAK_LOG_LEVEL ?? 'info' } = values;
   const crashes = values['recent-crashes'] ?? '0';
   if (config === undefined || !isLogLevel(logLevel)) return undefined;
-  if (command === 'run' && values['recent-crashes'] !== undefined) return undefined;
+  const { 'in-force': inForce } = values;
+  if (command === 'run' && (values['recent-crashes'] ?? inForce) !== undefined) return undefined;
   if (!/^\d{1,6}$/.test(crashes)) return undefined;
-  return { command, config, logLevel, recentCrashes: Number(crashes) };
+  return { command, config, logLevel, recentCrashes: Number(crashes), inForce };
 }
 
 function parsed(args: string[]) {
@@ -35,6 +38,7 @@ function parsed(args: string[]) {
       config: { type: 'string', short: 'c' },
       'log-level': { type: 'string' },
       'recent-crashes': { type: 'string' },
+      'in-force': { type: 'string' },
     } as const;
     return parseArgs({ args, options, strict: true }).values;
   } catch {

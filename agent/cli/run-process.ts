@@ -19,22 +19,25 @@ async function runGuardian({ config, logLevel }: RunArguments): Promise<number> 
   const { guard } = await import('../guardian/index.ts');
   return await guard({
     script: process.argv[1] ?? '',
-    args: (crashes) => ['engine', '--config', config, '--log-level', logLevel, '--recent-crashes', String(crashes)],
+    args: (crashes, inForce) => [
+      ...['engine', '--config', config, '--log-level', logLevel, '--recent-crashes', String(crashes)],
+      ...(inForce === null ? [] : ['--in-force', inForce]),
+    ],
     report: guardianReport(logLevel),
-    announce: async (text) => {
+    announce: async (...state) => {
       if (process.env.NOTIFY_SOCKET === undefined) return;
       const { openServiceManager } = await import('../service-manager/index.ts');
       const manager = openServiceManager(process.env, [process.pid]);
       if (typeof manager !== 'object') return;
-      manager.notify(`STATUS=${text}`);
+      manager.notify(...state);
       manager.close();
     },
     onReady: flushCompileCache,
   });
 }
 
-async function runEngineProcess({ config, logLevel, recentCrashes }: RunArguments): Promise<number> {
+async function runEngineProcess({ config, logLevel, recentCrashes, inForce }: RunArguments): Promise<number> {
   process.title = 'tiebreak-engine';
   const { runEngine } = await import('./engine.ts');
-  return (await runEngine({ file: config, level: logLevel, recentCrashes })) ?? EXIT.failed;
+  return (await runEngine({ file: config, inForce, level: logLevel, recentCrashes })) ?? EXIT.failed;
 }

@@ -16,8 +16,21 @@ type Row = readonly string[];
 /** The status for a person: one block for each group; what is as it should be says little, the rest stands out. */
 export function renderStatus(status: Status, { now, colour }: RenderOptions): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
-  const head = `node ${status.node}, tiebreak ${status.version}, pid ${status.process.engine_pid}`;
+  const head = [
+    `node ${status.node}, tiebreak ${status.version}, pid ${status.process.engine_pid}`,
+    ...configLines(status, now, paint),
+  ].join('\n');
   return [head, ...status.groups.map((group) => renderGroup(group, status.node, now, paint))].join('\n\n').concat('\n');
+}
+
+/** A refused reload is shown until the next one succeeds: the file is another than what the agent goes by. */
+function configLines({ config }: Status, now: number, paint: Paint): string[] {
+  if (config === undefined) return [];
+  const since = `configuration in force for ${formatSpan(now - Date.parse(config.in_force_since))}`;
+  const last = config.last_reload;
+  if (last === null || last.ok) return [since];
+  const refused = `${since}; a reload was refused ${formatSpan(now - Date.parse(last.at))} ago:`;
+  return [paint('yellow', refused), ...last.detail.split('\n').map((line) => paint('yellow', `  ${line}`))];
 }
 
 function renderGroup(group: GroupStatus, node: string, now: number, paint: Paint): string {

@@ -17,10 +17,10 @@ const SOURCES_MAX = 64;
 /** One virtual router's `auth_hmac`: signs what it sends, and judges what it hears. */
 export class AdvertisementHmac {
   readonly #family: AddressFamily;
-  readonly #source: Uint8Array;
-  readonly #mode: AuthHmacConfig['mode'];
-  readonly #antiReplay: AntiReplay;
-  readonly #keys: readonly [HmacKey, ...HmacKey[]];
+  #source: Uint8Array;
+  #mode: AuthHmacConfig['mode'];
+  #antiReplay: AntiReplay;
+  #keys: readonly [HmacKey, ...HmacKey[]];
   readonly #wallClockUs: () => number;
   readonly #heard = new Map<string, bigint>();
   #sent: bigint | undefined;
@@ -40,6 +40,18 @@ export class AdvertisementHmac {
     this.#antiReplay = options.config.antiReplay;
     this.#keys = options.keys;
     this.#wallClockUs = options.wallClockUs ?? (() => Date.now() * 1_000);
+  }
+
+  /** Goes on with another source, other keys or rules; what has been heard is not forgotten. */
+  change(to: {
+    readonly source: Uint8Array;
+    readonly config: AuthHmacConfig;
+    readonly keys: readonly [HmacKey, ...HmacKey[]];
+  }): void {
+    this.#source = to.source;
+    this.#mode = to.config.mode;
+    this.#antiReplay = to.config.antiReplay;
+    this.#keys = to.keys;
   }
 
   /** One advertisement for all its destinations, as it is to travel. */

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
-import { isLinkLocal, skewTimeUs } from '@tiebreak/shared/vrrp';
-import { type GroupStatus, type Health, type Operations, type Status, startApi } from '../api/index.ts';
-import type { Checker } from '../checks/index.ts';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MemberConfig } from '@tiebreak/shared/lease';
+import { skewTimeUs } from '@tiebreak/shared/vrrp';
+import { type GroupStatus, type Health, type Operations, type Outcome, type Status, startApi } from '../api/index.ts';
+import type { Checker, Task } from '../checks/index.ts';
 import {
   type Config,
   configHash,
@@ -16,32 +18,33 @@ import { FloatingIps } from '../floating-ip/index.ts';
 import { holdOffMs } from '../guardian/hold-off.ts';
 import type { Handover } from '../guardian/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
-import { type FenceOptions, openHopLimitDrops } from '../kernel/fence/index.ts';
+import { type FenceOptions, GROUP_ID_MAX, openHopLimitDrops } from '../kernel/fence/index.ts';
 import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
 import { Notifier, receiversOf } from '../notify/index.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
+import { plan, type ReloadPlan } from '../reload/index.ts';
 import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
 import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
 import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
+import { replaceFile } from '../state/replace-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { Report, WitnessLink } from '../witness-link/index.ts';
-import { bytesOf } from './address-bytes.ts';
-import { openChecker, refuseUnsafePrograms } from './checks.ts';
+import { openChecker, refuseUnsafePrograms, tasksOf } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { narrowFence, type PreparedFence, plainIdsOf, prepareFence } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
-import type { HeardAdvertisement } from './heard-advertisement.ts';
+import { type Hearing, hearingPeersOnly } from './hearing.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { metricsReading } from './metrics-reading.ts';
-import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
-import { openSideband, type Sideband } from './open-sideband.ts';
+import { clearLeftOverRoutes, clearLeftOvers, fencedInterfaces, type OpenedFence, openFence } from './open-fence.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
@@ -51,6 +54,17 @@ import { PushWatch } from './push-watch.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
+import {
+  type PreparedRouters,
+  prepareRouters,
+  type ReadConfiguration,
+  refusalText,
+  reloadText,
+  replaceRouters,
+  withNewAddresses,
+  withNewRouters,
+} from './reload-parts.ts';
+import { type PreparedLinks, Sideband } from './sideband.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { leaseGroupStatus, type OwnStatus, vrrpGroupStatus } from './status.ts';
@@ -74,6 +88,9 @@ const CLOSE_PATIENCE_MS = 3_000;
 /** For what is still to be written: as long as notifications get. */
 const DISK_PATIENCE_MS = 2_000;
 
+/** In `run_dir`. */
+const IN_FORCE_FILE = 'configuration.toml';
+
 /** Also in the log, at the moment when it happens. */
 const GUARDIAN_GONE =
   'the guardian has died, so that a crash would cost a master-down time: restart the agent when a handover is convenient';
@@ -81,6 +98,8 @@ const GUARDIAN_GONE =
 export type AgentOptions = {
   readonly config: Config;
   readonly secrets: Secrets;
+  /** The file's text that `config` was made of, and how to read the file again; undefined: it cannot be. */
+  readonly source?: ConfigurationSource | undefined;
   readonly log: Logger;
   /** Who looks after what this process leaves behind should it die; undefined: nobody. */
   readonly guardian?: Guardian | undefined;
@@ -88,6 +107,18 @@ export type AgentOptions = {
   readonly serviceManager?: ServiceManager | undefined;
   /** How often an engine has crashed lately, this one's predecessor included. */
   readonly recentCrashes?: number;
+};
+
+export type ConfigurationSource = { readonly text: string; readonly read: () => ReadConfiguration };
+
+type PreparedReload = { readonly apply: () => void; readonly finish: () => Promise<void> };
+type ReloadReport = { readonly atMs: number; readonly ok: boolean; readonly detail: string };
+
+type ReloadParts = {
+  readonly tasks: readonly Task[];
+  readonly groups: readonly PreparedRouters[];
+  readonly links: PreparedLinks;
+  readonly fence: PreparedFence | undefined;
 };
 
 export interface Guardian {
@@ -100,13 +131,24 @@ export interface Guardian {
 
 /** Everything that one agent process runs: built in order, taken down in reverse. */
 export class Agent {
-  readonly #config: Config;
-  readonly #secrets: Secrets;
+  #config: Config;
+  #secrets: Secrets;
+  readonly #source: ConfigurationSource | undefined;
   readonly #log: Logger;
-  readonly #leaseGroups: LeaseGroup[] = [];
-  readonly #vrrpGroups: VrrpGroup[] = [];
-  readonly #routers: ReconciledRouter[] = [];
+  #leaseGroups: readonly LeaseGroup[] = [];
+  #vrrpGroups: readonly VrrpGroup[] = [];
+  #routers: readonly ReconciledRouter[] = [];
   readonly #pacer = new FramePacer(SYSTEM_CLOCK);
+  readonly #hearing = new Map<ReconciledRouter, Hearing>();
+  readonly #standings = new Map<string, GroupStanding>();
+  /** Every group in mode `lease` that has run here since the start. */
+  readonly #ranHere = new Set<string>();
+  /** Configured no more, and not gone yet. */
+  #departing: readonly GroupConfig[] = [];
+  #reloading = false;
+  #lastReload: ReloadReport | undefined;
+  /** Wall clock, ms: since when the configuration in force is that. */
+  #inForceSinceMs = Date.now();
   #sideband: Sideband | undefined;
   #witness: WitnessLink | undefined;
   #routes: WitnessRoutes | undefined;
@@ -115,14 +157,17 @@ export class Agent {
   #hopLimits: HopLimitWatch | undefined;
   #installed: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
   #state: StateFile | undefined;
-  readonly #kept: KeptPromises[] = [];
+  readonly #kept = new Map<string, KeptPromises>();
   #rtnetlink: Rtnetlink | undefined;
   #reconciler: Reconciler | undefined;
   #virtualMacs: VirtualMacs | undefined;
   #started = false;
+  #stopping = false;
   readonly #bootId = readBootId();
   #history: HistoryLog | undefined;
   #flushHistory: () => Promise<void> = async () => {};
+  /** Where the text of the configuration in force is; null: nowhere. */
+  #inForce: string | null = null;
   #maintenance: MaintenanceFile | undefined;
   #checker: Checker | undefined;
   #pushes: PushWatch | undefined;
@@ -137,12 +182,13 @@ export class Agent {
   readonly standNotBeforeUs: number;
   #closeApi: () => Promise<void> = async () => {};
 
-  constructor({ config, secrets, log, guardian, serviceManager, recentCrashes = 0 }: AgentOptions) {
+  constructor({ config, secrets, source, log, guardian, serviceManager, recentCrashes = 0 }: AgentOptions) {
     this.#guardian = guardian;
     this.#config = config;
     this.#secrets = secrets;
+    this.#source = source;
     this.#log = log;
-    this.#ownership = new OwnershipBoard(config.groups.length);
+    this.#ownership = new OwnershipBoard(GROUP_ID_MAX);
     this.#recentCrashes = recentCrashes;
     // After a crash the hosts around have been up all the time.
     const startDelayUs = recentCrashes === 0 ? config.startDelayUs : 0;
@@ -180,17 +226,24 @@ export class Agent {
     clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
-    for (const group of groups) this.#addGroup(group, links, this.#rtnetlink, state);
-    this.#sideband = await openSideband({
+    for (const group of groups) {
+      const routers: ReconciledRouter[] = [];
+      for (const router of group.virtualRouters) {
+        // One that fails leaves the others to `close`.
+        routers.push(this.#openRouter(group, router, links, this.#secrets));
+        this.#routers = [...this.#routers, ...routers.slice(-1)];
+      }
+      this.#addGroup(group, routers);
+    }
+    this.#sideband = new Sideband({
       node,
-      groups: this.#leaseGroups,
-      secrets: this.#secrets,
       incarnation: state.incarnation,
       log: this.#log,
       onMet: () => this.#prepareGuardian(),
       relay: (to, datagram) => this.#witness?.relay(to, datagram),
     });
-    this.#openWitness(state, this.#rtnetlink);
+    (await this.#sideband.prepare(this.#leaseGroups, this.#secrets)).apply(this.#leaseGroups);
+    this.#openWitness();
     await this.#openApi();
 
     // Before anyone counts on this node's answers.
@@ -201,21 +254,16 @@ export class Agent {
     this.#started = true;
     this.#prepareGuardian();
     this.#startFollowers();
-    for (const link of this.#sideband.links) link.start();
-    for (const group of this.#leaseGroups) {
-      const own = this.#routers.filter((router) => group.config.virtualRouters.includes(router.config));
-      group.fitness.setMaintenance(this.#maintenance.on);
-      group.start(this.#sideband.linksOf(group), own);
-    }
-    for (const group of this.#vrrpGroups) {
-      group.setMaintenance(this.#maintenance.on);
-      group.start(this.standNotBeforeUs);
-    }
-    this.#checker = openChecker([...this.#leaseGroups, ...this.#vrrpGroups], this.#log);
+    this.#sideband.start();
+    for (const group of this.#leaseGroups) this.#startLeaseGroup(group);
+    for (const group of this.#vrrpGroups) this.#startVrrpGroup(group, this.standNotBeforeUs);
+    this.#checker = openChecker(() => this.#groups(), this.#log);
     this.#checker.start();
-    this.#pushes = new PushWatch([...this.#leaseGroups, ...this.#vrrpGroups]);
-    this.#pushes.start();
+    this.#pushes = new PushWatch(() => this.#groups());
+    this.#pushes.change();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
+    this.#recordInForce(this.#source?.text);
+    this.#prepareGuardian();
     this.#signsOfLife.start();
     this.#log.info(
       { node, version: agentVersion(), incarnation: state.incarnation, fence: this.#fence?.fence.level },
@@ -225,12 +273,9 @@ export class Agent {
 
   /** Hands over whatever is owned here, and leaves its votes to the survivors (L17); does not wait for them for ever. */
   async leave(): Promise<void> {
+    this.#stopping = true;
     this.#signsOfLife.stopping(STOP_PATIENCE_MS + CLOSE_PATIENCE_MS);
-    for (const group of this.#vrrpGroups) {
-      group.stop();
-      // Its priority 0 leaves before the kernel takes its time with the next group's addresses.
-      await setImmediate();
-    }
+    await stopInTurn(this.#vrrpGroups);
     await inTime(Promise.all(this.#leaseGroups.map((group) => group.stop())), STOP_PATIENCE_MS);
   }
 
@@ -240,7 +285,6 @@ export class Agent {
     this.#pushes?.close();
     this.#hopLimits?.close();
     for (const group of this.#leaseGroups) group.close();
-    for (const link of this.#sideband?.links ?? []) link.stop();
     const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
     this.#witness?.close();
     // At once, so that what each says last does not wait for the sockets of the others.
@@ -259,7 +303,7 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     // Side by side: each may use up its patience, and the service manager has its own.
-    const written = Promise.all([...this.#kept.map((kept) => kept.close()), this.#flushHistory()]);
+    const written = Promise.all([...Array.from(this.#kept.values(), (kept) => kept.close()), this.#flushHistory()]);
     const [isWritten] = await Promise.all([
       inTime(written, DISK_PATIENCE_MS),
       this.#checker?.close(),
@@ -274,6 +318,229 @@ export class Agent {
     this.#processWatch.close();
   }
 
+  /**
+   * Reads the configuration again, with its keys and tokens, and goes over to it: all of it or nothing. A group that has not
+   * changed notices nothing; one that has goes on owning what it owns. Resolves once those that are gone have departed.
+   */
+  async reload(): Promise<Outcome> {
+    if (this.#reloading) return refused('a reload is under way: wait for it');
+    if (this.#stopping || !this.#started) return refused('the agent starts or stops');
+    this.#reloading = true;
+    this.#signsOfLife.reloading();
+    const outcome = await this.#reloadNow().catch((cause: unknown) => {
+      // A bug has left it half done: this engine ends, and the next one begins with a whole configuration.
+      setImmediate(() => {
+        throw cause;
+      });
+      throw cause;
+    });
+    this.#reloading = false;
+    this.#signsOfLife.reloaded();
+    this.#lastReload = { atMs: Date.now(), ok: outcome.ok, detail: outcome.detail };
+    if (outcome.ok) {
+      this.#inForceSinceMs = this.#lastReload.atMs;
+      this.#log.info(outcome.detail);
+    } else {
+      this.#log.error(`the configuration was not reloaded, and the one before stays in force:\n${outcome.detail}`);
+    }
+    return outcome;
+  }
+
+  async #reloadNow(): Promise<Outcome> {
+    const read = this.#source?.read();
+    if (read === undefined) return refused('this agent was started without a file');
+    if (!read.ok) return refused(read.problems);
+    const former = { config: this.#config, secrets: this.#secrets };
+    const planned = plan(former, read.setting, new Set(plainIdsOf(this.#fence).values()));
+    if (!planned.ok) return refused(refusalText(planned.refused));
+    let change: PreparedReload;
+    try {
+      change = await this.#prepareReload(planned, read.setting.secrets);
+    } catch (cause) {
+      if (cause instanceof StartFailure) return refused(`${cause.message}\nnothing was changed`);
+      throw cause;
+    }
+    for (const warning of read.warnings) this.#log.warn(warning);
+    change.apply();
+    this.#recordInForce(read.text);
+    this.#prepareGuardian();
+    await change.finish();
+    return { ok: true, detail: reloadText(planned) };
+  }
+
+  /**
+   * Opens all that the change needs, up to the fence, in which what is new is held back and what goes is withdrawn. Throws
+   * StartFailure, and then nothing has changed.
+   */
+  async #prepareReload(planned: ReloadPlan, secrets: Secrets): Promise<PreparedReload> {
+    const { config, added, changed, removed } = planned;
+    const rtnetlink = this.#opened(this.#rtnetlink);
+    const virtualMacs = this.#opened(this.#virtualMacs);
+    const sideband = this.#opened(this.#sideband);
+    const present = valueOrFail(rtnetlink.links(), 'reading the interfaces');
+    requireInterfaces(config.groups, present);
+    refuseUnsafePrograms(config.groups);
+    const tasks = tasksOf(config.groups);
+    // What departs still speaks, with the keys of before.
+    const groupKeys = new Map([...this.#secrets.groupKeys, ...secrets.groupKeys]);
+    const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
+    const links = await sideband.prepare(
+      leases.map((group) => ({ config: group })),
+      { groupKeys },
+    );
+    const undo: (() => void)[] = [links.abandon];
+    try {
+      clearLeftOvers(withNewAddresses(this.#config.groups, config.groups), present, rtnetlink, this.#log);
+      const fence = prepareFence({
+        plan: planned,
+        groups: this.#config.groups,
+        before: this.#installed?.options,
+        opened: this.#fence,
+        interfaces: fencedInterfaces(present),
+        log: this.#log,
+      });
+      if (fence !== undefined) undo.push(fence.undo);
+      const macs = withNewRouters(this.#config.groups, config.groups);
+      undo.push(() => virtualMacs.remove(macs.flatMap((group) => group.virtualRouters)));
+      virtualMacs.make(macs, fence?.opened);
+      const now = valueOrFail(rtnetlink.links(), 'reading the interfaces');
+      const groups = [...changed.map(({ to }) => to), ...added].map((group) => {
+        const former = this.#config.groups.find(({ name }) => name === group.name);
+        const own = former === undefined ? [] : this.#routersOf(former);
+        const prepared = prepareRouters(group, own, { links: now, secrets }, (router) =>
+          this.#openRouter(group, router, now, secrets),
+        );
+        undo.push(prepared.abandon);
+        return prepared;
+      });
+      fence?.withdraw();
+      return {
+        apply: () => this.#applyReload(planned, secrets, { tasks, groups, links, fence }),
+        finish: () => this.#finishReload(planned, { groups, fence }),
+      };
+    } catch (cause) {
+      for (const step of undo.reverse()) step();
+      throw cause;
+    }
+  }
+
+  /** From here on nothing can fail, and nothing else happens in between. */
+  #applyReload(
+    { config, added, changed, removed }: ReloadPlan,
+    secrets: Secrets,
+    { tasks, groups, links, fence }: ReloadParts,
+  ): void {
+    const { webhookSecrets } = this.#secrets;
+    const kept = this.#config.groups.flatMap((group) => (config.groups.includes(group) ? this.#routersOf(group) : []));
+    const departing = removed.flatMap((group) => this.#routersOf(group));
+    this.#config = config;
+    this.#secrets = secrets;
+    this.#departing = removed;
+    this.#useFence(fence?.opened, fence?.between);
+    for (const { to } of changed) {
+      const prepared = groups.find(({ group }) => group === to);
+      if (prepared !== undefined) this.#changeGroup(to, prepared);
+    }
+    this.#routers = [...kept, ...groups.flatMap(({ routers }) => routers), ...departing];
+    const started = added.map((group) => {
+      const prepared = groups.find((candidate) => candidate.group === group);
+      return this.#addGroup(group, prepared?.routers ?? []);
+    });
+    links.apply(this.#leaseGroups);
+    for (const group of this.#leaseGroups) group.useLinks(this.#opened(this.#sideband).linksOf(group));
+    // Whoever is to be told that a group has gone is told by the secrets of before.
+    const told = { webhookSecrets: new Map([...webhookSecrets, ...secrets.webhookSecrets]) };
+    this.#notifier?.change(receiversOf([...config.groups, ...removed], told));
+    this.#checker?.change(tasks);
+    for (const group of started) {
+      if (group instanceof LeaseGroup) this.#startLeaseGroup(group);
+      else this.#startVrrpGroup(group, 0);
+    }
+    this.#pushes?.change();
+    this.#reconciler?.look('read anew');
+  }
+
+  #changeGroup(to: GroupConfig, prepared: PreparedRouters): void {
+    this.#standings.get(to.name)?.configure(to);
+    if (to.mode === 'vrrp') {
+      const group = this.#vrrpGroups.find(({ name }) => name === to.name);
+      group?.holdGuards();
+      replaceRouters(prepared);
+      group?.configure(to);
+      return;
+    }
+    const group = this.#leaseGroups.find(({ name }) => name === to.name);
+    if (group === undefined) return;
+    const hearing = hearingPeersOnly(group, this.#log);
+    for (const router of prepared.added) this.#hearing.set(router, hearing);
+    const member = { ...group.state.config, ...this.#memberConfig(to) };
+    group.configure({ config: to, member, skewUsOf: skewOf(to) }, () => replaceRouters(prepared));
+  }
+
+  #useFence(opened: OpenedFence | undefined, options: FenceOptions | undefined): void {
+    const installed = this.#installed;
+    if (opened === undefined || options === undefined || installed === undefined) return;
+    this.#fence = opened;
+    this.#installed = { ...installed, options };
+  }
+
+  /** What goes departs in order, and only then is it held back no more. */
+  async #finishReload(
+    { config, removed }: ReloadPlan,
+    { groups, fence }: Pick<ReloadParts, 'groups' | 'fence'>,
+  ): Promise<void> {
+    const names = new Set(removed.map(({ name }) => name));
+    const leases = this.#leaseGroups.filter(({ name }) => names.has(name));
+    await stopInTurn(this.#vrrpGroups.filter(({ name }) => names.has(name)));
+    await inTime(Promise.all(leases.map((group) => group.stop())), STOP_PATIENCE_MS);
+    // What the last step has to tell is told.
+    await nextTurn();
+    if (this.#stopping) return;
+    for (const group of leases) group.close();
+    const departed = removed.flatMap((group) => this.#routersOf(group));
+    const gone = [...departed, ...groups.flatMap((group) => group.gone)];
+    const left = new Set(groups.flatMap(({ group, addressesGone }) => (addressesGone ? [] : [group.id])));
+    for (const group of removed) {
+      const clear = this.#routersOf(group).map((router) => router.removeAddresses());
+      if (!clear.every(Boolean)) left.add(group.id);
+      this.#standings.delete(group.name);
+    }
+    const kept = removed.flatMap(({ name }) => this.#kept.get(name) ?? []);
+    for (const name of names) this.#kept.delete(name);
+    await inTime(Promise.all(kept.map((promises) => promises.close())), DISK_PATIENCE_MS);
+    for (const router of gone) this.#hearing.delete(router);
+    await Promise.all(gone.map((router) => router.close()));
+    this.#leaseGroups = this.#leaseGroups.filter(({ name }) => !names.has(name));
+    this.#vrrpGroups = this.#vrrpGroups.filter(({ name }) => !names.has(name));
+    this.#routers = this.#routers.filter((router) => !departed.includes(router));
+    this.#departing = [];
+    this.#pushes?.change();
+    this.#virtualMacs?.remove(gone.map((router) => router.config));
+    if (fence !== undefined) {
+      this.#useFence(fence.opened, await narrowFence(fence, left, () => this.#stopping, this.#log));
+    }
+    const sideband = this.#opened(this.#sideband);
+    (await sideband.prepare(this.#leaseGroups, this.#secrets)).apply(this.#leaseGroups);
+    for (const group of this.#leaseGroups) group.useLinks(sideband.linksOf(group));
+    this.#notifier?.change(receiversOf(config.groups, this.#secrets));
+    await this.#floatingIps?.change(config.groups, this.#secrets);
+    this.#prepareGuardian();
+  }
+
+  /** A crashed engine's successor goes by it, whatever has become of the file. */
+  #recordInForce(text: string | undefined): void {
+    if (text === undefined) return;
+    const path = join(this.#config.runDir, IN_FORCE_FILE);
+    try {
+      replaceFile(path, text);
+      this.#inForce = path;
+    } catch (cause) {
+      this.#inForce = null;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      this.#log.warn(`${path}: cannot be written: ${why}; after a crash the agent goes by the file as it is then`);
+    }
+  }
+
   /** Before the start has succeeded there is nothing to look after: a start that fails cleans up by itself. */
   #prepareGuardian(): void {
     const sideband = this.#sideband;
@@ -281,7 +548,8 @@ export class Agent {
     if (!this.#started || incarnation === undefined || sideband === undefined) return;
     this.#guardian?.prepare(
       handoverOf({
-        config: this.#config,
+        config: { ...this.#config, groups: [...this.#config.groups, ...this.#departing] },
+        inForce: this.#inForce,
         incarnation,
         bootId: this.#bootId,
         fence: this.#installed,
@@ -315,35 +583,67 @@ export class Agent {
     this.#flushHistory = file.flush;
   }
 
-  #addGroup(config: GroupConfig, links: readonly Link[], rtnetlink: Rtnetlink, state: StateFile): void {
-    // A virtual router hears from the moment it is open; its group is there before the next turn of the event loop.
-    let hear: Hearing = () => {};
-    const routers = config.virtualRouters.map((router) => {
-      const opened = openVirtualRouter({
-        config: router,
-        links,
-        rtnetlink,
-        log: this.#log,
-        secrets: this.#secrets,
-        pacer: this.#pacer,
-        onAdvertisement: (heard) => hear(router, heard),
-      });
-      if (!opened.ok) throw new StartFailure(`group ${config.name}: ${opened.error}`);
-      this.#routers.push(opened.router);
-      return opened.router;
+  /** Throws StartFailure. */
+  #openRouter(
+    group: GroupConfig,
+    config: VirtualRouterConfig,
+    links: readonly Link[],
+    secrets: Secrets,
+  ): ReconciledRouter {
+    const opened = openVirtualRouter({
+      config,
+      links,
+      rtnetlink: this.#opened(this.#rtnetlink),
+      log: this.#log,
+      secrets,
+      pacer: this.#pacer,
+      onAdvertisement: (heard, router) => this.#hearing.get(router)?.(heard, router),
     });
+    if (!opened.ok) throw new StartFailure(`group ${group.name}: ${opened.error}`);
+    return opened.router;
+  }
+
+  #addGroup(config: GroupConfig, routers: readonly ReconciledRouter[]): LeaseGroup | VrrpGroup {
+    const standing = this.#standing(config);
+    this.#standings.set(config.name, standing);
     if (config.mode === 'vrrp') {
       const guards = this.#fence?.guards ?? new Map();
-      const group = new VrrpGroup({ config, ios: routers, guards, standing: this.#standing(config), log: this.#log });
-      this.#vrrpGroups.push(group);
-      hear = (router, heard) => group.hear(router, heard);
+      const group = new VrrpGroup({ config, ios: routers, guards, standing, log: this.#log });
+      this.#vrrpGroups = [...this.#vrrpGroups, group];
+      for (const router of routers) this.#hearing.set(router, (heard) => group.hear(router.config, heard));
       const text = `${config.name}: mode = "vrrp" is unprotected: a cut link makes two owners`;
       this.#log.warn({ group: config.name }, text);
-      return;
+      return group;
     }
-    const group = this.#leaseGroup(config, state);
-    this.#leaseGroups.push(group);
-    hear = hearingPeersOnly(group, routers, this.#log);
+    const group = this.#leaseGroup(config, standing);
+    this.#leaseGroups = [...this.#leaseGroups, group];
+    const hearing = hearingPeersOnly(group, this.#log);
+    for (const router of routers) this.#hearing.set(router, hearing);
+    return group;
+  }
+
+  #startLeaseGroup(group: LeaseGroup): void {
+    group.fitness.setMaintenance(this.#maintenance?.on ?? false);
+    group.start(this.#sideband?.linksOf(group) ?? [], this.#routersOf(group.config));
+  }
+
+  #startVrrpGroup(group: VrrpGroup, notBeforeUs: number): void {
+    group.setMaintenance(this.#maintenance?.on ?? false);
+    group.start(notBeforeUs);
+  }
+
+  #groups(): (LeaseGroup | VrrpGroup)[] {
+    return [...this.#leaseGroups, ...this.#vrrpGroups];
+  }
+
+  #routersOf({ virtualRouters }: GroupConfig): ReconciledRouter[] {
+    return virtualRouters.flatMap((config) => this.#routers.find((router) => router.config === config) ?? []);
+  }
+
+  /** What the start has opened. */
+  #opened<Part>(part: Part | undefined): Part {
+    if (part === undefined) throw new Error('the agent has not started');
+    return part;
   }
 
   #standing(config: GroupConfig): GroupStanding {
@@ -394,13 +694,12 @@ export class Agent {
     const reconciler = new Reconciler({
       rtnetlink,
       links,
-      routers: this.#routers,
+      routers: () => this.#routers,
       fence: this.#fence?.fence,
       nextActUs: () => Math.min(...this.#leaseGroups.map((group) => group.nextDeadlineUs), Number.POSITIVE_INFINITY),
       nowUs: boottimeUs,
       onCarrier: ({ config }, up) => {
-        const groups = [...this.#leaseGroups, ...this.#vrrpGroups];
-        const group = groups.find((candidate) => candidate.config.virtualRouters.includes(config));
+        const group = this.#groups().find((candidate) => candidate.config.virtualRouters.includes(config));
         group?.linkChanged(config.interface, up);
       },
       onFenced: (name) => {
@@ -417,37 +716,24 @@ export class Agent {
     return reconciler;
   }
 
-  #leaseGroup(config: LeaseGroupConfig, state: StateFile): LeaseGroup {
-    const fence = this.#fence?.fence;
-    const [first] = config.virtualRouters;
-    if (fence === undefined || first === undefined) throw new Error('a lease group has a fence and a virtual router');
-    const { node } = this.#config;
-    const witness = this.#witnessIdentity();
-    return new LeaseGroup({
+  #leaseGroup(config: LeaseGroupConfig, standing: GroupStanding): LeaseGroup {
+    const { fence } = this.#opened(this.#fence);
+    const state = this.#opened(this.#state);
+    const group = new LeaseGroup({
       config,
       fence,
       log: this.#log,
       clock: SYSTEM_CLOCK,
-      skewUsOf: (priority) => skewTimeUs(first.version, priority, config.intervalUs),
+      skewUsOf: skewOf(config),
       onHistory: (decision) => {
         this.#history?.add(decision);
         this.#witness?.reportSoon();
       },
-      standing: this.#standing(config),
+      standing,
       member: {
-        node,
-        group: config.name,
-        peers: config.peers.map((peer) => peer.node),
-        witness: witness !== null,
-        policy: config.policy,
-        intervalUs: config.intervalUs,
-        priority: config.priority,
-        skewUs: skewTimeUs(first.version, config.priority, config.intervalUs),
-        preemptDelayUs: config.preempt ? config.preemptDelayUs : undefined,
-        standNotBeforeUs: this.standNotBeforeUs,
-        settings: settingsDigest(config),
-        configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
-        guardUs: GUARD_TICKS * kernelTickUs(),
+        ...this.#memberConfig(config),
+        // One that comes by a reload comes when somebody wants it.
+        standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,
         usedCounter: state.usedCounter(config.name),
         seed: randomBytes(4).readInt32BE(0),
       },
@@ -463,14 +749,38 @@ export class Agent {
       register: this.#openRegister(config.name, state),
       kept: this.#openPromises(config.name),
       fenceReplaced: (alsoClosed) => {
-        for (const group of this.#leaseGroups) if (alsoClosed.includes(group.config.id)) group.fenceGone();
+        for (const other of this.#leaseGroups) if (alsoClosed.includes(other.config.id)) other.fenceGone();
       },
     });
+    this.#ranHere.add(config.name);
+    return group;
+  }
+
+  /** What follows from the configuration alone. */
+  #memberConfig(config: LeaseGroupConfig): Omit<MemberConfig, 'standNotBeforeUs' | 'usedCounter' | 'seed'> {
+    const { node } = this.#config;
+    const witness = this.#witnessIdentity();
+    return {
+      node,
+      group: config.name,
+      peers: config.peers.map((peer) => peer.node),
+      witness: witness !== null,
+      policy: config.policy,
+      intervalUs: config.intervalUs,
+      priority: config.priority,
+      skewUs: skewOf(config)(config.priority),
+      preemptDelayUs: config.preempt ? config.preemptDelayUs : undefined,
+      settings: settingsDigest(config),
+      configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
+      guardUs: GUARD_TICKS * kernelTickUs(),
+    };
   }
 
   /** The fence is up by now: no earlier run writes there any more. */
-  #openRegister(group: string, { incarnation, previous }: StateFile): RegisterFile {
+  #openRegister(group: string, { incarnation, previous: before }: StateFile): RegisterFile {
     const complaints = new RateLimitedLog(this.#log);
+    // A group that was here before, and is back after a reload, goes by what this very run has left (L9).
+    const previous = this.#ranHere.has(group) ? { incarnation, bootId: this.#bootId } : before;
     return openRegisterFile({
       runDir: this.#config.runDir,
       group,
@@ -496,7 +806,7 @@ export class Agent {
       },
     });
     if (!opened.ok) throw new StartFailure(opened.error);
-    this.#kept.push(opened.kept);
+    this.#kept.set(group, opened.kept);
     return opened.kept;
   }
 
@@ -506,19 +816,24 @@ export class Agent {
     return cluster === undefined || witnessId === undefined ? null : { cluster, witnessId };
   }
 
-  #openWitness(state: StateFile, rtnetlink: Rtnetlink): void {
+  /** Once there is a group that asks it. */
+  #openWitness(): void {
     const { witness: config, node } = this.#config;
     const { witness: credential } = this.#secrets;
     if (config === null || credential === null) return;
-    const groups = this.#leaseGroups;
-    this.#routes = new WitnessRoutes({ rtnetlink, groups: this.#config.groups, log: this.#log });
+    this.#routes = new WitnessRoutes({
+      rtnetlink: this.#opened(this.#rtnetlink),
+      groups: () => this.#config.groups,
+      log: this.#log,
+    });
     const health = new WitnessHealth(this.#operations().reportHealth, new RateLimitedLog(this.#log));
     this.#witness = openWitness({
       node,
       config,
       credential,
-      groups,
-      state,
+      groups: () => this.#leaseGroups,
+      tokenFile: () => this.#config.witness?.tokenFile ?? config.tokenFile,
+      state: this.#opened(this.#state),
       log: this.#log,
       routes: this.#routes,
       report: () => this.#witnessReport(),
@@ -528,8 +843,12 @@ export class Agent {
   }
 
   #operations(): Operations {
-    return operationsOn(this.#leaseGroups, this.#vrrpGroups, this.#maintenance, (group, check) => {
-      this.#pushes?.heard(group, check);
+    return operationsOn({
+      leases: () => this.#leaseGroups,
+      plains: () => this.#vrrpGroups,
+      maintenance: this.#maintenance,
+      onPush: (group, check) => this.#pushes?.heard(group, check),
+      reload: () => this.reload(),
     });
   }
 
@@ -545,7 +864,7 @@ export class Agent {
     const api = await startApi({
       listen: this.#config.api.listen,
       runDir: this.#config.runDir,
-      token: this.#secrets.apiToken,
+      token: () => this.#secrets.apiToken,
       status: () => this.#status(),
       history: () => this.#history?.entries ?? [],
       operations: this.#operations(),
@@ -582,11 +901,21 @@ export class Agent {
       node: this.#config.node,
       version: agentVersion(),
       process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
+      config: this.#configStatus(),
       groups: this.#ownStatus().map((own) => {
         const floatingIps = this.#floatingIps?.statusOf(own.name) ?? [];
         const group = { ...own, notify: this.#notifyStatus(own.name), floating_ips: floatingIps };
         return this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group;
       }),
+    };
+  }
+
+  #configStatus(): Status['config'] {
+    const last = this.#lastReload;
+    return {
+      in_force_since: new Date(this.#inForceSinceMs).toISOString(),
+      last_reload:
+        last === undefined ? null : { at: new Date(last.atMs).toISOString(), ok: last.ok, detail: last.detail },
     };
   }
 
@@ -628,6 +957,24 @@ export class Agent {
   }
 }
 
+/** RFC 9568 Skew_Time in µs of a priority. */
+function skewOf({ virtualRouters: [first], intervalUs }: LeaseGroupConfig): (priority: number) => number {
+  if (first === undefined) throw new Error('a lease group has a virtual router');
+  return (priority) => skewTimeUs(first.version, priority, intervalUs);
+}
+
+/** Each one's priority 0 leaves before the kernel takes its time with the next one's addresses. */
+async function stopInTurn(groups: readonly VrrpGroup[]): Promise<void> {
+  for (const group of groups) {
+    group.stop();
+    await nextTurn();
+  }
+}
+
+function refused(detail: string): Outcome {
+  return { ok: false, reason: 'refused', detail };
+}
+
 function withReason(group: GroupStatus, reason: string): GroupStatus {
   return { ...group, reason: group.reason === null ? reason : `${group.reason}; ${reason}` };
 }
@@ -638,28 +985,6 @@ function quarantines(groups: readonly LeaseGroup[]): string {
     return remainingUs > 0 ? [`${name} votes and stands after ${(remainingUs / 1_000_000).toFixed(1)} s`] : [];
   });
   return waits.map((text) => `; ${text}`).join('');
-}
-
-type Hearing = (router: VirtualRouterConfig, heard: HeardAdvertisement) => void;
-
-/** In lease mode only a configured peer's advertisements start timers; a stranger's raises an alarm (DESIGN section 5). */
-function hearingPeersOnly(group: LeaseGroup, routers: readonly ReconciledRouter[], log: Logger): Hearing {
-  const complaints = new RateLimitedLog(log);
-  const addresses = group.config.peers.flatMap((peer) => peer.addresses);
-  const peers = new Set(addresses.map((address) => bytesOf(address).join('.')));
-  return (config, heard) => {
-    const source = heard.source.join('.');
-    if (peers.has(source)) {
-      group.advertised(heard);
-      return;
-    }
-    // Multicast over IPv6 speaks from a link-local address (RFC 9568 section 5.1.2.1), and peers are configured by others:
-    // it starts no timer, which heartbeats do (L4), and it alarms an owner only, who should hear nobody.
-    if (heard.source.length === 16 && isLinkLocal(heard.source) && group.state.role.name !== 'active') return;
-    routers.find((router) => router.config === config)?.traffic.discard('stranger');
-    const text = `${group.name}: ${source} advertises our virtual router ${config.virtualRouterId} and is no configured peer. It changes nothing here, but two owners may be on the wire; if it is a peer by another address, add that to its addresses in peers`;
-    complaints.warn('stranger', { group: group.name, source, virtual_router_id: config.virtualRouterId }, text);
-  };
 }
 
 function requireInterfaces(groups: readonly GroupConfig[], links: readonly Link[]): void {

@@ -5,14 +5,14 @@ export type AnnouncementFrame = { readonly interface: string; readonly send: () 
 /** The frames of one virtual router's announcements on their way. */
 export class AnnouncementFrames {
   readonly #pacer: FramePacer;
-  readonly #spacingUs: number;
+  readonly #spacingUs: () => number;
   readonly #frames: () => readonly AnnouncementFrame[];
   #wanted = {};
   #underway = 0;
   #copiesAgain = 0;
 
-  /** `frames`: one for each address, as they are now. */
-  constructor(options: { pacer: FramePacer; spacingUs: number; frames: () => readonly AnnouncementFrame[] }) {
+  /** `frames`: one for each address. Both are asked when they are needed. */
+  constructor(options: { pacer: FramePacer; spacingUs: () => number; frames: () => readonly AnnouncementFrame[] }) {
     this.#pacer = options.pacer;
     this.#spacingUs = options.spacingUs;
     this.#frames = options.frames;
@@ -29,9 +29,10 @@ export class AnnouncementFrames {
     const all = Array.from({ length: copies }, () => frames).flat();
     this.#underway = all.length;
     const wanted = this.#wanted;
+    const spacingUs = this.#spacingUs();
     for (const name of new Set(all.map((frame) => frame.interface))) {
       const here = all.filter((frame) => frame.interface === name);
-      const paced = here.map(({ send }) => ({ spacingUs: this.#spacingUs, send: () => this.#send(send, wanted) }));
+      const paced = here.map(({ send }) => ({ spacingUs, send: () => this.#send(send, wanted) }));
       this.#pacer.send(name, paced);
     }
   }

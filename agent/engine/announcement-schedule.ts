@@ -74,6 +74,11 @@ export function afterRestoration(
   return { ...schedule, dueUs: seriesFrom(plan, Math.max(nowUs, schedule.announcedAtUs + RESTORED_GAP_US)) };
 }
 
+/** Another plan for an owner that has announced already. */
+export function afterReplanning(schedule: AnnouncementSchedule, { refreshUs }: AnnouncementPlan): AnnouncementSchedule {
+  return { ...schedule, refreshAtUs: refreshAfter(schedule.announcedAtUs, refreshUs) };
+}
+
 /** What is due now is one announcement, however many times have passed during a pause. */
 export function takeDue(
   schedule: AnnouncementSchedule,
@@ -83,9 +88,8 @@ export function takeDue(
   const dueUs = schedule.dueUs.filter((atUs) => atUs > nowUs);
   const inSeries = dueUs.length < schedule.dueUs.length;
   if (!inSeries && nowUs < schedule.refreshAtUs) return { schedule, due: undefined };
-  const refreshAtUs = refreshUs > 0 ? nowUs + refreshUs : Number.POSITIVE_INFINITY;
   return {
-    schedule: { ...schedule, dueUs, refreshAtUs, announcedAtUs: nowUs },
+    schedule: { ...schedule, dueUs, refreshAtUs: refreshAfter(nowUs, refreshUs), announcedAtUs: nowUs },
     due: inSeries ? 'series' : 'refresh',
   };
 }
@@ -93,6 +97,10 @@ export function takeDue(
 /** Infinity: nothing is to be announced. */
 export function nextAnnouncementUs({ dueUs, refreshAtUs }: AnnouncementSchedule): number {
   return Math.min(...dueUs, refreshAtUs);
+}
+
+function refreshAfter(announcedAtUs: number, refreshUs: number): number {
+  return refreshUs > 0 ? announcedAtUs + refreshUs : Number.POSITIVE_INFINITY;
 }
 
 function seriesFrom({ repeatAfterUs }: AnnouncementPlan, nowUs: number): number[] {

@@ -5,6 +5,7 @@ import {
   type AnnouncementSchedule,
   afterClaim,
   afterLoss,
+  afterReplanning,
   afterRestoration,
   afterTakeover,
   nextAnnouncementUs,
@@ -20,7 +21,7 @@ const ALARM_US = 60_000_000;
 /** One virtual router's announcements while this node owns: repeated, and answers to others', which are capped. */
 export class Announcements {
   readonly #announceNow: (copies: number) => void;
-  readonly #plan: AnnounceConfig;
+  #plan: AnnounceConfig;
   readonly #clock: Clock;
   readonly #complaints: RateLimitedLog;
   readonly #alarm: Alarm;
@@ -68,6 +69,12 @@ export class Announcements {
     this.#claimed = { text, atUs: nowUs };
     this.#complaints.error('claimed', { address: formatAddress(address), mac: place }, text);
     this.#proceed(afterClaim(this.#schedule, this.#plan, nowUs));
+  }
+
+  /** A series that has begun goes on as it was planned; the longest silence counts from the last announcement. */
+  change(plan: AnnounceConfig): void {
+    this.#plan = plan;
+    if (this.#owns) this.#proceed(afterReplanning(this.#schedule, plan));
   }
 
   /** This node owns no longer. */

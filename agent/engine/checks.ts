@@ -27,14 +27,21 @@ export interface CheckedGroup {
 }
 
 /** What it finds goes to the group whose check it is. Throws StartFailure if a user has gone since the programs were looked at. */
-export function openChecker(groups: readonly CheckedGroup[], log: Logger): Checker {
+export function openChecker(groups: () => readonly CheckedGroup[], log: Logger): Checker {
   return new Checker({
-    tasks: groups.flatMap(({ name, config }) => config.checks.flatMap((check) => taskOf(name, check))),
+    tasks: tasksOf(groups().map(({ name, config }) => ({ name, checks: config.checks }))),
     onReport: ({ group, check, said }) => {
-      groups.find(({ name }) => name === group)?.fitness.report(check, said);
+      groups()
+        .find(({ name }) => name === group)
+        ?.fitness.report(check, said);
     },
     log,
   });
+}
+
+/** Throws StartFailure, as `openChecker`. */
+export function tasksOf(groups: readonly Pick<GroupConfig, 'name' | 'checks'>[]): Task[] {
+  return groups.flatMap(({ name, checks }) => checks.flatMap((check) => taskOf(name, check)));
 }
 
 function taskOf(group: string, check: CheckConfig): Task[] {

@@ -8,11 +8,11 @@ const WEIGHTED_MAX = 254;
 
 /** What the host around a group says for and against its owning it: links, checks, an operator. */
 export class GroupFitness {
-  readonly #priority: number;
-  readonly #skewUsOf: (priority: number) => number;
+  #priority: number;
+  #skewUsOf: (priority: number) => number;
   readonly #onChange: (fitness: Fitness) => void;
   readonly #lostLinks = new Set<string>();
-  readonly #checks: Map<string, CheckView>;
+  #checks: Map<string, CheckView>;
   #maintenance = false;
 
   constructor(options: {
@@ -52,6 +52,30 @@ export class GroupFitness {
       case undefined:
         return undefined;
     }
+  }
+
+  /**
+   * Goes on with another configuration; nobody is told. A check of the same name and kind is as it was until it has been
+   * looked at again; of an interface that is not among `interfaces` nothing counts any more.
+   */
+  configure(to: {
+    readonly priority: number;
+    readonly skewUsOf: (priority: number) => number;
+    readonly checks: readonly CheckConfig[];
+    readonly interfaces: readonly string[];
+  }): void {
+    this.#priority = to.priority;
+    this.#skewUsOf = to.skewUsOf;
+    const nowMs = Date.now();
+    const before = this.#checks;
+    this.#checks = new Map(
+      to.checks.map((config) => {
+        const former = before.get(config.name);
+        const view = former?.config.kind === config.kind ? { ...former, config } : unreported(config, nowMs);
+        return [config.name, view];
+      }),
+    );
+    for (const name of this.#lostLinks) if (!to.interfaces.includes(name)) this.#lostLinks.delete(name);
   }
 
   setMaintenance(on: boolean): void {

@@ -21,7 +21,7 @@ export const NO_BALLOT: Ballot = { counter: 0, node: '' };
  * active where whoever acts upon that may have to do so again.
  */
 export class GroupStanding {
-  readonly #config: GroupConfig;
+  #config: GroupConfig;
   readonly #node: string;
   readonly #board: OwnershipBoard;
   readonly #nowUs: () => number;
@@ -46,6 +46,11 @@ export class GroupStanding {
     this.#nowUs = options.nowUs;
     this.#nextId = options.nextId;
     this.#onChange = options.onChange;
+  }
+
+  /** The same group, configured otherwise. */
+  configure(config: GroupConfig): void {
+    this.#config = config;
   }
 
   /** As the group is now, for each step of its loop; undefined: about to become something else, and owned by nobody here. */

@@ -2,11 +2,12 @@ import type { Config } from '../config/index.ts';
 import type { Handover } from '../guardian/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
-import type { Sideband } from './open-sideband.ts';
+import type { Sideband } from './sideband.ts';
 
 /** What the guardian needs to know at this moment, should this process die. */
 export function handoverOf(engine: {
   readonly config: Config;
+  readonly inForce: string | null;
   readonly incarnation: number;
   readonly bootId: string;
   readonly fence: { readonly secret: Uint8Array; readonly options: FenceOptions } | undefined;
@@ -14,7 +15,7 @@ export function handoverOf(engine: {
   readonly sideband: Sideband;
   readonly stuckAfterMs: number;
 }): Handover {
-  const { config, incarnation, bootId, fence, groups, sideband, stuckAfterMs } = engine;
+  const { config, inForce, incarnation, bootId, fence, groups, sideband, stuckAfterMs } = engine;
   return {
     type: 'handover',
     node: config.node,
@@ -26,6 +27,7 @@ export function handoverOf(engine: {
     groups: groups.map(({ config: { id, name }, state }) => ({ id, name, configHash: state.config.configHash })),
     links: sideband.guarded(),
     stuckAfterMs,
+    inForce,
     addresses: config.groups.flatMap(({ mode, virtualRouters }) =>
       // With priority 255 plain VRRP serves an address that is the host's own (RFC 9568 section 6.1): it stays.
       virtualRouters.flatMap(({ family, addresses, priority }) =>

@@ -1,13 +1,16 @@
 import { Agent, type AgentOptions } from './agent.ts';
 import { StartFailure } from './start-failure.ts';
 
-export type { Guardian } from './agent.ts';
+export type { ConfigurationSource, Guardian } from './agent.ts';
+export type { ReadConfiguration } from './reload-parts.ts';
 export { authenticationProblem, passwordBytes } from './simple-password.ts';
 export { explainWay, type ForbiddenAddresses, forbiddenAddresses } from './witness-route.ts';
 
 export type RunningAgent = {
   /** Hands over, then leaves nothing behind. */
   readonly stop: (signal: string) => Promise<void>;
+  /** Reads the configuration again; what comes of it is in the log and in `status`. */
+  readonly reload: () => Promise<void>;
   /** Resolves with the exit code. */
   readonly stopped: Promise<number>;
 };
@@ -28,6 +31,9 @@ export async function runAgent(options: AgentOptions): Promise<RunningAgent | { 
   });
   return {
     stopped,
+    async reload() {
+      await agent.reload();
+    },
     async stop() {
       await agent.leave();
       await agent.close();

@@ -12,12 +12,12 @@ export type PlacedAddress = {
 
 /** A virtual router's addresses in the kernel: there while this node owns, absent else, whatever other programs do. */
 export class KeptAddresses {
-  readonly #config: VirtualRouterConfig;
+  #config: VirtualRouterConfig;
   readonly #rtnetlink: Pick<Rtnetlink, 'addAddress' | 'removeAddress'>;
   readonly #complaints: RateLimitedLog;
   #placed: readonly PlacedAddress[];
   #wanted = false;
-  readonly #added = new Set<PlacedAddress>();
+  #added = new Set<PlacedAddress>();
   readonly #faults = new Map<string, string>();
   #restored = 0;
   #removed = 0;
@@ -76,6 +76,30 @@ export class KeptAddresses {
     this.#placed = placed;
     this.#added.clear();
     return this.restore();
+  }
+
+  /** Takes away those that are not among `placed`. Whether they are gone for certain. */
+  withdraw(placed: readonly PlacedAddress[]): boolean {
+    let gone = true;
+    for (const place of this.#added) {
+      if (placed.some((other) => isSame(place, other))) continue;
+      const removed = this.#rtnetlink.removeAddress(this.#specification(place));
+      this.#note(place, 'could not be removed', removed);
+      gone &&= removed.ok;
+      this.#added.delete(place);
+      if (removed.ok) this.#faults.delete(place.virtual.address);
+    }
+    return gone;
+  }
+
+  /** After `withdraw`: from now on these belong here. True: an owner has added one. */
+  change(config: VirtualRouterConfig, placed: readonly PlacedAddress[]): boolean {
+    const before = [...this.#added];
+    this.#config = config;
+    this.#placed = placed;
+    this.#added = new Set(placed.filter((place) => before.some((other) => isSame(place, other))));
+    if (!this.#wanted) return false;
+    return placed.filter((place) => !this.#added.has(place) && this.#add(place)).length > 0;
   }
 
   /** Puts back what is missing, if this node owns. True: something was. */
@@ -162,6 +186,16 @@ export class KeptAddresses {
     this.#faults.set(address, text);
     this.#complaints.error(`${address} ${failure}`, { address, interface: this.#config.interface }, text);
   }
+}
+
+function isSame(one: PlacedAddress, other: PlacedAddress): boolean {
+  return (
+    one.interfaceIndex === other.interfaceIndex &&
+    one.bytes.join('.') === other.bytes.join('.') &&
+    one.virtual.prefixLength === other.virtual.prefixLength &&
+    one.virtual.label === other.virtual.label &&
+    one.virtual.scope === other.virtual.scope
+  );
 }
 
 function isAt({ interfaceIndex, address }: InterfaceAddress, place: PlacedAddress): boolean {

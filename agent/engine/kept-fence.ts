@@ -1,4 +1,12 @@
-import type { Fence, FenceAct, FenceClose, FenceLevel, HeldRefresh, HoldingFence } from '../kernel/fence/index.ts';
+import type {
+  Fence,
+  FenceAct,
+  FenceClose,
+  FenceConfig,
+  FenceLevel,
+  HeldRefresh,
+  HoldingFence,
+} from '../kernel/fence/index.ts';
 import type { Logger } from '../log/index.ts';
 
 /**
@@ -17,7 +25,7 @@ type OpenGroup = { readonly id: number; readonly untilUs: number };
  */
 export class KeptFence implements HoldingFence {
   readonly #fence: HoldingFence;
-  readonly #groupIds: readonly number[];
+  #groupIds: readonly number[];
   readonly #log: Logger;
   readonly #leaseEndUs = new Map<number, number>();
   readonly #looking: NodeJS.Timeout;
@@ -83,6 +91,14 @@ export class KeptFence implements HoldingFence {
 
   addInterface(name: string): NftResult {
     return this.#fence.addInterface(name);
+  }
+
+  change(config: FenceConfig): NftResult {
+    // What another program has taken away cannot be changed.
+    if (!this.#fence.isIntact() && !this.#fence.isIntact()) this.recreate();
+    const changed = this.#fence.change(config);
+    if (changed.ok) this.#groupIds = config.groups.map(({ id }) => id);
+    return changed;
   }
 
   remove(): NftResult {

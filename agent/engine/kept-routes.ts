@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RouteConfig } from '../config/index.ts';
 import type { Link, RouteSpecification, Rtnetlink } from '../kernel/index.ts';
 import { bytesOf } from './address-bytes.ts';
@@ -8,7 +9,7 @@ import type { RateLimitedLog } from './rate-limited-log.ts';
  * whole table, which may have a million rows.
  */
 export class KeptRoutes {
-  readonly #routes: readonly RouteConfig[];
+  #routes: readonly RouteConfig[];
   readonly #rtnetlink: Pick<Rtnetlink, 'addRoute' | 'removeRoute'>;
   readonly #complaints: RateLimitedLog;
   #indices: ReadonlyMap<string, number>;
@@ -43,6 +44,24 @@ export class KeptRoutes {
   remove(): void {
     this.#wanted = false;
     for (const route of this.#routes) this.#remove(route);
+  }
+
+  /** Takes away those that are not among `routes`; before addresses go, as `remove`. */
+  withdraw(routes: readonly RouteConfig[]): void {
+    for (const route of this.#routes) {
+      if (routes.some((other) => isDeepStrictEqual(route, other))) continue;
+      if (this.#wanted) this.#remove(route);
+      this.#faults.delete(route);
+    }
+  }
+
+  /** After `withdraw`: from now on these belong here. */
+  change(routes: readonly RouteConfig[]): void {
+    const before = this.#routes;
+    // What goes on does so as the object by which it is known.
+    this.#routes = routes.map((route) => before.find((other) => isDeepStrictEqual(route, other)) ?? route);
+    if (!this.#wanted) return;
+    for (const route of this.#routes) if (!before.includes(route)) this.#add(route);
   }
 
   /** An interface that has gone and come again has another index, and no routes. */

@@ -76,6 +76,9 @@ export type GroupSurroundings = {
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
 
+/** The virtual routers of a group after a change, and those among them that are new. */
+export type ReplacedRouters = { readonly routers: readonly VirtualRouter[]; readonly added: readonly VirtualRouter[] };
+
 /** L16: an identity that differs costs the votes, settings a warning. */
 export type PeerConfiguration = 'same' | keyof typeof DIFFERENCES;
 
@@ -90,10 +93,10 @@ const DIFFERENCES = {
  * what the kernel says to a fence effect goes back in before anything else happens.
  */
 export class LeaseGroup implements LinkedGroup {
-  readonly config: LeaseGroupConfig;
+  #config: LeaseGroupConfig;
   readonly fitness: GroupFitness;
   readonly transitions = new Transitions();
-  readonly #around: GroupSurroundings;
+  #around: GroupSurroundings;
   readonly #alarm: Alarm;
   readonly #askSoon: Alarm;
   readonly #fence: GroupFence;
@@ -125,7 +128,7 @@ export class LeaseGroup implements LinkedGroup {
   constructor(around: GroupSurroundings) {
     const { clock, config, log, member } = around;
     this.#around = around;
-    this.config = config;
+    this.#config = config;
     this.#alarm = clock.alarm(() => this.#dispatch({ type: 'tick' }));
     this.#askSoon = clock.alarm(() => this.#askWitness());
     this.#complaints = new RateLimitedLog(log, clock.nowUs);
@@ -147,6 +150,10 @@ export class LeaseGroup implements LinkedGroup {
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
     });
+  }
+
+  get config(): LeaseGroupConfig {
+    return this.#config;
   }
 
   get name(): string {
@@ -220,6 +227,33 @@ export class LeaseGroup implements LinkedGroup {
     this.#tellOfPromises();
     this.#noteStanding();
     this.witnessReachable(this.#around.witness?.reachable() ?? false);
+  }
+
+  /**
+   * Goes on with another configuration of the same identity (L16), which the fence has already: ballot, votes and ownership
+   * stay. `replace` is called once the fence is open for what is new, and tells the virtual routers of the new configuration.
+   */
+  configure(to: Pick<GroupSurroundings, 'config' | 'member' | 'skewUsOf'>, replace: () => ReplacedRouters): void {
+    this.#config = to.config;
+    this.#around = { ...this.#around, ...to };
+    this.fitness.configure({
+      priority: to.config.priority,
+      skewUsOf: to.skewUsOf,
+      checks: to.config.checks,
+      interfaces: to.config.virtualRouters.map((router) => router.interface),
+    });
+    this.#dispatch({ type: 'configured', config: to.member, fitness: this.fitness.current });
+    const { routers, added } = replace();
+    this.#routers = routers;
+    if (!this.#owns) return;
+    for (const router of added) router.addAddresses();
+    for (const router of added) router.announce();
+    for (const router of routers) router.advertise(router.config.priority);
+  }
+
+  /** The links that lead to its peers now. */
+  useLinks(links: readonly SidebandLink[]): void {
+    this.#links = links;
   }
 
   /** Hands over if it owns, and leaves its vote to the survivor of two (L17); resolves when nothing is left to say. */

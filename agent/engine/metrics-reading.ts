@@ -7,8 +7,8 @@ import type { WitnessLink } from '../witness-link/index.ts';
 import type { HopLimitWatch } from './hop-limit-watch.ts';
 import type { KeptFence } from './kept-fence.ts';
 import type { LeaseGroup, PeerConfiguration } from './lease-group.ts';
-import type { Sideband } from './open-sideband.ts';
 import type { Reconciler } from './reconciler.ts';
+import type { Sideband } from './sideband.ts';
 import type { ReconciledRouter } from './virtual-router.ts';
 import type { VrrpGroup } from './vrrp-group.ts';
 

@@ -1,17 +1,20 @@
 import { formatAddress } from '@tiebreak/shared/vrrp';
-import type { GroupConfig, LeaseGroupConfig, VirtualRouterConfig } from '../config/index.ts';
-import { type FencedGroup, type FenceOptions, installFence } from '../kernel/fence/index.ts';
-import { boottimeUs, kernelTickUs, type Link, type Rtnetlink } from '../kernel/index.ts';
+import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
+import { type FenceOptions, installFence } from '../kernel/fence/index.ts';
+import { boottimeUs, type Link, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { ChangedGroup } from '../reload/index.ts';
 import { bytesOf } from './address-bytes.ts';
+import { type FencePlan, planFence } from './fence-plan.ts';
 import { KeptFence } from './kept-fence.ts';
-import { isGuarded, PlainGuard, plainFencedGroup, refusedAddresses } from './plain-guard.ts';
+import { PlainGuard } from './plain-guard.ts';
 import { PlainRefresh } from './plain-refresh.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
-import { virtualMacInterfaces } from './virtual-mac.ts';
 
 /** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
 export interface OpenedFence {
+  /** Of all guards. */
+  readonly refresh: PlainRefresh;
   readonly fence: KeptFence;
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
 }
@@ -27,54 +30,64 @@ export function openFence(
   /** Hears the secret of each installation of the tables, and from what they were made. */
   onInstalled: (secret: Uint8Array, options: FenceOptions) => void,
 ): OpenedFence | undefined {
-  const leases = groups.filter((group) => group.mode === 'lease');
-  const leased = leases.map(leasedGroup);
-  const interfaces = [...new Set([...fencedInterfaces(links), ...virtualMacInterfaces(groups)])];
-  const plain = plainGroups(groups, leased, interfaces);
+  const { options, plain } = planFence(groups, fencedInterfaces(links));
   requireRefusals(groups, [...plain.keys()], 'the fence does not cover it');
-  const fenced = [...leased, ...plain.values()];
-  const options: FenceOptions = {
-    groups: fenced,
-    interfaces,
-    sideband: leases.map((group) => ({
-      port: group.sidebandPort,
-      peers: group.peers.flatMap(({ addresses }) => addresses),
-    })),
-  };
   const installed = installFence(options, (secret) => onInstalled(secret, options));
   if (!installed.ok) {
-    if (leases.length > 0) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
+    if (groups.some(({ mode }) => mode === 'lease')) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
     requireRefusals(groups, [], installed.text);
     log.warn(`no fence, so a frozen or dead agent goes on answering: ${installed.text}`);
     return undefined;
   }
   const fence = new KeptFence(
     installed.fence,
-    fenced.map(({ id }) => id),
+    options.groups.map(({ id }) => id),
     log,
   );
   if (fence.level !== 'full') {
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  const refresh = new PlainRefresh(fence, boottimeUs);
-  const guards = [...plain].map(([router, { id }]) => [router, new PlainGuard(fence, id, refresh, log)] as const);
-  return { fence, guards: new Map(guards) };
+  const opened = { fence, refresh: new PlainRefresh(fence, boottimeUs), guards: new Map() };
+  return { ...opened, guards: guardsOf(plain, opened, log) };
 }
 
-function leasedGroup(group: LeaseGroupConfig): FencedGroup {
-  return {
-    id: group.id,
-    addresses: group.virtualRouters.flatMap((router) => router.addresses.map(({ address }) => address)),
-    virtualRouters: group.virtualRouters,
-    refused: group.virtualRouters.flatMap(refusedAddresses),
-    gatewayInterfaces: gatewayInterfaces(group),
-    intervalUs: group.intervalUs,
-  };
+/** A guard for each of these; one that there is already goes on. */
+export function guardsOf(
+  plain: FencePlan['plain'],
+  { fence, guards, refresh }: OpenedFence,
+  log: Logger,
+): ReadonlyMap<VirtualRouterConfig, PlainGuard> {
+  const known = new Map(Array.from(guards.values(), (guard) => [guard.id, guard]));
+  return new Map(
+    Array.from(plain, ([router, { id }]) => [router, known.get(id) ?? new PlainGuard(fence, id, refresh, log)]),
+  );
+}
+
+/** A virtual router that has a guard keeps it as long as it runs, and one that has none gets none. Throws StartFailure. */
+export function requireSameCover(
+  changed: readonly ChangedGroup[],
+  guards: OpenedFence['guards'],
+  plain: FencePlan['plain'],
+): void {
+  for (const { mode, from, to } of changed) {
+    if (mode === 'lease') continue;
+    for (const [index, router] of to.virtualRouters.entries()) {
+      const former = from.virtualRouters[index];
+      if (former === undefined || guards.has(former) === plain.has(router)) continue;
+      throw new StartFailure(
+        `group ${to.name}: virtual router ${router.virtualRouterId} on ${router.interface} would ${plain.has(router) ? 'get into' : 'leave'} the fence: restart the agent on this node for it`,
+      );
+    }
+  }
 }
 
 /** What is not in the fence is accepted, whatever the configuration says. */
-function requireRefusals(groups: readonly GroupConfig[], covered: readonly VirtualRouterConfig[], why: string): void {
+export function requireRefusals(
+  groups: readonly GroupConfig[],
+  covered: readonly VirtualRouterConfig[],
+  why: string,
+): void {
   for (const { name, mode, virtualRouters } of groups) {
     const open = virtualRouters.find((router) => !router.accept && mode === 'vrrp' && !covered.includes(router));
     if (open === undefined) continue;
@@ -82,33 +95,6 @@ function requireRefusals(groups: readonly GroupConfig[], covered: readonly Virtu
       `group ${name}: accept = false of virtual router ${open.virtualRouterId} on ${open.interface} needs the fence (nftables): ${why}; leave accept out`,
     );
   }
-}
-
-/** In mode `vrrp` each virtual router comes and goes alone. Their numbers in the fence follow those of the groups. */
-function plainGroups(
-  groups: readonly GroupConfig[],
-  leased: readonly FencedGroup[],
-  interfaces: readonly string[],
-): ReadonlyMap<VirtualRouterConfig, FencedGroup> {
-  const plain = new Map<VirtualRouterConfig, FencedGroup>();
-  const taken = new Set(leased.flatMap(({ addresses }) => addresses));
-  for (const group of groups.filter((candidate) => candidate.mode === 'vrrp')) {
-    for (const router of group.virtualRouters.filter(isGuarded)) {
-      const fenced = plainFencedGroup(groups.length + 1 + plain.size, router, group, kernelTickUs());
-      const places = [router.interface, ...fenced.gatewayInterfaces];
-      if (!places.every((name) => interfaces.includes(name))) continue;
-      // The same link-local address on another link: the fence, which knows no links, cannot tell them apart.
-      if (fenced.addresses.some((address) => taken.has(address))) continue;
-      for (const address of fenced.addresses) taken.add(address);
-      plain.set(router, fenced);
-    }
-  }
-  return plain;
-}
-
-function gatewayInterfaces({ gateway, virtualRouters }: GroupConfig): string[] {
-  if (!gateway) return [];
-  return [...new Set(virtualRouters.flatMap((router) => router.addresses.map((address) => address.interface)))];
 }
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */

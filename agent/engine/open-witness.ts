@@ -13,7 +13,9 @@ export function openWitness(options: {
   node: string;
   config: WitnessConfig;
   credential: WitnessCredential;
-  groups: readonly LeaseGroup[];
+  /** Those in mode `lease`, as they are now. */
+  groups: () => readonly LeaseGroup[];
+  tokenFile: () => string;
   state: StateFile;
   log: Logger;
   routes: WitnessRoutes;
@@ -21,17 +23,17 @@ export function openWitness(options: {
   onPassedOn: (from: string, datagram: Uint8Array) => void;
   onHealth: (report: PassedHealth) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes } = options;
-  const groupNamed = (name: string): LeaseGroup | undefined => groups.find((group) => group.name === name);
+  const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes, tokenFile } = options;
+  const groupNamed = (name: string): LeaseGroup | undefined => groups().find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
     cluster: config.cluster,
     node,
     token: credential.token,
-    rereadToken: tokenReader(config.tokenFile, credential.witnessId, (text) => log.warn(text)),
+    rereadToken: tokenReader(tokenFile, credential.witnessId, (text) => log.warn(text)),
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
-    groups: () => groups.map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
+    groups: () => groups().map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
     report,
     chooseSource: (witness) => routes.check(witness),
     nowUs: boottimeUs,
@@ -60,7 +62,7 @@ export function openWitness(options: {
     onFreed: (name) => groupNamed(name)?.witnessSaid({ type: 'witness-freed' }),
     // The link logs its own changes.
     onState: ({ kind }) => {
-      for (const group of groups) group.witnessReachable(kind === 'connected');
+      for (const group of groups()) group.witnessReachable(kind === 'connected');
     },
     onSerial: (serial) => state.noteWitnessSerial(credential.witnessId, serial),
     log: ({ level, message, ...fields }) => log[level](fields, message),

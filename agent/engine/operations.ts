@@ -14,14 +14,19 @@ export interface PlainGroup extends CheckedGroup {
 /** Told of every report on a push check. */
 type PushListener = (group: string, check: string) => void;
 
-/** What an operator or a monitor asks of this agent. `groups` are those in mode `lease`, the `plain` ones those in mode `vrrp`. */
-export function operationsOn(
-  groups: readonly LeaseGroup[],
-  plain: readonly PlainGroup[],
-  maintenance: MaintenanceFile | undefined,
-  onPush: PushListener = () => {},
-): Operations {
+/** The groups of the agent as they are at that moment, by their mode, and what concerns it as a whole. */
+export type OperatedAgent = {
+  readonly leases: () => readonly LeaseGroup[];
+  readonly plains: () => readonly PlainGroup[];
+  readonly maintenance: MaintenanceFile | undefined;
+  readonly onPush: PushListener;
+  readonly reload: Operations['reload'];
+};
+
+/** What an operator or a monitor asks of this agent. */
+export function operationsOn({ leases, plains, maintenance, onPush, reload }: OperatedAgent): Operations {
   const withGroup = (name: string, act: (group: LeaseGroup) => Outcome): Outcome => {
+    const groups = leases();
     const group = groups.find((candidate) => candidate.name === name);
     if (group !== undefined) return act(group);
     const known = groups.map((candidate) => candidate.name).join(', ');
@@ -35,7 +40,7 @@ export function operationsOn(
         return { ok: true, detail: `${name}: handing over to ${successor.node}` };
       }),
     reportHealth(name, check, said) {
-      const checked: readonly CheckedGroup[] = [...groups, ...plain];
+      const checked: readonly CheckedGroup[] = [...leases(), ...plains()];
       const group = checked.find((candidate) => candidate.name === name);
       if (group !== undefined) return reportTo(group, check, said, onPush);
       const known = checked.map((candidate) => candidate.name).join(', ');
@@ -44,8 +49,8 @@ export function operationsOn(
     setMaintenance(on) {
       const failure = maintenance?.set(on);
       if (failure !== undefined) return refused(`maintenance could not be recorded: ${failure}`);
-      for (const group of groups) group.fitness.setMaintenance(on);
-      for (const group of plain) group.setMaintenance(on);
+      for (const group of leases()) group.fitness.setMaintenance(on);
+      for (const group of plains()) group.setMaintenance(on);
       const detail = on
         ? 'in maintenance: this node votes, owns nothing, and hands over what it owns'
         : 'maintenance has ended: this node may own again';
@@ -53,6 +58,7 @@ export function operationsOn(
     },
     forceTakeover: (name) => withGroup(name, (group) => told(group.forceTakeover())),
     forceJoin: (name) => withGroup(name, (group) => told(group.forceJoin())),
+    reload,
   };
 }
 

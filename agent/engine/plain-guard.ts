@@ -56,6 +56,7 @@ const CLOSES_SOON_US = 1_000 * SENTINEL_MAX_MS;
 /** One virtual router's part of the fence in mode `vrrp`: no votes, only proof that this process still runs. */
 export class PlainGuard implements Advertiser {
   readonly #fence: Fence;
+  /** In the fence. */
   readonly id: number;
   readonly #refresh: PlainRefresh;
   readonly #log: Logger;

@@ -61,6 +61,25 @@ export class PlainRouter {
     });
   }
 
+  /** Goes on with what `io` and the group are configured to be now. */
+  configure(group: VrrpGroupConfig): void {
+    const { advertisementIntervalUs: intervalUs, interface: name, priority, version } = this.#io.config;
+    this.fitness.configure({
+      priority,
+      skewUsOf: (weighted) => skewTimeUs(version, weighted, intervalUs),
+      checks: group.checks,
+      interfaces: [...new Set([name, ...group.virtualRouters.map((router) => router.interface)])],
+    });
+    this.#parameters = routerParameters({
+      version,
+      priority: this.fitness.current.priority,
+      intervalUs,
+      preempt: group.preempt,
+      preemptDelayUs: group.preemptDelayUs,
+      primaryAddress: this.#io.primaryAddress,
+    });
+  }
+
   /** With the weights of its checks. */
   get parameters(): RouterParameters {
     return this.#parameters;

@@ -12,23 +12,36 @@ type Watched = {
 
 /** A push check with a `ttl` fails if nobody has reported for so long: who reports may be dead as well. */
 export class PushWatch {
-  readonly #watched: readonly Watched[];
+  readonly #groups: () => readonly CheckedGroup[];
   readonly #clock: Clock;
+  #watched: readonly Watched[] = [];
 
-  constructor(groups: readonly CheckedGroup[], clock: Clock = SYSTEM_CLOCK) {
+  /** `groups`: as they are now. */
+  constructor(groups: () => readonly CheckedGroup[], clock: Clock = SYSTEM_CLOCK) {
+    this.#groups = groups;
     this.#clock = clock;
-    this.#watched = groups.flatMap((group) =>
-      group.config.checks.flatMap((check) => {
-        if (check.kind !== 'push' || check.ttlMs === null) return [];
-        const { ttlMs } = check;
-        return [{ group, check, ttlMs, deadline: clock.alarm(() => overdue(group, check, ttlMs)) }];
-      }),
-    );
   }
 
-  /** The first report is due a `ttl` after this. */
-  start(): void {
-    for (const watched of this.#watched) this.#renew(watched);
+  /**
+   * The groups or their checks are others from now on. The first report on a new check, or one with another `ttl`, is due a
+   * `ttl` after this; whatever else changes, a report that is awaited is due when it was.
+   */
+  change(): void {
+    const former = this.#watched;
+    const next = this.#groups().flatMap((group) =>
+      group.config.checks.flatMap((check): Watched[] => {
+        if (check.kind !== 'push' || check.ttlMs === null) return [];
+        const { ttlMs } = check;
+        const known = former.find((each) => each.group === group && each.check.name === check.name);
+        if (known?.ttlMs === ttlMs) return [{ ...known, check }];
+        const deadline = this.#clock.alarm(() => this.#overdue(group, check.name));
+        return [{ group, check, ttlMs, deadline }];
+      }),
+    );
+    const isIn = (all: readonly Watched[], { deadline }: Watched) => all.some((each) => each.deadline === deadline);
+    for (const watched of former) if (!isIn(next, watched)) watched.deadline.clear();
+    this.#watched = next;
+    for (const watched of next) if (!isIn(former, watched)) this.#renew(watched);
   }
 
   /** Somebody has reported on the check, well or ill. */
@@ -44,9 +57,12 @@ export class PushWatch {
   #renew({ deadline, ttlMs }: Watched): void {
     deadline.set(this.#clock.nowUs() + ttlMs * 1_000);
   }
-}
 
-/** Counts at once: `fall` is for reports, and there are none. */
-function overdue({ fitness }: CheckedGroup, { name, fall }: PushCheckConfig, ttlMs: number): void {
-  fitness.report(name, { healthy: false, detail: `no report for ${formatDuration(ttlMs * 1_000)}`, inARow: fall });
+  /** Counts at once: `fall` is for reports, and there are none. */
+  #overdue(group: CheckedGroup, name: string): void {
+    const watched = this.#watched.find((each) => each.group === group && each.check.name === name);
+    if (watched === undefined) return;
+    const detail = `no report for ${formatDuration(watched.ttlMs * 1_000)}`;
+    group.fitness.report(name, { healthy: false, detail, inARow: watched.check.fall });
+  }
 }

@@ -23,7 +23,7 @@ const POSTPONED_MAX = 40;
 
 export type ReconcilerSurroundings = {
   readonly rtnetlink: Pick<Rtnetlink, 'links' | 'addresses'>;
-  readonly routers: readonly ReconciledRouter[];
+  readonly routers: () => readonly ReconciledRouter[];
   /** undefined: plain VRRP on a kernel without nftables. */
   readonly fence: Pick<Fence, 'addInterface'> | undefined;
   /** As they were when the fence was put up. */
@@ -48,7 +48,7 @@ export class Reconciler {
   readonly #links = new Map<number, Link>();
   /** By name: the index that the interface had when it was fenced. */
   readonly #fenced = new Map<string, number>();
-  readonly #carriers = new Map<ReconciledRouter, boolean>();
+  readonly #carriers = new WeakMap<ReconciledRouter, boolean>();
   #monitor: EventLoopSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #postponed = 0;
@@ -94,10 +94,10 @@ export class Reconciler {
         this.#linksChanged();
         return;
       case 'address':
-        for (const router of this.#around.routers) router.addressCame(change.address);
+        for (const router of this.#around.routers()) router.addressCame(change.address);
         return;
       case 'address-gone':
-        for (const router of this.#around.routers) router.addressGone(change.address);
+        for (const router of this.#around.routers()) router.addressGone(change.address);
         return;
     }
   }
@@ -124,7 +124,7 @@ export class Reconciler {
       this.#complain(addresses);
       return;
     }
-    for (const router of routers) router.reconcile(addresses.value);
+    for (const router of routers()) router.reconcile(addresses.value);
   }
 
   #complain({ text }: SystemError): void {
@@ -158,7 +158,7 @@ export class Reconciler {
   #linksChanged(): void {
     const links = [...this.#links.values()];
     this.#coverNew(links);
-    for (const router of this.#around.routers) {
+    for (const router of this.#around.routers()) {
       router.linksChanged(links);
       const up = router.carrier();
       if (up === (this.#carriers.get(router) ?? true)) continue;

@@ -238,6 +238,7 @@ function imaginaryFence(time: ImaginaryTime, { fence }: RehearsedKernel): Fence 
     rehearse: () => {},
     recreate: () => ({ ok: true }),
     addInterface: () => ({ ok: true }),
+    change: () => ({ ok: true }),
     remove: () => ({ ok: true }),
   };
 }

@@ -16,9 +16,13 @@ export class SidebandInbox {
     this.#complaints = new RateLimitedLog(log, clock.nowUs);
   }
 
-  add(link: SidebandLink): void {
-    for (const address of link.addresses) {
-      this.#linksOf.set(address, [...(this.#linksOf.get(address) ?? []), link]);
+  /** Those of this port, in place of any others. */
+  use(links: readonly SidebandLink[]): void {
+    this.#linksOf.clear();
+    for (const link of links) {
+      for (const address of link.addresses) {
+        this.#linksOf.set(address, [...(this.#linksOf.get(address) ?? []), link]);
+      }
     }
   }
 

@@ -55,8 +55,8 @@ const RELAY_INTERVAL_US = 5_000_000;
  */
 export class SidebandLink {
   readonly peer: string;
-  readonly addresses: readonly string[];
-  readonly #groups: readonly LinkedGroup[];
+  #addresses: readonly string[];
+  #groups: readonly LinkedGroup[];
   readonly #session: SidebandSession;
   readonly #onMet: () => void;
   readonly #send: (datagram: Uint8Array, address: string) => void;
@@ -66,7 +66,7 @@ export class SidebandLink {
   readonly #complaints: RateLimitedLog;
   readonly #clock: Clock;
   readonly #beat: Alarm;
-  readonly #periodUs: number;
+  #periodUs: number;
   readonly #paths = new Map<string, { heardAtUs: number | undefined; rttUs: number | undefined }>();
   readonly #sentAtUs = new Map<number, number>();
   readonly #refused = new Map<OpenFailure, number>();
@@ -74,6 +74,7 @@ export class SidebandLink {
   #received = 0;
   #metIncarnation: number | undefined;
   #heardDirectlyUs = Number.NEGATIVE_INFINITY;
+  #started = false;
   #nextBeatUs = 0;
   #nextHelloUs = 0;
 
@@ -95,7 +96,7 @@ export class SidebandLink {
   }) {
     const { node, peer, keys, nonce, incarnation, clock } = options;
     this.peer = peer;
-    this.addresses = options.addresses;
+    this.#addresses = options.addresses;
     this.#groups = options.groups;
     this.#send = options.send;
     this.#relay = options.relay ?? (() => {});
@@ -104,16 +105,46 @@ export class SidebandLink {
     this.#beat = clock.alarm(() => this.#onBeat());
     this.#complaints = new RateLimitedLog(options.log, clock.nowUs);
     this.#session = new SidebandSession({ node, peer, keys, nonce, incarnation, hmac: hmacSha256 });
-    this.#periodUs = Math.min(...options.groups.map(({ intervalUs }) => intervalUs)) / HEARTBEATS_PER_INTERVAL;
+    this.#periodUs = periodUs(options.groups);
     for (const address of options.addresses) this.#paths.set(address, { heardAtUs: undefined, rttUs: undefined });
   }
 
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
+  /** Heartbeats from now on; nothing to one that has them already. */
   start(): void {
+    if (this.#started) return;
+    this.#started = true;
     this.#nextBeatUs = this.#clock.nowUs();
     this.#onBeat();
   }
 
+  /** Goes on with other addresses, groups, intervals or keys: the session and its numbers stay. */
+  change(to: {
+    readonly addresses: readonly string[];
+    readonly groups: readonly LinkedGroup[];
+    readonly keys: readonly [SessionKey, ...SessionKey[]];
+  }): void {
+    this.#addresses = to.addresses;
+    this.#groups = to.groups;
+    this.#session.rekey(to.keys);
+    for (const address of this.#paths.keys()) {
+      if (address !== WITNESS_PATH && !to.addresses.includes(address)) this.#paths.delete(address);
+    }
+    for (const address of to.addresses) {
+      if (!this.#paths.has(address)) this.#paths.set(address, { heardAtUs: undefined, rttUs: undefined });
+    }
+    this.#periodUs = periodUs(to.groups);
+    const soonestUs = this.#clock.nowUs() + this.#periodUs;
+    if (!this.#started || this.#nextBeatUs <= soonestUs) return;
+    this.#nextBeatUs = soonestUs;
+    this.#beat.set(soonestUs);
+  }
+
   stop(): void {
+    this.#started = false;
     this.#beat.clear();
   }
 
@@ -306,6 +337,10 @@ export class SidebandLink {
     if (reason === 'duplicate' || reason === 'no_session') return;
     this.#complaints.warn(reason, { peer: this.peer, reason }, explainRefusal(reason, fromAddress));
   }
+}
+
+function periodUs(groups: readonly LinkedGroup[]): number {
+  return Math.min(...groups.map(({ intervalUs }) => intervalUs)) / HEARTBEATS_PER_INTERVAL;
 }
 
 /** Reasons for which a datagram may yet belong to another link, under another key. */

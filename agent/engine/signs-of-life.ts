@@ -44,6 +44,15 @@ export class SignsOfLife {
     this.#options.serviceManager?.notify('STOPPING=1', extendingTimeout(patienceMs));
   }
 
+  /** The agent goes over to another configuration; `reloaded` says when that is over. */
+  reloading(): void {
+    this.#options.serviceManager?.notify('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
+  }
+
+  reloaded(): void {
+    this.#options.serviceManager?.notify('READY=1');
+  }
+
   end(): void {
     clearInterval(this.#timer);
     this.#options.serviceManager?.close();

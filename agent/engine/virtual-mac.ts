@@ -71,6 +71,20 @@ export class VirtualMacs {
     }
   }
 
+  /** Takes those of these virtual routers away; what was set on the parent stays until `close`, for others may be there. */
+  remove(routers: readonly VirtualRouterConfig[]): void {
+    const names = new Set(
+      routers.filter(({ virtualMac }) => virtualMac).map(({ addresses }) => addresses[0]?.interface),
+    );
+    for (const link of names.size === 0 ? [] : this.#links()) {
+      const index = this.#made.indexOf(link.name);
+      if (!names.has(link.name) || index === -1) continue;
+      const removed = this.#rtnetlink.removeLink(link.index);
+      if (removed.ok) this.#made.splice(index, 1);
+      else this.#log.warn(`${link.name} could not be removed: ${removed.text}`);
+    }
+  }
+
   /** Leaves the interfaces as they were before. */
   close(): void {
     for (const link of this.#made.length === 0 ? [] : this.#links()) {

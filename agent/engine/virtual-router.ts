@@ -1,16 +1,6 @@
-import {
-  type Advertisement,
-  addressAt,
-  advertisementV2,
-  advertisementV3,
-  announcedIntervalCs,
-  announcedIntervalS,
-  encodeAdvertisement,
-  formatAddress,
-  isLinkLocal,
-  RELEASE_PRIORITY,
-} from '@tiebreak/shared/vrrp';
-import type { Secrets, VirtualRouterConfig } from '../config/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { addressAt, formatAddress, isLinkLocal } from '@tiebreak/shared/vrrp';
+import type { HmacKey, Secrets, VirtualRouterConfig } from '../config/index.ts';
 import type {
   Announcer,
   InterfaceAddress,
@@ -19,13 +9,11 @@ import type {
   Rtnetlink,
   SystemError,
   SystemResult,
-  VrrpPacket,
-  VrrpSocket,
 } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { type DiscardedAdvertisement, RouterTraffic } from '../metrics/counters/index.ts';
-import { bytesOf } from './address-bytes.ts';
 import { AdvertisementHmac } from './advertisement-hmac.ts';
+import { advertiser, type SendAdvertisement } from './advertiser.ts';
 import { type AnnouncementFrame, AnnouncementFrames } from './announcement-frames.ts';
 import { Announcements } from './announcements.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
@@ -34,8 +22,8 @@ import { advertisementJudge, type HeardAdvertisement } from './heard-advertiseme
 import { KeptAddresses } from './kept-addresses.ts';
 import { KeptRoutes } from './kept-routes.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
-import { linkNamed, openRouterPorts } from './router-ports.ts';
-import { passwordBytes, SIMPLE_TEXT_PASSWORD } from './simple-password.ts';
+import { linkNamed, openRouterPorts, type RouterPorts } from './router-ports.ts';
+import { sourceAddress } from './source-address.ts';
 
 /** One virtual router's hands and ears: its VRRP socket, its addresses in the kernel, its announcements. */
 export interface VirtualRouter {
@@ -67,6 +55,8 @@ export interface ReconciledRouter extends VirtualRouter {
   addressGone(address: InterfaceAddress): void;
   /** Compares with all addresses of this host. */
   reconcile(present: readonly InterfaceAddress[]): void;
+  /** Opens what another configuration of the same virtual router needs; nothing has changed yet. */
+  prepareChange(to: RouterSetting): PreparedRouterChange;
   /** What has been put right since the start. */
   corrections(): Corrections;
   /** Whoever finds an advertisement wanting later on counts it here. */
@@ -74,6 +64,25 @@ export interface ReconciledRouter extends VirtualRouter {
   /** All that was not taken for an advertisement of this virtual router, by reason, since the start. */
   discarded(): ReadonlyMap<DiscardedAdvertisement, number>;
 }
+
+export type RouterSetting = {
+  readonly config: VirtualRouterConfig;
+  readonly links: readonly Link[];
+  /** For `auth_hmac`. */
+  readonly secrets: Pick<Secrets, 'hmacKeys'>;
+};
+
+export type PreparedRouterChange =
+  | {
+      readonly ok: true;
+      /** First: takes away the addresses and routes that no longer belong here. Whether the addresses are gone for certain. */
+      readonly withdraw: () => boolean;
+      /** Then: goes on with the new configuration; an owner has all that belongs to it, announced. */
+      readonly apply: () => void;
+      /** Instead: closes what was opened for it. */
+      readonly abandon: () => void;
+    }
+  | { readonly ok: false; readonly error: string };
 
 export type Corrections = {
   readonly addressesRestored: number;
@@ -85,23 +94,22 @@ export type OpenedVirtualRouter =
   | { readonly ok: true; readonly router: ReconciledRouter }
   | { readonly ok: false; readonly error: string };
 
-export function openVirtualRouter(options: {
-  config: VirtualRouterConfig;
-  links: readonly Link[];
-  rtnetlink: Rtnetlink;
-  log: Logger;
-  /** Of all virtual routers of this host. */
-  pacer: FramePacer;
-  /** For `auth_hmac`. */
-  secrets: Pick<Secrets, 'hmacKeys'>;
-  onAdvertisement: (heard: HeardAdvertisement) => void;
-}): OpenedVirtualRouter {
-  const { config, links, rtnetlink, log } = options;
+export function openVirtualRouter(
+  options: RouterSetting & {
+    rtnetlink: Rtnetlink;
+    log: Logger;
+    /** Of all virtual routers of this host. */
+    pacer: FramePacer;
+    onAdvertisement: (heard: HeardAdvertisement, router: ReconciledRouter) => void;
+  },
+): OpenedVirtualRouter {
+  const { links, rtnetlink, log } = options;
+  let { config } = options;
   const link = linkNamed(links, config.interface);
   if (!link.ok) return link;
   const found = sourceAddress(config, link.link, rtnetlink);
   if (!found.ok) return found;
-  const source = found.address;
+  let source = found.address;
   const complaints = new RateLimitedLog(log);
   const faults = new Map<string, string>();
   const traffic = new RouterTraffic();
@@ -110,15 +118,18 @@ export function openVirtualRouter(options: {
     const text = `interface ${config.interface} is down or has no carrier: the virtual router is neither heard nor of use there until it is up`;
     log.warn({ interface: config.interface, up: link.link.up }, text);
   }
-  const { announce: plan } = config;
   const frames = new AnnouncementFrames({
     pacer: options.pacer,
-    spacingUs: plan.spacingUs,
+    spacingUs: () => config.announce.spacingUs,
     frames: () => announcementFrames(),
   });
-  const announceNow = (copies: number): void => frames.announce(copies);
-  const announcements = new Announcements({ announceNow, plan, clock: SYSTEM_CLOCK, complaints });
-  const opened = openPorts(links);
+  const announcements = new Announcements({
+    announceNow: (copies) => frames.announce(copies),
+    plan: config.announce,
+    clock: SYSTEM_CLOCK,
+    complaints,
+  });
+  const opened = openPorts(links, config, source);
   if (!opened.ok) return opened;
   let { ports } = opened;
   const sendFromVirtualMac: SendAdvertisement = (packet) => {
@@ -126,22 +137,22 @@ export function openVirtualRouter(options: {
     const sent = own?.advertisement({ source, ...packet });
     if (sent?.ok === false) complaints.warn('advertise', { interface: config.interface }, sent.text);
   };
-  const hmac = openHmac(config, source, options.secrets);
+  let hmac = openHmac(config, source, options.secrets);
   let advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
-  const judge = advertisementJudge(config, hmac);
+  let judge = advertisementJudge(config, hmac);
   const addresses = new KeptAddresses({ config, placed: ports.placed, rtnetlink, complaints });
   const routes = new KeptRoutes({ routes: config.routes, links, rtnetlink, complaints });
 
-  function openPorts(there: readonly Link[]) {
+  function openPorts(there: readonly Link[], wanted: VirtualRouterConfig, from: Uint8Array) {
     const found = openRouterPorts({
-      config,
+      config: wanted,
       links: there,
-      source,
+      source: from,
       onMessage: (received) => hear(received),
       onSocketError: (error) => socketFailed(error),
       onClaim: (claim) => announcements.claimedBy(claim),
     });
-    if (found.ok && config.family === 'ipv4') {
+    if (found.ok && wanted.family === 'ipv4') {
       for (const { index, name } of there) if (found.ports.announcers.has(index)) keepOthers(index, name);
     }
     return found;
@@ -157,23 +168,66 @@ export function openVirtualRouter(options: {
 
   /** What was bound to an interface that is no more is of no use; what has come in its place has none of our addresses. */
   function reopen(there: readonly Link[]): void {
-    const again = openPorts(there);
+    const again = openPorts(there, config, source);
     if (!again.ok) {
       const text = `waits for its interface: ${again.error}`;
       faults.set('ports', text);
       complaints.error('ports', { interface: config.interface }, `virtual router ${config.virtualRouterId} ${text}`);
       return;
     }
-    traffic.add(ports.socket.counters());
-    ports.close();
-    ({ ports } = again);
+    usePorts(again.ports);
     advertise = advertiser(config, source, ports.socket, sendFromVirtualMac, hmac);
-    faults.clear();
     log.warn(
       { interface: config.interface },
       `interface ${config.interface} has come again: its sockets are open again`,
     );
     if (addresses.moveTo(ports.placed)) announcements.announceRestored();
+  }
+
+  function usePorts(now: RouterPorts): void {
+    traffic.add(ports.socket.counters());
+    ports.close();
+    ports = now;
+    faults.clear();
+  }
+
+  function prepareChange({ config: to, links: there, secrets }: RouterSetting): PreparedRouterChange {
+    const link = linkNamed(there, to.interface);
+    if (!link.ok) return link;
+    const from = keepsSource(source, config, to)
+      ? { ok: true as const, address: source }
+      : sourceAddress(to, link.link, rtnetlink);
+    if (!from.ok) return from;
+    const opens = faults.size > 0 || ports.isStale(there) || !samePorts(config, to) || from.address !== source;
+    const prepared = opens ? openPorts(there, to, from.address) : undefined;
+    if (prepared?.ok === false) return prepared;
+    const placed = prepared?.ports.placed ?? placedAgain(ports.placed, to);
+    return {
+      ok: true,
+      withdraw() {
+        routes.withdraw(to.routes);
+        return addresses.withdraw(placed);
+      },
+      apply() {
+        config = to;
+        source = from.address;
+        hmac = changedHmac(hmac, to, source, secrets);
+        judge = advertisementJudge(to, hmac);
+        if (prepared !== undefined) {
+          // What waits to be announced may be none of ours any more.
+          frames.stop();
+          usePorts(prepared.ports);
+        }
+        advertise = advertiser(to, source, ports.socket, sendFromVirtualMac, hmac);
+        announcements.change(to.announce);
+        const isMore = addresses.change(to, placed);
+        if (isMore || prepared !== undefined) announcements.announceRestored();
+        routes.change(to.routes);
+      },
+      abandon() {
+        prepared?.ports.close();
+      },
+    };
   }
 
   function socketFailed(error: SystemError): void {
@@ -188,7 +242,7 @@ export function openVirtualRouter(options: {
       case 'heard':
         traffic.received += 1;
         warnOfFirstAddress(judged.heard);
-        options.onAdvertisement(judged.heard);
+        options.onAdvertisement(judged.heard, router);
         return;
       case 'of another router':
         return;
@@ -218,64 +272,99 @@ export function openVirtualRouter(options: {
     }));
   }
 
-  return {
-    ok: true,
-    router: {
-      config,
-      primaryAddress: source,
-      traffic,
-      discarded: () => traffic.discarded(ports.socket.counters()),
-      advertise(priority) {
-        traffic.sent += ports.socket.destinations.length;
-        advertise(priority);
-      },
-      addAddresses() {
-        addresses.add();
-        routes.add();
-      },
-      removeAddresses() {
-        announcements.stop();
-        frames.stop();
-        routes.remove();
-        return addresses.remove();
-      },
-      announce: () => announcements.announce(),
-      carrier: () => carrier,
-      linksChanged(there) {
-        const had = carrier;
-        carrier = there.find(({ name }) => name === config.interface)?.carrier ?? false;
-        if (ports.isStale(there)) reopen(there);
-        // The kernel drops IPv6 addresses of an interface that is switched off, and a switch port what it had learnt.
-        else if (carrier && !had && addresses.isOwner) {
-          addresses.restore();
-          routes.reconcile();
-          announcements.announceRestored();
-        }
-        routes.linksChanged(there);
-      },
-      addressCame: (address) => addresses.came(address),
-      addressGone(address) {
-        if (!addresses.gone(address)) return;
+  const router: ReconciledRouter = {
+    get config() {
+      return config;
+    },
+    get primaryAddress() {
+      return source;
+    },
+    traffic,
+    prepareChange,
+    discarded: () => traffic.discarded(ports.socket.counters()),
+    advertise(priority) {
+      traffic.sent += ports.socket.destinations.length;
+      advertise(priority);
+    },
+    addAddresses() {
+      addresses.add();
+      routes.add();
+    },
+    removeAddresses() {
+      announcements.stop();
+      frames.stop();
+      routes.remove();
+      return addresses.remove();
+    },
+    announce: () => announcements.announce(),
+    carrier: () => carrier,
+    linksChanged(there) {
+      const had = carrier;
+      carrier = there.find(({ name }) => name === config.interface)?.carrier ?? false;
+      if (ports.isStale(there)) reopen(there);
+      // The kernel drops IPv6 addresses of an interface that is switched off, and a switch port what it had learnt.
+      else if (carrier && !had && addresses.isOwner) {
+        addresses.restore();
         routes.reconcile();
         announcements.announceRestored();
-      },
-      reconcile(present) {
-        if (addresses.reconcile(present)) announcements.announceRestored();
-        routes.reconcile();
-      },
-      corrections: () => ({
-        addressesRestored: addresses.restored,
-        addressesRemoved: addresses.removed,
-        foreignClaims: announcements.claims,
-      }),
-      faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
-      async close() {
-        announcements.stop();
-        frames.stop();
-        ports.close();
-      },
+      }
+      routes.linksChanged(there);
+    },
+    addressCame: (address) => addresses.came(address),
+    addressGone(address) {
+      if (!addresses.gone(address)) return;
+      routes.reconcile();
+      announcements.announceRestored();
+    },
+    reconcile(present) {
+      if (addresses.reconcile(present)) announcements.announceRestored();
+      routes.reconcile();
+    },
+    corrections: () => ({
+      addressesRestored: addresses.restored,
+      addressesRemoved: addresses.removed,
+      foreignClaims: announcements.claims,
+    }),
+    faults: () => [...faults.values(), ...addresses.faults, ...routes.faults, ...[announcements.alarm ?? []].flat()],
+    async close() {
+      announcements.stop();
+      frames.stop();
+      ports.close();
     },
   };
+  return { ok: true, router };
+}
+
+/** The addresses as they lie, as they are described now. */
+function placedAgain(placed: RouterPorts['placed'], { addresses }: VirtualRouterConfig): RouterPorts['placed'] {
+  return placed.map((place, index) => ({ ...place, virtual: addresses[index] ?? place.virtual }));
+}
+
+/** Whether it is bound to the same interfaces, for the same addresses, towards the same others. */
+function samePorts(one: VirtualRouterConfig, other: VirtualRouterConfig): boolean {
+  const bound = ({ unicast, addresses }: VirtualRouterConfig) => [
+    unicast,
+    addresses.map(({ address, interface: name }) => [address, name]),
+  ];
+  return isDeepStrictEqual(bound(one), bound(other));
+}
+
+/** What was found at the interface stays the source unless another one is asked for, or it has become a virtual address. */
+function keepsSource(source: Uint8Array, before: VirtualRouterConfig, to: VirtualRouterConfig): boolean {
+  const text = formatAddress(source);
+  return before.sourceAddress === to.sourceAddress && !to.addresses.some(({ address }) => address === text);
+}
+
+function changedHmac(
+  former: AdvertisementHmac | undefined,
+  config: VirtualRouterConfig,
+  source: Uint8Array,
+  secrets: Pick<Secrets, 'hmacKeys'>,
+): AdvertisementHmac | undefined {
+  const { authHmac } = config;
+  if (former === undefined || authHmac === null) return openHmac(config, source, secrets);
+  former.change({ source, config: authHmac, keys: keysOf(authHmac.keyFile, secrets) });
+  return former;
 }
 
 function announce(announcer: Announcer, config: VirtualRouterConfig, address: Uint8Array): SystemResult<undefined> {
@@ -284,99 +373,18 @@ function announce(announcer: Announcer, config: VirtualRouterConfig, address: Ui
     : announcer.unsolicitedNeighbourAdvertisement(address, true);
 }
 
-type SendAdvertisement = (packet: { destination: Uint8Array; message: Uint8Array }) => void;
-
-/**
- * What a router says with one priority, the release included, is encoded once for each destination. With a
- * virtual MAC the first is multicast from there (RFC 9568 section 7.3); the release never is, or the switch would learn the MAC
- * at the port that it has just left. Unicast goes from the parent: the kernel would ask for a peer from the virtual MAC, in the
- * name of this host's own address.
- */
-function advertiser(
-  config: VirtualRouterConfig,
-  source: Uint8Array,
-  socket: VrrpSocket,
-  sendFromVirtualMac: SendAdvertisement,
-  hmac: AdvertisementHmac | undefined,
-): (priority: number) => void {
-  const messages = new Map<number, readonly { destination: Uint8Array; message: Uint8Array }[]>();
-  function encoded(priority: number): readonly { destination: Uint8Array; message: Uint8Array }[] {
-    const known = messages.get(priority);
-    if (known !== undefined) return known;
-    const advertisement = advertisementOf(config, priority);
-    const made = socket.destinations.map((destination) => ({
-      destination,
-      message: encodeAdvertisement(advertisement, { source, destination, checksumForm: config.checksum }),
-    }));
-    messages.set(priority, made);
-    return made;
-  }
-  const packets = new Map<number, readonly VrrpPacket[]>();
-  function packetsOf(priority: number): readonly VrrpPacket[] {
-    const known = packets.get(priority);
-    if (known !== undefined) return known;
-    const made = encoded(priority).map(({ message, destination }) => socket.packet(message, destination));
-    packets.set(priority, made);
-    return made;
-  }
-  return (priority) => {
-    if (config.virtualMac && config.unicast === null && priority !== RELEASE_PRIORITY) {
-      for (const packet of hmac?.signed(encoded(priority)) ?? encoded(priority)) sendFromVirtualMac(packet);
-    } else if (hmac === undefined) {
-      for (const packet of packetsOf(priority)) socket.send(packet);
-    } else {
-      for (const { message, destination } of hmac.signed(encoded(priority))) {
-        socket.send(socket.packet(message, destination));
-      }
-    }
-  };
-}
-
-function advertisementOf(config: VirtualRouterConfig, priority: number): Advertisement {
-  const { virtualRouterId, advertisementIntervalUs, authPass, family } = config;
-  const addresses = config.addresses.filter(({ advertised }) => advertised).map(({ address }) => bytesOf(address));
-  if (config.version === 2) {
-    return advertisementV2({
-      virtualRouterId,
-      priority,
-      intervalS: announcedIntervalS(advertisementIntervalUs),
-      addresses,
-      ...(authPass === null ? {} : { authType: SIMPLE_TEXT_PASSWORD, authData: passwordBytes(authPass) }),
-    });
-  }
-  const intervalCs = announcedIntervalCs(advertisementIntervalUs);
-  return advertisementV3({ family, virtualRouterId, priority, intervalCs, addresses });
-}
-
 function openHmac(
   config: VirtualRouterConfig,
   source: Uint8Array,
-  { hmacKeys }: Pick<Secrets, 'hmacKeys'>,
+  secrets: Pick<Secrets, 'hmacKeys'>,
 ): AdvertisementHmac | undefined {
   const { authHmac, family } = config;
   if (authHmac === null) return undefined;
-  const keys = hmacKeys.get(authHmac.keyFile);
-  if (keys === undefined) throw new Error(`${authHmac.keyFile} was not loaded`);
-  return new AdvertisementHmac({ family, source, config: authHmac, keys });
+  return new AdvertisementHmac({ family, source, config: authHmac, keys: keysOf(authHmac.keyFile, secrets) });
 }
 
-type FoundSource = { readonly ok: true; readonly address: Uint8Array } | { readonly ok: false; readonly error: string };
-
-function sourceAddress(config: VirtualRouterConfig, link: Link, rtnetlink: Rtnetlink): FoundSource {
-  if (config.sourceAddress !== null) return { ok: true, address: bytesOf(config.sourceAddress) };
-  const addresses = rtnetlink.addresses(link.index);
-  if (!addresses.ok) return { ok: false, error: `the addresses of ${link.name} cannot be read: ${addresses.text}` };
-  const virtual = new Set(config.addresses.map(({ address }) => bytesOf(address).join('.')));
-  const usable = addresses.value.find(
-    (found) =>
-      found.family === config.family &&
-      !virtual.has(found.address.join('.')) &&
-      // VRRP for IPv6 speaks from the link-local address (RFC 9568 section 5.1.2.1).
-      (config.family === 'ipv4' || (found.address[0] === 0xfe && found.address[1] === 0x80)),
-  );
-  if (usable !== undefined) return { ok: true, address: usable.address };
-  return {
-    ok: false,
-    error: `interface ${link.name} has no ${config.family} address of its own to send from; give it one, or set source_address`,
-  };
+function keysOf(file: string, { hmacKeys }: Pick<Secrets, 'hmacKeys'>): readonly [HmacKey, ...HmacKey[]] {
+  const keys = hmacKeys.get(file);
+  if (keys === undefined) throw new Error(`${file} was not loaded`);
+  return keys;
 }

@@ -38,7 +38,7 @@ const CONFLICT_US = 10_000_000;
 
 /** A group in `mode = "vrrp"`: plain RFC 9568 among strangers, unprotected. Its virtual routers move together. */
 export class VrrpGroup {
-  readonly config: VrrpGroupConfig;
+  #config: VrrpGroupConfig;
   /** Of all its virtual routers. */
   readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
@@ -58,7 +58,7 @@ export class VrrpGroup {
   #conflictUs = Number.NEGATIVE_INFINITY;
 
   constructor({ config, ios, guards, standing, log }: VrrpGroupOptions) {
-    this.config = config;
+    this.#config = config;
     this.#standing = standing;
     this.#log = log;
     this.#routers = ios.map(
@@ -75,6 +75,27 @@ export class VrrpGroup {
     this.#parameters = this.#routers.map((router) => router.parameters);
     this.#alarms = ios.map((_, index) => SYSTEM_CLOCK.alarm(() => this.#dispatch(index, { kind: 'timer' })));
     this.#state = initialRouters(ios.length);
+  }
+
+  get config(): VrrpGroupConfig {
+    return this.#config;
+  }
+
+  /** Goes on with another configuration of the same virtual routers, which know of it already. */
+  configure(config: VrrpGroupConfig): void {
+    this.#config = config;
+    for (const [index, router] of this.#routers.entries()) {
+      router.configure(config);
+      this.#fitnessChanged(index);
+    }
+    if (this.#running) this.#noteStanding();
+  }
+
+  /** The fence opens for what it has been told that an owner has more. */
+  holdGuards(): void {
+    for (const [index, { kind }] of this.#state.routers.entries()) {
+      if (kind === 'active') this.#routers[index]?.guard?.hold();
+    }
   }
 
   /** Of each virtual router; undefined for one without. */

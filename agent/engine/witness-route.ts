@@ -40,7 +40,8 @@ export function explainWay(
 
 export type WitnessRoutesOptions = {
   readonly rtnetlink: Pick<Rtnetlink, 'routeTo' | 'addresses'>;
-  readonly groups: readonly GroupConfig[];
+  /** As they are now. */
+  readonly groups: () => readonly GroupConfig[];
   readonly log: Logger;
 };
 
@@ -50,14 +51,16 @@ export type WitnessRoutesOptions = {
  */
 export class WitnessRoutes {
   readonly #options: WitnessRoutesOptions;
-  readonly #forbidden: ForbiddenAddresses;
   readonly #complaints: RateLimitedLog;
   #problem: string | undefined;
 
   constructor(options: WitnessRoutesOptions) {
     this.#options = options;
-    this.#forbidden = forbiddenAddresses(options.groups);
     this.#complaints = new RateLimitedLog(options.log);
+  }
+
+  get #forbidden(): ForbiddenAddresses {
+    return forbiddenAddresses(this.#options.groups());
   }
 
   /** What is wrong, for a person, as it was found last. */

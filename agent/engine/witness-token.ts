@@ -6,13 +6,18 @@ import { readWitnessToken } from '../config/index.ts';
  *
  * @param warn told of each problem once, until there is another
  */
-export function tokenReader(file: string, witnessId: string, warn: (text: string) => void): () => string | undefined {
+export function tokenReader(
+  fileNow: () => string,
+  witnessId: string,
+  warn: (text: string) => void,
+): () => string | undefined {
   let told: string | undefined;
   const refuse = (problem: string): undefined => {
     if (problem !== told) warn(problem);
     told = problem;
   };
   return () => {
+    const file = fileNow();
     const read = readWitnessToken(file);
     if (!read.ok) return refuse(read.problem);
     if (read.credential.witnessId === witnessId) return read.credential.token;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   credentialFileOf,
   type FloatingIpConfig,
@@ -36,9 +37,10 @@ export type Word =
 
 /** Keeps the floating IPs of all groups with their owners, in a thread of its own. */
 export class FloatingIps {
-  readonly #isNeeded: boolean;
+  readonly #ownership: SharedArrayBuffer;
   readonly #log: Logger;
-  readonly #thread: SupervisedThread<Order, Word>;
+  #kept: Assignment['kept'];
+  #thread: SupervisedThread<Order, Word>;
   #statuses: readonly GroupFloatingIp[] = [];
 
   constructor(options: {
@@ -47,24 +49,10 @@ export class FloatingIps {
     readonly ownership: SharedArrayBuffer;
     readonly log: Logger;
   }) {
-    const { groups, secrets, ownership, log } = options;
-    this.#log = log;
-    const kept = groups.flatMap(({ name, id, floatingIps }) =>
-      floatingIps.map((config) => {
-        const file = credentialFileOf(config)?.file;
-        const token = file === undefined ? undefined : secrets.floatingIpTokens.get(file);
-        if (file !== undefined && token === undefined) throw new Error(`${file} was not loaded`);
-        return { group: name, groupId: id, config, token: token ?? null };
-      }),
-    );
-    this.#isNeeded = kept.length > 0;
-    this.#thread = new SupervisedThread({
-      name: 'the thread of the floating IPs',
-      script: new URL('worker.ts', import.meta.url),
-      data: (): Assignment => ({ kept, ownership }),
-      onMessage: (word) => this.#heard(word),
-      log,
-    });
+    this.#ownership = options.ownership;
+    this.#log = options.log;
+    this.#kept = keptOf(options.groups, options.secrets);
+    this.#thread = this.#newThread();
   }
 
   statusOf(name: string): FloatingIpStatus[] {
@@ -72,16 +60,38 @@ export class FloatingIps {
   }
 
   start(): void {
-    if (this.#isNeeded) this.#thread.start();
+    if (this.#kept.length > 0) this.#thread.start();
+  }
+
+  /** From now on these; a thread that begins looks at once where they are. */
+  async change(groups: readonly GroupConfig[], secrets: Pick<Secrets, 'floatingIpTokens'>): Promise<void> {
+    const kept = keptOf(groups, secrets);
+    if (isDeepStrictEqual(kept, this.#kept)) return;
+    this.#kept = kept;
+    const former = this.#thread;
+    this.#thread = this.#newThread();
+    await former.close({ type: 'stop' }, STOP_PATIENCE_MS);
+    this.#statuses = [];
+    this.start();
   }
 
   /** The group has another owner, or its owner has won a conflict. */
   changed(group: string): void {
-    if (this.#isNeeded) this.#thread.post({ type: 'nudge', group });
+    if (this.#kept.length > 0) this.#thread.post({ type: 'nudge', group });
   }
 
   async close(): Promise<void> {
     await this.#thread.close({ type: 'stop' }, STOP_PATIENCE_MS);
+  }
+
+  #newThread(): SupervisedThread<Order, Word> {
+    return new SupervisedThread({
+      name: 'the thread of the floating IPs',
+      script: new URL('worker.ts', import.meta.url),
+      data: (): Assignment => ({ kept: this.#kept, ownership: this.#ownership }),
+      onMessage: (word) => this.#heard(word),
+      log: this.#log,
+    });
   }
 
   #heard(word: Word): void {
@@ -94,4 +104,18 @@ export class FloatingIps {
         return;
     }
   }
+}
+
+function keptOf(
+  groups: readonly GroupConfig[],
+  { floatingIpTokens }: Pick<Secrets, 'floatingIpTokens'>,
+): Assignment['kept'] {
+  return groups.flatMap(({ name, id, floatingIps }) =>
+    floatingIps.map((config) => {
+      const file = credentialFileOf(config)?.file;
+      const token = file === undefined ? undefined : floatingIpTokens.get(file);
+      if (file !== undefined && token === undefined) throw new Error(`${file} was not loaded`);
+      return { group: name, groupId: id, config, token: token ?? null };
+    }),
+  );
 }

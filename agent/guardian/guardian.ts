@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nextBackoffMs } from './backoff.ts';
 import { type EngineEnd, endOfEngine } from './engine-end.ts';
-import type { Handover, StopOrder } from './handover.ts';
+import type { Handover, ReloadOrder, StopOrder } from './handover.ts';
 import { recentCrashes } from './hold-off.ts';
 import { doLastDuties, type Released } from './last-duties.ts';
 import { raisePriority } from './priority.ts';
@@ -12,12 +12,12 @@ import { rehearseHandover } from './rehearsal.ts';
 const REHEARSALS = 3;
 
 export type GuardOptions = {
-  /** The program, and the arguments that make it the engine after so many crashes of late. */
+  /** The program, and the arguments that make it the engine after so many crashes of late; `inForce`: see Handover. */
   readonly script: string;
-  readonly args: (crashes: number) => readonly string[];
+  readonly args: (crashes: number, inForce: string | null) => readonly string[];
   readonly report: (level: 'info' | 'error', text: string) => void;
-  /** One line for the service manager; called when there is no engine to speak for itself. */
-  readonly announce: (text: string) => Promise<void>;
+  /** `NAME=VALUE` for the service manager; called when there is no engine to speak for itself. */
+  readonly announce: (...state: readonly string[]) => Promise<void>;
   /** Once everything is loaded that will be needed. */
   readonly onReady?: () => void;
 };
@@ -37,14 +37,20 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
       if (engine?.connected === true) engine.send(order);
     });
   }
+  process.on('SIGHUP', () => {
+    const order: ReloadOrder = { type: 'reload' };
+    if (engine?.connected === true) engine.send(order);
+    else void announceReload(announce);
+  });
   let hasRun = false;
+  let inForce: string | null = null;
   let backoffMs: number | undefined;
   let crashedAtMs: number[] = [];
   for (;;) {
     const startedAtMs = performance.now();
     crashedAtMs = recentCrashes(crashedAtMs, startedAtMs);
     // In a session of its own: what the terminal sends comes to the guardian alone, which passes it on.
-    engine = fork(script, args(crashedAtMs.length), {
+    engine = fork(script, args(crashedAtMs.length, inForce), {
       detached: true,
       // What has been rehearsed there stays compiled, however long it is not needed.
       execArgv: [...process.execArgv, '--no-flush-bytecode'],
@@ -59,6 +65,7 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
     // The engine has said itself why it cannot start.
     if (!hasRun) return end.code ?? 1;
     const diedAtMs = performance.now();
+    inForce = end.handover?.inForce ?? inForce;
     crashedAtMs.push(diedAtMs);
     const released =
       end.handover === undefined ? [] : await doLastDuties(end.handover, (text) => report('error', text));
@@ -70,11 +77,16 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
     backoffMs = nextBackoffMs(backoffMs, diedAtMs - startedAtMs);
     const text = `${died}; the next one starts in ${backoffMs} ms`;
     report('error', text);
-    await announce(text);
+    await announce(`STATUS=${text}`);
     const restMs = Math.max(0, diedAtMs + backoffMs - performance.now());
     await sleep(restMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     if (stopping.signal.aborted) return 0;
   }
+}
+
+/** There is no engine now. The next one goes by what was in force, so that this reload is none; its READY=1 ends it. */
+async function announceReload(announce: GuardOptions['announce']): Promise<void> {
+  await announce('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
 }
 
 async function rehearse({ runDir }: Handover, onReady: (() => void) | undefined): Promise<void> {

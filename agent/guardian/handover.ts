@@ -17,6 +17,8 @@ export type Handover = {
   readonly addresses: readonly GuardedAddress[];
   /** An engine that reports no progress for so long has come to a stop. */
   readonly stuckAfterMs: number;
+  /** Where the text of the configuration is that the engine goes by; null: nowhere. */
+  readonly inForce: string | null;
 };
 
 /** Every loop of the engine has done what it had to do by now. */
@@ -44,6 +46,7 @@ export type GuardedAddress = {
 
 /** What the guardian tells the engine: a signal that it got, which the engine takes from nobody else. */
 export type StopOrder = { readonly type: 'stop'; readonly signal: string };
+export type ReloadOrder = { readonly type: 'reload' };
 
 /** Only the two processes of one agent speak on their channel, so the type is all that needs to be looked at. */
 export function isHandover(message: unknown): message is Handover {
@@ -56,6 +59,10 @@ export function isProgress(message: unknown): message is Progress {
 
 export function isStopOrder(message: unknown): message is StopOrder {
   return hasType(message, 'stop');
+}
+
+export function isReloadOrder(message: unknown): message is ReloadOrder {
+  return hasType(message, 'reload');
 }
 
 function hasType(message: unknown, type: string): boolean {

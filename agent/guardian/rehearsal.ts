@@ -82,6 +82,7 @@ function imaginaryHandover(folder: string): Handover {
       },
     ],
     addresses: [],
+    inForce: null,
     stuckAfterMs: 0,
   };
 }

@@ -23,6 +23,18 @@ export const NODE_METRICS: readonly Metric[] = [
     [],
     ({ recentCrashes }) => single(recentCrashes),
   ),
+  gauge(
+    'tiebreak_config_last_reload_successful',
+    'Whether the last reload of the configuration succeeded; 1 before the first one.',
+    [],
+    ({ status: { config } }) => single(truth(config?.last_reload?.ok ?? true)),
+  ),
+  gauge(
+    'tiebreak_config_last_reload_success_timestamp_seconds',
+    'Unix time since when the configuration in force is that: of the last reload that succeeded, or of the start.',
+    [],
+    ({ status: { config } }) => (config === undefined ? [] : single(Date.parse(config.in_force_since) / 1000)),
+  ),
   counter(
     'tiebreak_history_entries_total',
     'Decisions that went into the history (tiebreak history).',

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '../log/index.ts';
 import { SupervisedThread } from '../thread/index.ts';
 import type { GroupChange } from './change.ts';
@@ -26,7 +27,8 @@ export type ReceiverView = {
 
 /** Has everyone told, in a thread of its own, who wants to know of the changes of a group. */
 export class Notifier {
-  readonly #receivers: readonly Receiver[];
+  #receivers: readonly Receiver[];
+  #isStarted = false;
   readonly #stateDir: string;
   readonly #log: Logger;
   readonly #thread: SupervisedThread<Order, Word>;
@@ -50,7 +52,7 @@ export class Notifier {
       name: 'the thread of the notifications',
       script: new URL('worker.ts', import.meta.url),
       data: (): Assignment => ({
-        receivers: receivers.map((receiver) => ({ receiver, path: journalPath(stateDir, receiver.key) })),
+        receivers: this.#withJournals(),
         changes: this.#untaken,
         ownership,
       }),
@@ -78,7 +80,15 @@ export class Notifier {
       const text = `${change.group}: that it became ${change.state} here at ${change.at} was never told: who was to be told is not configured any more`;
       this.#log.warn({ group: change.group, change: change.id }, text);
     }
-    if (this.#receivers.length > 0) this.#thread.start();
+    this.#startThread();
+  }
+
+  /** From now on these are told; those that were told before go on undisturbed. */
+  change(receivers: readonly Receiver[]): void {
+    if (isDeepStrictEqual(receivers, this.#receivers)) return;
+    this.#receivers = receivers;
+    if (this.#isStarted) this.#thread.post({ type: 'receivers', receivers: this.#withJournals() });
+    else this.#startThread();
   }
 
   changed(change: GroupChange): void {
@@ -112,6 +122,16 @@ export class Notifier {
 
   #untakenBy({ group, states }: Receiver): GroupChange[] {
     return this.#untaken.filter((change) => change.group === group && states.includes(change.state));
+  }
+
+  #startThread(): void {
+    if (this.#receivers.length === 0) return;
+    this.#isStarted = true;
+    this.#thread.start();
+  }
+
+  #withJournals(): Assignment['receivers'] {
+    return this.#receivers.map((receiver) => ({ receiver, path: journalPath(this.#stateDir, receiver.key) }));
   }
 
   /** For the next start: the thread ended by a bug, and no other one came after it. */

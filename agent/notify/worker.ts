@@ -1,5 +1,6 @@
 /** The thread of the notifications: however long a command, a webhook or the disk takes, no vote waits for it. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import { boottimeUs } from '../kernel/clock.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
@@ -21,6 +22,7 @@ export type Assignment = {
 
 export type Order =
   | { readonly type: 'changed'; readonly change: GroupChange }
+  | { readonly type: 'receivers'; readonly receivers: Assignment['receivers'] }
   /** What is under way has so long to end. */
   | { readonly type: 'stop'; readonly patienceMs: number };
 
@@ -39,10 +41,15 @@ const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 const say = (word: Word): void => port.postMessage(word);
 
+type Open = { readonly receiver: Receiver; readonly desk: Desk; readonly close: () => void };
+
 const { receivers, changes, ownership }: Assignment = workerData;
 const board = new OwnershipBoard(ownership);
-const running = new AbortController();
-const desks = receivers.map(({ receiver, path }) => {
+let desks: readonly Open[] = [];
+/** Not told any more, but for what is under way. */
+const leaving = new Set<Open>();
+
+function open({ receiver, path }: Assignment['receivers'][number]): Open {
   const { group } = receiver;
   const found = readJournal(path);
   if (found === undefined) {
@@ -52,29 +59,59 @@ const desks = receivers.map(({ receiver, path }) => {
   const waiting = found ?? [];
   const left = waiting.find(({ program }) => program !== undefined && isRunning(program))?.program;
   const journal = new JournalWriter(path, found);
+  const running = new AbortController();
   const desk = new Desk({
     receiver,
     waiting,
-    former: left === undefined ? undefined : formerEnd(receiver, left),
+    former: left === undefined ? undefined : formerEnd(receiver, left, running.signal),
     journal,
     tell: (change, attempt, onProgram) => tell(receiver, change, attempt, running.signal, onProgram),
     owns: () => board.ownership(receiver.groupId, boottimeUs()) !== undefined,
     log: (level, fields, text) => say({ type: 'log', level, fields, text }),
     report: (report) => say({ type: 'report', report }),
   });
-  return { group, desk };
-});
-for (const { desk } of desks) desk.start();
+  desk.start();
+  return {
+    receiver,
+    desk,
+    close() {
+      desk.close();
+      running.abort();
+      journal.close();
+    },
+  };
+}
+
+/** Who is told already goes on being told; who is not any more, is told what can be told without waiting. */
+function use(wanted: Assignment['receivers']): void {
+  const kept = desks.filter(({ receiver }) => wanted.some((other) => isDeepStrictEqual(other.receiver, receiver)));
+  for (const open of desks.filter((candidate) => !kept.includes(candidate))) {
+    // Two cannot have one journal: what this one leaves in it is the other one's to tell.
+    if (wanted.some(({ receiver }) => receiver.key === open.receiver.key)) open.close();
+    else void leave(open);
+  }
+  desks = wanted.map((one) => kept.find(({ receiver }) => isDeepStrictEqual(receiver, one.receiver)) ?? open(one));
+}
+
+async function leave(open: Open): Promise<void> {
+  leaving.add(open);
+  await open.desk.settled();
+  leaving.delete(open);
+  open.close();
+}
+
+use(receivers);
 
 /** An engine that dies leaves its programs running; how one of them ends is known to nobody. */
 async function formerEnd(
   receiver: Receiver,
   program: StartedProgram,
+  signal: AbortSignal,
 ): Promise<Extract<QueueEvent, { type: 'attempted' | 'former-over' }>> {
   const { group, timeoutMs } = receiver;
   const text = `${group}: ${nameOf(receiver)} still runs for an agent that has ended (process ${program.pid}): waited for, ${timeoutMs} ms from its start at the most`;
   say({ type: 'log', level: 'info', fields: { group }, text });
-  const end = await endOfProgram(program, timeoutMs, running.signal);
+  const end = await endOfProgram(program, timeoutMs, signal);
   if (end === 'ended') return { type: 'former-over' };
   return { type: 'attempted', outcome: { kind: 'failed', text: `no answer within ${timeoutMs} ms` } };
 }
@@ -82,7 +119,7 @@ async function formerEnd(
 function take(change: GroupChange): void {
   // First: one that ends the thread must not end the next one too.
   say({ type: 'taken', id: change.id });
-  for (const { group, desk } of desks) if (group === change.group) desk.changed(change);
+  for (const { receiver, desk } of desks) if (receiver.group === change.group) desk.changed(change);
 }
 for (const change of changes) take(change);
 
@@ -91,9 +128,12 @@ port.on('message', (order: Order) => {
     case 'changed':
       take(order.change);
       return;
+    case 'receivers':
+      use(order.receivers);
+      return;
     case 'stop': {
       // What was said before this is told if that goes without waiting; the rest is in the journals.
-      const told = Promise.all(desks.map(({ desk }) => desk.settled())).then(() => true);
+      const told = Promise.all([...desks, ...leaving].map(({ desk }) => desk.settled())).then(() => true);
       void Promise.race([told, sleep(order.patienceMs, false, { ref: false })]).then(end);
       return;
     }
@@ -104,7 +144,6 @@ port.on('message', (order: Order) => {
 function end(isAllTold: boolean): void {
   const text = 'a notification is still under way and is not waited for; the next start tells it again';
   if (!isAllTold) say({ type: 'log', level: 'warn', fields: {}, text });
-  for (const { desk } of desks) desk.close();
-  running.abort();
+  for (const open of [...desks, ...leaving]) open.close();
   port?.close();
 }

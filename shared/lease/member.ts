@@ -12,6 +12,7 @@
  */
 import { hearVerdict, hearWitnessGrant, hearWitnessRefusal } from './answers.ts';
 import { forceTakeover, giveUpCandidacy, stand, standAlone } from './candidate.ts';
+import { takeConfig } from './configured.ts';
 import {
   announceDeparture,
   forceJoin,
@@ -152,6 +153,9 @@ function apply(turn: Turn, event: MemberEvent): void {
       return;
     case 'fitness':
       changeFitness(turn, event.fitness);
+      return;
+    case 'configured':
+      takeConfig(turn, event.config, event.fitness);
       return;
     case 'hand-over':
       handOver(turn, event.to);

@@ -238,6 +238,8 @@ export type MemberEvent =
   | { readonly type: 'fence-close-failed' }
   /** what the node may stand with has changed; an owner that is unfit hands over, to nobody if nobody is fit */
   | { readonly type: 'fitness'; readonly fitness: Fitness }
+  /** goes on with another configuration of the same identity (L16); `fitness` by that one */
+  | { readonly type: 'configured'; readonly config: MemberConfig; readonly fitness: Fitness }
   /** an operator wants `to` to own the group, or whoever is best; nothing happens if `successorOf` names nobody */
   | { readonly type: 'hand-over'; readonly to: string | undefined }
   /** the host was suspended: what its clocks say of the time in between is not to be trusted */

@@ -19,7 +19,7 @@ import type { Register } from './register.ts';
 
 /** One step under way: a copy of the state to write on, and the effects so far. Never outlives its step. */
 export type Turn = {
-  readonly config: MemberConfig;
+  config: MemberConfig;
   readonly nowUs: number;
   readonly effects: MemberEffect[];
   register: Register;

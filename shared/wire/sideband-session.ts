@@ -56,6 +56,7 @@ const UNKNOWN_NONCE = new Uint8Array(NONCE_BYTES);
  */
 export class SidebandSession {
   readonly #options: SessionOptions;
+  #keys: SessionOptions['keys'];
   #peerNonce: Uint8Array = UNKNOWN_NONCE;
   #peerIncarnation = 0;
   #sequence = 0;
@@ -64,6 +65,7 @@ export class SidebandSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#keys = options.keys;
     if (options.met === undefined) return;
     this.#peerNonce = options.met.nonce;
     this.#peerIncarnation = options.met.incarnation;
@@ -78,9 +80,15 @@ export class SidebandSession {
     return this.#peerNonce !== UNKNOWN_NONCE;
   }
 
+  /** Other keys for the same session: nothing has to be introduced anew. */
+  rekey(keys: SessionOptions['keys']): void {
+    this.#keys = keys;
+  }
+
   /** A signed datagram, and its number. `echo`: for a hello to someone who has not been met yet. */
   seal(message: SidebandMessage, echo: Uint8Array = this.#peerNonce): { datagram: Uint8Array; sequence: number } {
-    const { node, peer, keys, nonce, incarnation, hmac } = this.#options;
+    const { node, peer, nonce, incarnation, hmac } = this.#options;
+    const keys = this.#keys;
     this.#sequence += 1;
     const sequence = this.#sequence;
     const header = { keyId: keys[0].id, session: nonce, echo, incarnation, sequence, from: node, to: peer };
@@ -93,10 +101,10 @@ export class SidebandSession {
 
   /** Never throws, whatever the bytes. */
   open(datagram: Uint8Array): Opened {
-    const { node, peer, keys, hmac, nonce } = this.#options;
+    const { node, peer, hmac, nonce } = this.#options;
     const keyId = peekKeyId(datagram);
     if (keyId === undefined) return { ok: false, reason: 'not_sideband' };
-    const key = keys.find((candidate) => candidate.id === keyId);
+    const key = this.#keys.find((candidate) => candidate.id === keyId);
     if (key === undefined) return { ok: false, reason: 'unknown_key' };
     const signed = datagram.subarray(0, datagram.length - MAC_BYTES);
     const mac = datagram.subarray(datagram.length - MAC_BYTES);

@@ -1,5 +1,5 @@
 /**
- * Many virtual routers in one agent: `npm run bench:routers -- [--routers N] [--seconds N]`. How long `check` and `status` take, and how
+ * Many virtual routers in one agent: `npm run bench:routers -- [--routers N] [--seconds N]`. How long `check`, `status` and `reload` take, and how
  * late each advertisement leaves, with nothing else to do and with a check on every virtual router that hangs.
  */
 import { parseArgs } from 'node:util';

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
 import { type GroupStatus, Status } from '../../agent/api/status.ts';
 import { type LabProcess, waitFor } from './process.ts';
 import { type Agent, type Order, other, type Scenario, type System } from './system.ts';
@@ -14,6 +15,8 @@ export const CLUSTER = 'lab';
 export const GROUP = 'edge';
 export const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
 const API_TIMEOUT_MS = 1_000;
+/** A group that goes departs first. */
+const RELOAD_TIMEOUT_MS = 15_000;
 /** HTTP 409: the order is understood, and not possible now. */
 const REFUSED = 409;
 const START_TIMEOUT_MS = 10_000;
@@ -124,6 +127,28 @@ export class TiebreakProgram implements Agent {
     await this.#post('/v1/maintenance', { on });
   }
 
+  /** Changes the configuration's text; the agent does not look at it before it is told to. */
+  rewrite(change: (text: string) => string): void {
+    const path = this.#path('tiebreak.toml');
+    writeFileSync(path, change(readFileSync(path, 'utf8')), { mode: 0o600 });
+  }
+
+  /** What `tiebreak reload` prints. */
+  async reload(): Promise<{ readonly taken: boolean; readonly text: string }> {
+    const { status, body } = await this.#post('/v1/reload', {}, RELOAD_TIMEOUT_MS);
+    const { detail } = z.object({ detail: z.string() }).parse(JSON.parse(body));
+    return { taken: status !== REFUSED, text: detail };
+  }
+
+  /** To the guardian, as a service manager does. */
+  hangUp(): void {
+    this.#process?.signal('SIGHUP');
+  }
+
+  get configurationFile(): string {
+    return this.#path('tiebreak.toml');
+  }
+
   watcherPid(): number {
     if (this.#process === undefined) throw new Error(`tiebreak on ${this.host} has not been started`);
     return this.#process.pid;
@@ -160,8 +185,8 @@ export class TiebreakProgram implements Agent {
   }
 
   /** The reply, unless it says that the request itself was wrong. */
-  async #post(path: string, body: Readonly<Record<string, unknown>>): Promise<Reply> {
-    const reply = await askOverSocket(this.#socketPath, 'POST', path, body);
+  async #post(path: string, body: Readonly<Record<string, unknown>>, timeoutMs = API_TIMEOUT_MS): Promise<Reply> {
+    const reply = await askOverSocket(this.#socketPath, 'POST', path, body, timeoutMs);
     if (reply === undefined) throw new Error(`POST ${path}: tiebreak on ${this.host} does not answer`);
     if (reply.status < 300 || reply.status === REFUSED) return reply;
     throw new Error(`POST ${path}: tiebreak on ${this.host}: ${reply.status} ${reply.body}`);
@@ -290,10 +315,11 @@ function askOverSocket(
   method: 'GET' | 'POST',
   path: string,
   body?: unknown,
+  timeout = API_TIMEOUT_MS,
 ): Promise<Reply | undefined> {
   return new Promise((resolve) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-    const asked = request({ socketPath, method, path, headers, timeout: API_TIMEOUT_MS }, (reply) => {
+    const asked = request({ socketPath, method, path, headers, timeout }, (reply) => {
       text(reply).then(
         (answer) => resolve({ status: reply.statusCode ?? 0, body: answer }),
         () => resolve(undefined),

@@ -55,7 +55,11 @@ function openLink(cluster: string, node: string, file: string) {
   const states: string[] = [];
   const link = openWitnessLink({
     ...{ url, cluster, node, token, incarnation: 7, serial: 0 },
-    rereadToken: tokenReader(file, token.split('.')[1] ?? '', () => {}),
+    rereadToken: tokenReader(
+      () => file,
+      token.split('.')[1] ?? '',
+      () => {},
+    ),
     groups: () => [],
     report: () => ({ peers: [], groups: [], decisions: [] }),
     chooseSource: () => undefined,

@@ -43,6 +43,21 @@ export interface FencedGroup {
    * out: as long as the lease allows.
    */
   readonly heldMs?: number;
+  /** Held back like the rest, and never let through again: the group is about to lose them. */
+  readonly withdrawn?: {
+    readonly addresses: readonly string[];
+    readonly virtualRouters: readonly FencedRouter[];
+  };
+}
+
+/** What the fence holds back for a group, whether or not the group may still have it. */
+export function allOf(group: FencedGroup): Pick<FencedGroup, 'addresses' | 'virtualRouters'> {
+  const { addresses, virtualRouters, withdrawn } = group;
+  if (withdrawn === undefined) return group;
+  return {
+    addresses: [...addresses, ...withdrawn.addresses],
+    virtualRouters: [...virtualRouters, ...withdrawn.virtualRouters],
+  };
 }
 
 /** A sideband port, and who may send to it. Groups may share a port: their peers are united. */
@@ -51,7 +66,7 @@ export interface SidebandPort {
   readonly peers: readonly string[];
 }
 
-/** What is the same for as long as the agent runs. */
+/** What the fence is made for: the same until `Fence.change`. */
 export interface FenceConfig {
   readonly groups: readonly FencedGroup[];
   /**

@@ -1,6 +1,6 @@
 import { boottimeUs } from '../clock.ts';
 import { lifetimeMs, sentinelMs } from './arithmetic.ts';
-import type { FencedGroup } from './config.ts';
+import { type FenceConfig, type FencedGroup, problemIn } from './config.ts';
 import { SELF_TEST } from './lease-chains.ts';
 import { LeaseChannel } from './lease-channel.ts';
 import { HELD_PER_PACKET, SELF_TEST_GROUP } from './lease-packet.ts';
@@ -63,6 +63,11 @@ export interface Fence {
   recreate(): NftResult;
   /** Covers an interface that has come, or come again. */
   addInterface(name: string): NftResult;
+  /**
+   * Makes the fence what `config` wants, at once or not at all: a group that is open stays open, for no longer than it was; what it
+   * has more opens with its next refresh, what it has withdrawn is closed. A group that is missing must be closed.
+   */
+  change(config: FenceConfig): NftResult;
   /** Takes the tables away. Only when the agent leaves and the groups' addresses are gone. */
   remove(): NftResult;
 }
@@ -119,7 +124,7 @@ export interface FenceParts {
 export class KernelFence implements HoldingFence {
   readonly level: FenceLevel;
   readonly #parts: FenceParts;
-  readonly #groups: ReadonlyMap<number, GroupState>;
+  #groups: ReadonlyMap<number, GroupState>;
   #channel: LeaseChannel;
 
   constructor(parts: FenceParts) {
@@ -208,6 +213,27 @@ export class KernelFence implements HoldingFence {
 
   addInterface(name: string): NftResult {
     return this.#parts.tables.addInterface(name);
+  }
+
+  change(config: FenceConfig): NftResult {
+    const problem = problemIn(config);
+    if (problem !== undefined) return { ok: false, text: problem };
+    const kept = new Set(config.groups.map(({ id }) => id));
+    const open = [...this.#groups.values()].find((group) => !kept.has(group.id) && this.#mayBeOpen(group));
+    if (open !== undefined) return { ok: false, text: `the fence of group ${open.id} is open still` };
+    const changed = this.#parts.tables.change(config);
+    if (!changed.ok) return changed;
+    const { kernelTickUs } = this.#parts;
+    this.#groups = new Map(
+      config.groups.map((group) => {
+        const former = this.#groups.get(group.id);
+        const made = initialState(group, kernelTickUs);
+        if (former === undefined) return [group.id, made];
+        const { openUntilUs, unsettled, mustClose } = former;
+        return [group.id, { ...made, openUntilUs, unsettled, mustClose }];
+      }),
+    );
+    return changed;
   }
 
   remove(): NftResult {

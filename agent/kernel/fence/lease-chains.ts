@@ -1,11 +1,11 @@
 import { type AddressFamily, virtualRouterMac } from '@tiebreak/shared/vrrp';
 import { sentinelMs } from './arithmetic.ts';
-import { addressesOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
+import { addressesOf, allOf, type FencedGroup, type FencedRouter, hexadecimal, type RulesetConfig } from './config.ts';
 import { HELD_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
 import { lifetimesMs, stepOf } from './lifetimes.ts';
 
 /** One element that a group's lease keeps alive: a set, and a key in it. */
-interface LeasedElement {
+export interface LeasedElement {
   readonly set: string;
   readonly key: string;
 }
@@ -49,7 +49,7 @@ export function virtualMac({ family, virtualRouterId }: FencedRouter): string {
 }
 
 /** The dynamic set of interfaces on which a group's host is other hosts' router now. One a group: they may share one. */
-export function gatewaySet(group: FencedGroup): string {
+export function gatewaySet(group: Pick<FencedGroup, 'id'>): string {
   return `gateway_g${group.id}`;
 }
 
@@ -116,7 +116,7 @@ export const SELF_TEST: FencedGroup = {
 };
 
 function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
-  const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const routers = config.groups.flatMap((group) => allOf(group).virtualRouters);
   const gateways = config.groups.filter((group) => group.gatewayInterfaces.length > 0);
   const advertising = new Set(routers.map((router) => advertisingSet(router.interface, router.family)));
   const withMac = new Set(
@@ -134,6 +134,15 @@ function leaseSets(config: RulesetConfig, duties: TableDuties): string[] {
 }
 
 function leasedElements(group: FencedGroup, duties: TableDuties): LeasedElement[] {
+  // First, so that no pause between two of these updates lets `alive` outlive what it vouches for.
+  return [{ set: 'alive', key: GROUP }, ...ownedElements(group, duties)];
+}
+
+/** The elements by which a table knows what is owned. */
+export function ownedElements(
+  group: Pick<FencedGroup, 'id' | 'addresses' | 'virtualRouters' | 'gatewayInterfaces'>,
+  duties: TableDuties,
+): LeasedElement[] {
   const { addresses, virtualRouters, gatewayInterfaces } = group;
   const advertising = ({ interface: name, family, virtualRouterId }: FencedRouter) => ({
     set: advertisingSet(name, family),
@@ -141,8 +150,6 @@ function leasedElements(group: FencedGroup, duties: TableDuties): LeasedElement[
   });
   const mac = (router: FencedRouter) => ({ set: virtualMacSet(router.interface), key: virtualMac(router) });
   return [
-    // First, so that no pause between two of these updates lets `alive` outlive what it vouches for.
-    { set: 'alive', key: GROUP },
     ...addressesOf(addresses, 'ipv4').map((address) => ({ set: 'owned4', key: address })),
     ...addressesOf(addresses, 'ipv6').map((address) => ({ set: 'owned6', key: ipv6Key(address, duties.ipv6Keys) })),
     ...(duties.advertisements ? virtualRouters.map(advertising) : []),

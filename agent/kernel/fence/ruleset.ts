@@ -1,5 +1,5 @@
 import { type AddressFamily, VRRP_PROTOCOL } from '@tiebreak/shared/vrrp';
-import { addressesOf, assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
+import { addressesOf, allOf, assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
 import { hopLimitChains, hopLimitRules } from './hop-limit.ts';
 import {
   advertisingSet,
@@ -11,6 +11,7 @@ import {
   label,
   leaseChains,
   TARGET,
+  type TableDuties,
   virtualMac,
   virtualMacSet,
 } from './lease-chains.ts';
@@ -32,12 +33,46 @@ export function fenceRuleset(config: RulesetConfig): string {
   assertSecret(config.secret);
   return [
     ...removal(config.egress ? ['netdev', 'inet'] : ['netdev', 'inet', 'arp']),
-    ...table('netdev', netdevTable(config)),
+    ...tablesOf(config).flatMap(({ family, body }) => table(family, body)),
     ...config.interfaces.flatMap((name) => interfaceHooks(config, name)),
-    ...table('inet', inetTable(config)),
-    ...(config.egress ? [] : table('arp', arpTable(config))),
     '',
   ].join('\n');
+}
+
+/** A table: its sets, one a line, and its chains. `duties`: undefined for one that takes no lease packets. */
+export interface FenceTable {
+  readonly family: 'netdev' | 'inet' | 'arp';
+  readonly body: readonly string[];
+  readonly duties: TableDuties | undefined;
+}
+
+/** The tables without the chains of interfaces, which `interfaceHooks` has. */
+export function tablesOf(config: RulesetConfig): FenceTable[] {
+  return [
+    { family: 'netdev', body: netdevTable(config), duties: netdevDuties(config) },
+    { family: 'inet', body: inetTable(config), duties: inetDuties(config) },
+    ...(config.egress ? [] : [{ family: 'arp', body: arpTable(config), duties: undefined } as const]),
+  ];
+}
+
+function netdevDuties({ egress }: RulesetConfig): TableDuties {
+  return {
+    nextPort: HANDED_ON_PORT,
+    advertisements: egress,
+    ipv6Keys: 'target',
+    virtualMacs: true,
+    forwarding: false,
+  };
+}
+
+function inetDuties({ egress }: RulesetConfig): TableDuties {
+  return {
+    nextPort: CONFIRMED_PORT,
+    advertisements: !egress,
+    ipv6Keys: 'header',
+    virtualMacs: false,
+    forwarding: true,
+  };
 }
 
 /** Hooks for an interface that has come (or come again) after the installation. Leaves everything else as it is. */
@@ -58,13 +93,7 @@ function removal(families: readonly string[]): string[] {
 function netdevTable(config: RulesetConfig): string[] {
   return [
     ...virtualAddressSets(config, 'target'),
-    ...leaseChains(config, {
-      nextPort: HANDED_ON_PORT,
-      advertisements: config.egress,
-      ipv6Keys: 'target',
-      virtualMacs: true,
-      forwarding: false,
-    }),
+    ...leaseChains(config, netdevDuties(config)),
     ...chain('lo_in', [
       `type filter hook ingress device "lo" priority ${PRIORITY}`,
       `ip daddr 127.0.0.1 udp dport ${LEASE_PORT} goto lease`,
@@ -81,7 +110,8 @@ function netdevTable(config: RulesetConfig): string[] {
   ];
 }
 
-function interfaceHooks(config: RulesetConfig, name: string): string[] {
+/** The chains of one interface, made or made anew. */
+export function interfaceHooks(config: RulesetConfig, name: string): string[] {
   const hook = (direction: 'ingress' | 'egress', chainName: string, rules: readonly string[]) => [
     `add chain netdev tiebreak ${chainName} { type filter hook ${direction} device "${name}" priority ${PRIORITY}; }`,
     `flush chain netdev tiebreak ${chainName}`,
@@ -120,7 +150,7 @@ function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' 
  * forwards as a router. Out: or the switch would go on sending the owner's frames here.
  */
 function virtualMacRules(config: RulesetConfig, name: string, side: 'daddr' | 'saddr'): string[] {
-  const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const routers = config.groups.flatMap((group) => allOf(group).virtualRouters);
   const macs = routers.filter((router) => router.interface === name && router.virtualMac).map(virtualMac);
   if (macs.length === 0) return [];
   return [`ether ${side} { ${macs.join(', ')} } ether ${side} != @${virtualMacSet(name)} drop`];
@@ -137,13 +167,7 @@ function inetTable(config: RulesetConfig): string[] {
     ...virtualAddressSets(config, 'header'),
     'set sideband_rate4 { type ipv4_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
     'set sideband_rate6 { type ipv6_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
-    ...leaseChains(config, {
-      nextPort: CONFIRMED_PORT,
-      advertisements: !egress,
-      ipv6Keys: 'header',
-      virtualMacs: false,
-      forwarding: true,
-    }),
+    ...leaseChains(config, inetDuties(config)),
     ...chain('pre', [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
       `iif lo ip daddr 127.0.0.1 udp dport ${HANDED_ON_PORT} goto lease`,
@@ -158,7 +182,7 @@ function inetTable(config: RulesetConfig): string[] {
     ...hopLimitChains(),
     ...chain('in', [
       `type filter hook input priority ${PRIORITY}; policy accept;`,
-      ...hopLimitRules(config.groups),
+      ...hopLimitRules(config.groups.map(allOf)),
       ...refusalRules(config),
       ...sidebandPorts(config.sideband).map(({ port }) => `udp dport ${port} goto sideband_${port}`),
     ]),
@@ -256,13 +280,14 @@ function virtualAddressSets(config: RulesetConfig, ipv6Keys: Ipv6Keys): string[]
   ];
 }
 
-function virtualAddresses(config: RulesetConfig, family: AddressFamily): string[] {
-  const addresses = config.groups.flatMap((group) => group.addresses);
+/** Every address of one family that is held back. */
+export function virtualAddresses(config: RulesetConfig, family: AddressFamily): string[] {
+  const addresses = config.groups.flatMap((group) => allOf(group).addresses);
   return addressesOf(addresses, family);
 }
 
 function routersOn(config: RulesetConfig, name: string, family: AddressFamily): number[] {
-  const routers = config.groups.flatMap((group) => group.virtualRouters);
+  const routers = config.groups.flatMap((group) => allOf(group).virtualRouters);
   const here = routers.filter((router) => router.interface === name && router.family === family);
   return here.map((router) => router.virtualRouterId);
 }

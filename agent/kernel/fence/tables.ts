@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { interfaceIndex } from '../libc.ts';
+import { changedRuleset } from './changes.ts';
 import { type FenceConfig, isInterfaceName, type RulesetConfig } from './config.ts';
 import { SECRET_BYTES } from './lease-packet.ts';
 import type { Nftables, NftResult } from './nftables.ts';
@@ -56,6 +57,18 @@ export class Tables {
     const result = this.#nftables.run(interfaceRuleset(config, name));
     if (!result.ok) return { ok: false, text: `interface ${name} cannot be fenced: ${result.text}` };
     this.#config = config;
+    return result;
+  }
+
+  /** Makes them what `config` wants, in one transaction and with the same secret: what is owned stays owned. */
+  change(config: FenceConfig): NftResult {
+    const interfaces = [...new Set([...this.#config.interfaces, ...config.interfaces])];
+    const after = { ...this.#config, ...config, interfaces };
+    const present = new Set(interfaces.filter((name) => interfaceIndex(name).ok));
+    const commands = changedRuleset(this.#config, after, present);
+    const result = commands === '' ? ({ ok: true } as const) : this.#nftables.run(commands);
+    if (!result.ok) return { ok: false, text: `the fence's tables cannot be changed: ${result.text}` };
+    this.#config = after;
     return result;
   }
 

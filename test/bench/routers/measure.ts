@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { writeApi } from '../../../agent/cli/local-api.ts';
 import { Capture } from '../../lab/capture.ts';
 import { run, waitFor } from '../../lab/process.ts';
 import { NETWORK, PORTS, Topology } from '../../lab/topology.ts';
@@ -14,6 +15,8 @@ const ETHERNET_AND_IPV4 = 14 + 20;
 export type Measured = {
   readonly checkMs: readonly number[];
   readonly statusMs: readonly number[];
+  /** One group has another priority each time. */
+  readonly reloadMs: readonly number[];
   /** Of each advertisement: by how much more than an interval it came after the one before it of the same virtual router. */
   readonly latenessMs: readonly number[];
 };
@@ -51,8 +54,18 @@ export async function measureRouters({ routers, seconds, hangingChecks }: Settin
     const during = latenessMs;
     await capture.stop();
     const statusMs = await timed(() => run(process.execPath, [BIN, 'status', '--config', file]));
+    let priority = 100;
+    const reloadMs = await timed(() => {
+      priority += 1;
+      const changed = readFileSync(file, 'utf8').replace(
+        /(virtual_router_id = 1\n)(priority = \d+\n)?/,
+        `$1priority = ${priority}\n`,
+      );
+      writeFileSync(file, changed);
+      return reload(join(topology.runFolderOf('agent'), 'api.sock'));
+    });
     await agent.stop(10_000);
-    return { checkMs, statusMs, latenessMs: during };
+    return { checkMs, statusMs, reloadMs, latenessMs: during };
   } finally {
     topology.close();
   }
@@ -74,6 +87,12 @@ addresses = ["10.77.1.${index + 1}/32"]
 `;
   });
   return `node = "a"\nstate_dir = "${topology.folderOf('agent', 'state')}"\nrun_dir = "${topology.runFolderOf('agent')}"\n${groups.join('')}`;
+}
+
+/** Without the time in which a command starts. */
+async function reload(path: string): Promise<void> {
+  const answer = await writeApi({ kind: 'socket', path }, '/v1/reload', {}, START_TIMEOUT_MS);
+  if (!answer.ok) throw new Error(answer.error);
 }
 
 async function timed(act: () => Promise<unknown>): Promise<number[]> {

@@ -7,6 +7,7 @@ export function latenessRows(quiet: Measured, hanging: Measured): string {
   const rows: [string, (measured: Measured) => number][] = [
     ['check, median of 5', ({ checkMs }) => quantile(checkMs, 0.5)],
     ['status, median of 5', ({ statusMs }) => quantile(statusMs, 0.5)],
+    ['reload (API), median of 5', ({ reloadMs }) => quantile(reloadMs, 0.5)],
     ['advertisement late, p50', ({ latenessMs }) => quantile(latenessMs, 0.5)],
     ['advertisement late, p99', ({ latenessMs }) => quantile(latenessMs, 0.99)],
     ['advertisement late, most', ({ latenessMs }) => quantile(latenessMs, 1)],

@@ -29,6 +29,7 @@ export type Command =
   | { do: 'close'; group: number }
   | { do: 'isIntact' | 'recreate' | 'remove' | 'now' }
   | { do: 'addInterface'; name: string }
+  | { do: 'change'; options: FenceOptions }
   | { do: 'timeRefreshes'; group: number; count: number; leaseMs: number }
   | { do: 'timeCloses'; group: number; count: number; leaseMs: number }
   /** Instead of `install`: the ruleset and the socket alone, with a secret that the test knows. */
@@ -78,6 +79,8 @@ function perform(command: Command): unknown {
       return theFence().remove();
     case 'addInterface':
       return theFence().addInterface(command.name);
+    case 'change':
+      return theFence().change(command.options);
     case 'now':
       return { boottimeUs: boottimeUs(), wallUs: (performance.timeOrigin + performance.now()) * 1000 };
     case 'timeRefreshes':

@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 function start(port = 0, host = '127.0.0.1'): Promise<StartedApi> {
-  return startApi({ ...SOURCES, listen: { host, port }, runDir, token: TOKEN });
+  return startApi({ ...SOURCES, listen: { host, port }, runDir, token: () => TOKEN });
 }
 
 async function started(): Promise<RunningApi> {

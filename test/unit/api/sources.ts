@@ -27,6 +27,7 @@ export function operationsOf(outcome: Outcome, asked: unknown[][] = []): Operati
     setMaintenance: (on) => note('setMaintenance', on),
     forceTakeover: (group) => note('forceTakeover', group),
     forceJoin: (group) => note('forceJoin', group),
+    reload: async () => note('reload'),
   };
 }
 

@@ -47,3 +47,28 @@ test('nothing is reported after the end', async () => {
   await sleep(300);
   expect(reports).toHaveLength(before);
 });
+
+test('other tasks come and go, and what stays is not begun anew', async () => {
+  const { log } = recordedLog();
+  const counts = new Map<string, number>();
+  const slow = { group: 'edge', check: { ...commandCheck('sleep 1'), name: 'slow' } };
+  const named = (name: string) => ({ group: 'edge', check: { ...commandCheck('exit 0'), name } });
+  const said = Promise.withResolvers<string>();
+  checker = new Checker({
+    tasks: [slow, named('goes')],
+    onReport: ({ check, said: { healthy } }) => {
+      counts.set(check, (counts.get(check) ?? 0) + 1);
+      if (check === 'slow') said.resolve(`${healthy}`);
+    },
+    log,
+  });
+  checker.start();
+  while (!counts.has('goes')) await sleep(20);
+  checker.change([slow, named('comes')]);
+  // Ended and begun anew it would have said nothing of its first look.
+  expect(await said.promise).toBe('true');
+  while (!counts.has('comes')) await sleep(20);
+  const before = counts.get('goes');
+  await sleep(500);
+  expect(counts.get('goes')).toBe(before);
+});

@@ -179,7 +179,7 @@ describe('status', () => {
     const api = await startApi({
       listen: { host: '127.0.0.1', port: 0 },
       runDir: directory,
-      token: null,
+      token: () => null,
       ...SOURCES,
     });
     if (!api.ok) throw new Error(api.error);
@@ -219,7 +219,7 @@ describe('what changes a running agent', () => {
     const asked: unknown[][] = [];
     const operations = operationsOf(outcome, asked);
     const listen = { host: '127.0.0.1', port: 0 };
-    const api = await startApi({ listen, runDir: directory, token: null, ...SOURCES, operations });
+    const api = await startApi({ listen, runDir: directory, token: () => null, ...SOURCES, operations });
     if (!api.ok) throw new Error(api.error);
     try {
       await act(put('edge.toml', `run_dir = "${directory}"\n${PAIR}`), asked);

@@ -49,7 +49,7 @@ describe('tiebreak doctor', () => {
     const api = await startApi({
       listen: { host: '127.0.0.1', port: 0 },
       runDir: directory,
-      token: null,
+      token: () => null,
       ...SOURCES,
     });
     if (!api.ok) throw new Error(api.error);

@@ -20,7 +20,7 @@ it('tells what has changed and nothing else, an agent that has gone included, un
     status: () => status,
     listen: { host: '127.0.0.1', port: 0 },
     runDir,
-    token: null,
+    token: () => null,
   });
   if (!api.ok) throw new Error(api.error);
   const child = spawn(process.execPath, [BIN, 'watch', '--api', `http://127.0.0.1:${api.port}`]);

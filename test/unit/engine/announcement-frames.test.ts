@@ -19,7 +19,7 @@ beforeEach(() => {
 function router(spacingMs: number, ...places: readonly (readonly [address: string, on: string])[]): AnnouncementFrames {
   return new AnnouncementFrames({
     pacer,
-    spacingUs: spacingMs * MILLISECOND,
+    spacingUs: () => spacingMs * MILLISECOND,
     frames: () =>
       places.map(([address, on]) => ({
         interface: on,

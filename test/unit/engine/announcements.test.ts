@@ -46,6 +46,31 @@ test('an owner announces five times, and no more once it has stopped owning', ()
   expect(sent).toBe(7);
 });
 
+test('an owner goes over to another longest silence, counted from what it announced last', () => {
+  announcements.announce();
+  time.pass(20_000_000);
+  announcements.change({ ...PLAN, refreshUs: 30_000_000 });
+  // The last of the series was at 5 s.
+  time.pass(14_999_999);
+  expect(sent).toBe(5);
+  time.pass(1);
+  expect(sent).toBe(6);
+  announcements.change(PLAN);
+  time.pass(600_000_000);
+  expect(sent).toBe(6);
+});
+
+test('another plan makes nobody announce who does not own', () => {
+  announcements.change({ ...PLAN, refreshUs: 1_000_000 });
+  time.pass(10_000_000);
+  announcements.announce();
+  time.pass(0);
+  announcements.stop();
+  announcements.change({ ...PLAN, refreshUs: 2_000_000 });
+  time.pass(10_000_000);
+  expect(sent).toBe(1);
+});
+
 test('an owner answers a foreign claim at once, and tells who it was, for a minute', () => {
   announcements.announce();
   time.pass(20_000_000);

@@ -108,3 +108,26 @@ test('maintenance comes before everything else', () => {
   fitness.setMaintenance(false);
   expect(changes.map(({ unfit }) => unfit)).toEqual(['link_lost', 'maintenance', 'link_lost']);
 });
+
+test('a check of the same name and kind is as it was under another configuration, until it is looked at again', () => {
+  const push = (name: string) => ({ name, kind: 'push', rise: 1, fall: 1, weight: 0, ttlMs: null }) as const;
+  const told: unknown[] = [];
+  const fitness = new GroupFitness({
+    priority: 100,
+    skewUsOf: (priority) => priority,
+    checks: [push('web'), push('gone')],
+    onChange: (current) => told.push(current),
+  });
+  fitness.report('web', { healthy: false, detail: 'down' });
+  fitness.report('gone', { healthy: false, detail: 'down' });
+  fitness.linkChanged('eth9', false);
+  told.length = 0;
+  const to = { priority: 150, skewUsOf: () => 7, checks: [{ ...push('web'), weight: -20 }, push('new')] };
+  fitness.configure({ ...to, interfaces: ['eth0'] });
+  expect(fitness.current).toEqual({ priority: 130, skewUs: 7, unfit: undefined });
+  expect(fitness.checks.map(({ config, state }) => [config.name, state])).toEqual([
+    ['web', 'failing'],
+    ['new', 'unknown'],
+  ]);
+  expect(told).toEqual([]);
+});

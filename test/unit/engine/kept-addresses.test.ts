@@ -134,3 +134,35 @@ test('on an interface that has come again an owner has its addresses again', () 
   expect(addresses.remove()).toBe(true);
   expect(kernel.present).toEqual([]);
 });
+
+test('an owner that is configured otherwise loses what it has no more, keeps the rest untouched, and gets what is new', () => {
+  const other = Uint8Array.of(192, 0, 2, 101);
+  addresses.add();
+  const [kept] = kernel.present;
+  const both = [...placedOn(2), ...placedOn(2).map((place) => ({ ...place, bytes: other }))];
+  expect(addresses.withdraw(both)).toBe(true);
+  expect(addresses.change(ROUTER, both)).toBe(true);
+  expect(kernel.present).toHaveLength(2);
+  expect(kernel.present[0]).toBe(kept);
+  expect(addresses.withdraw(placedOn(3))).toBe(true);
+  expect(kernel.present).toEqual([]);
+  expect(addresses.change(ROUTER, placedOn(3))).toBe(true);
+  expect(kernel.present.map(({ interfaceIndex }) => interfaceIndex)).toEqual([3]);
+  expect(addresses.remove()).toBe(true);
+  expect(kernel.present).toEqual([]);
+});
+
+test('an address of another scope is another address in its place', () => {
+  addresses.add();
+  const linked = placedOn(2).map((place) => ({ ...place, virtual: { ...place.virtual, scope: 'link' } as const }));
+  expect(addresses.withdraw(linked)).toBe(true);
+  expect(kernel.present).toEqual([]);
+  expect(addresses.change(ROUTER, linked)).toBe(true);
+  expect(kernel.present).toHaveLength(1);
+});
+
+test('a backup that is configured otherwise adds nothing', () => {
+  expect(addresses.withdraw(placedOn(3))).toBe(true);
+  expect(addresses.change(ROUTER, placedOn(3))).toBe(false);
+  expect(kernel.present).toEqual([]);
+});

@@ -57,6 +57,11 @@ class FakeFence implements HoldingFence {
     return { ok: true } as const;
   }
 
+  change() {
+    this.acts.push(this.tables ? 'change' : 'change of nothing');
+    return { ok: true } as const;
+  }
+
   remove() {
     return { ok: true } as const;
   }

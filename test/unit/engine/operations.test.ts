@@ -1,6 +1,8 @@
 import { setImmediate as afterEffects } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { operationsOn } from '../../../agent/engine/operations.ts';
+import type { Outcome } from '../../../agent/api/index.ts';
+import type { LeaseGroup } from '../../../agent/engine/lease-group.ts';
+import { type OperatedAgent, operationsOn, type PlainGroup } from '../../../agent/engine/operations.ts';
 import { HASH, INVITATION_US, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
@@ -11,6 +13,15 @@ function owning(): ScriptedMember {
 }
 
 const NO_FILE = { on: false, set: () => undefined };
+const RELOADED: Outcome = { ok: true, detail: 'reloaded' };
+
+const agent = (leases: readonly LeaseGroup[], plains: readonly PlainGroup[]): OperatedAgent => ({
+  leases: () => leases,
+  plains: () => plains,
+  maintenance: NO_FILE,
+  onPush: () => {},
+  reload: async () => RELOADED,
+});
 
 describe('what an operator asks of the groups', () => {
   test('a handover names its successor, invites it, and closes the fence before it says so', async () => {
@@ -30,7 +41,7 @@ describe('what an operator asks of the groups', () => {
 
   test('a handover that cannot be says why', () => {
     const b = new ScriptedMember(new VirtualTime());
-    const operations = operationsOn([b.group], [], NO_FILE);
+    const operations = operationsOn(agent([b.group], []));
     expect(operations.handOver('edge', undefined)).toMatchObject({ ok: false, reason: 'refused' });
     const missing = operations.handOver('core', undefined);
     expect(missing).toMatchObject({ ok: false, reason: 'not_found' });
@@ -39,7 +50,7 @@ describe('what an operator asks of the groups', () => {
 
   test('maintenance hands over what is owned, and says so in the claims', () => {
     const b = owning();
-    const operations = operationsOn([b.group], [], NO_FILE);
+    const operations = operationsOn(agent([b.group], []));
     expect(operations.setMaintenance(true).ok).toBe(true);
     b.time.pass(INVITATION_US);
     expect(b.role).toBe('backup');
@@ -52,7 +63,7 @@ describe('what an operator asks of the groups', () => {
     const told: boolean[] = [];
     const fitness = { checks: [], report: () => true };
     const plain = { name: 'plain', config: { checks: [] }, fitness, setMaintenance: (on: boolean) => told.push(on) };
-    const operations = operationsOn([], [plain], NO_FILE);
+    const operations = operationsOn(agent([], [plain]));
     operations.setMaintenance(true);
     operations.setMaintenance(false);
     expect(told).toEqual([true, false]);
@@ -60,7 +71,10 @@ describe('what an operator asks of the groups', () => {
 
   test('maintenance that cannot be recorded is not entered: after a restart nobody would know', () => {
     const b = owning();
-    const operations = operationsOn([b.group], [], { on: false, set: () => 'no space left' });
+    const operations = operationsOn({
+      ...agent([b.group], []),
+      maintenance: { on: false, set: () => 'no space left' },
+    });
     expect(operations.setMaintenance(true)).toMatchObject({ ok: false, reason: 'refused' });
     expect(b.role).toBe('active');
   });
@@ -70,14 +84,14 @@ describe('what an operator asks of the groups', () => {
     b.time.pass(10_000_000);
     b.hear('owns', 5);
     expect(b.group.state.register.bound?.holder).toBe('a');
-    expect(operationsOn([b.group], [], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: true });
+    expect(operationsOn(agent([b.group], [])).forceTakeover('edge')).toMatchObject({ ok: true });
     expect(b.role).toBe('candidate');
-    expect(operationsOn([b.group], [], NO_FILE).forceTakeover('edge')).toMatchObject({ ok: false });
+    expect(operationsOn(agent([b.group], [])).forceTakeover('edge')).toMatchObject({ ok: false });
   });
 
   test('a forced join of a node that has not departed is refused', () => {
     const b = owning();
-    expect(operationsOn([b.group], [], NO_FILE).forceJoin('edge')).toMatchObject({ ok: false, reason: 'refused' });
+    expect(operationsOn(agent([b.group], [])).forceJoin('edge')).toMatchObject({ ok: false, reason: 'refused' });
   });
 });
 

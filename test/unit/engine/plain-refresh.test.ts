@@ -98,6 +98,7 @@ it('a guard that is about to close, or in doubt, is refreshed alone and before i
     isIntact: () => true,
     rehearse: () => {},
     recreate: () => ({ ok: true }),
+    change: () => ({ ok: true }),
     addInterface: () => ({ ok: true }),
     remove: () => ({ ok: true }),
   };

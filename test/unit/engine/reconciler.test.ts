@@ -44,6 +44,9 @@ class Router implements ReconciledRouter {
   corrections() {
     return { addressesRestored: 0, addressesRemoved: 0, foreignClaims: 0 };
   }
+  prepareChange() {
+    return { ok: false, error: 'this test changes nothing' } as const;
+  }
   advertise(): void {}
   addAddresses(): void {}
   removeAddresses(): boolean {
@@ -76,7 +79,7 @@ beforeEach(() => {
       links: () => ({ ok: true, value: links }),
       addresses: () => ({ ok: true, value: [] }),
     },
-    routers: [router],
+    routers: () => [router],
     fence: {
       addInterface: (name) => {
         fenced.push(name);

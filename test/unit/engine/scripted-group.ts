@@ -105,6 +105,10 @@ export class ScriptedFence implements Fence {
     return { ok: true };
   }
 
+  change(): { ok: true } {
+    return { ok: true };
+  }
+
   remove(): { ok: true } {
     return { ok: true };
   }

@@ -356,7 +356,7 @@ describe('what is not believed', () => {
     const [edge, core] = [new ScriptedGroup('edge'), new ScriptedGroup('core')];
     const b = new SidebandEnd(time, 'b', 'a', [edge]);
     const b2 = new SidebandEnd(time, 'b', 'a', [core], { keys: [otherKey] });
-    b.inbox.add(b2.link);
+    b.inbox.use([b.link, b2.link]);
     const a2 = new SidebandEnd(time, 'a', 'b', [new ScriptedGroup('core')], { keys: [otherKey] });
     a2.link.heartbeatNow();
     for (const { datagram } of a2.take()) b.inbox.receive(datagram, '10.0.0.a');
@@ -410,4 +410,19 @@ describe('what is not believed', () => {
     expect([aGroup.heard(), bGroup.heard()]).toEqual(before);
     expect([a.sent, b.sent]).toEqual([[], []]);
   });
+});
+
+test('a link goes on with other keys, addresses and groups, and the peer need not meet it again', () => {
+  const { a, b, bGroup } = metPair();
+  const next = { id: 2, key: new Uint8Array(32).fill(8) };
+  b.link.change({ addresses: ['10.0.0.a', '10.0.1.a'], groups: [bGroup], keys: [KEY, next] });
+  const heard = bGroup.claims.length;
+  a.link.change({ addresses: ['10.0.0.b'], groups: [new ScriptedGroup('edge')], keys: [next, KEY] });
+  a.link.heartbeatNow();
+  for (const { datagram } of a.take()) expect(b.link.receive(datagram, '10.0.1.a')).toBeUndefined();
+  expect(bGroup.claims.length).toBe(heard + 1);
+  expect(b.link.paths().map(({ address }) => address)).toEqual(['10.0.0.a', '10.0.1.a']);
+  a.link.change({ addresses: ['10.0.0.b'], groups: [new ScriptedGroup('edge')], keys: [{ id: 3, key: next.key }] });
+  a.link.heartbeatNow();
+  for (const { datagram } of a.take()) expect(b.link.receive(datagram, '10.0.0.a')).toBe('unknown_key');
 });

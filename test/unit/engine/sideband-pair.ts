@@ -133,7 +133,7 @@ export class SidebandEnd {
       log,
     });
     this.inbox = new SidebandInbox(log, time);
-    this.inbox.add(this.link);
+    this.inbox.use([this.link]);
   }
 
   /** Takes what has been sent since, for the test to deliver, delay or lose. */

@@ -36,6 +36,7 @@ function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): HoldingFe
     rehearse: () => {},
     recreate: () => ({ ok: true }),
     addInterface: () => ({ ok: true }),
+    change: () => ({ ok: true }),
     remove: () => ({ ok: true }),
   };
 }
@@ -66,6 +67,7 @@ function silentPorts(config: VirtualRouterConfig): ReconciledRouter {
     reconcile: () => {},
     corrections: () => ({ addressesRestored: 0, addressesRemoved: 0, foreignClaims: 0 }),
     discarded: () => new Map(),
+    prepareChange: () => ({ ok: false, error: 'this test changes nothing' }),
   };
 }
 

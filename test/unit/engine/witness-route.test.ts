@@ -50,7 +50,7 @@ function routes(route: { gateway?: string; source?: string } | 'none', here: rea
         kernel.route === 'none' ? unreachable : { ok: true, value: found(kernel.route) },
       addresses: () => ({ ok: true, value: [...here] }),
     },
-    groups: [CONFIG],
+    groups: () => [CONFIG],
     log,
   });
   return { kernel, watched, warnings: () => lines().map(({ msg }) => msg) };

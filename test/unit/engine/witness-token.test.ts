@@ -18,7 +18,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-const reader = () => tokenReader(file, WITNESS, (text) => warnings.push(text));
+const reader = () =>
+  tokenReader(
+    () => file,
+    WITNESS,
+    (text) => warnings.push(text),
+  );
 
 test('reads what the file holds now', () => {
   writeFileSync(file, `${FORMER}\n`, { mode: 0o600 });

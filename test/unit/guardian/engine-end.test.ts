@@ -22,6 +22,7 @@ const HANDOVER: Handover = {
   links: [],
   addresses: [],
   stuckAfterMs: 2_000,
+  inForce: null,
 };
 
 /** An engine that a signal does not end. */

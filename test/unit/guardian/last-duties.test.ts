@@ -62,6 +62,7 @@ function handover(): Handover {
       },
     ],
     addresses: [],
+    inForce: null,
     stuckAfterMs: 2_000,
   };
 }

@@ -1,0 +1,27 @@
+import { changeFitness } from './fitness.ts';
+import { postponeRefresh } from './holder.ts';
+import type { Fitness, MemberConfig } from './member.types.ts';
+import { downUs, ownershipEndUs, type Turn } from './turn.ts';
+
+/**
+ * The node goes on with another configuration of the same identity (L16): all that was promised by the former one binds
+ * on, for no promise is ever shortened (L1), and an owner goes on owning. Throws if the identity differs: a caller's bug.
+ */
+export function takeConfig(turn: Turn, config: MemberConfig, fitness: Fitness): void {
+  const former = turn.config;
+  if (config.configHash !== former.configHash || config.node !== former.node || config.group !== former.group) {
+    throw new Error(`group ${former.group} cannot become another one`);
+  }
+  turn.config = config;
+  changeFitness(turn, fitness);
+  const { role, nowUs } = turn;
+  if (role.name === 'backup') {
+    turn.role = { ...role, standAtUs: Math.min(role.standAtUs, nowUs + downUs(turn)) };
+    return;
+  }
+  if (role.name !== 'active') return;
+  turn.role = { ...role, advertiseAtUs: Math.min(role.advertiseAtUs, nowUs + config.intervalUs) };
+  // What the group has more opens with this.
+  turn.effects.push({ type: 'refresh-fence', leaseEndUs: ownershipEndUs(turn) }, { type: 'send-heartbeat' });
+  postponeRefresh(turn);
+}

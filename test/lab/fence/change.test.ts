@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { FencedGroup, FenceOptions } from '../../../agent/kernel/fence/index.ts';
+import { type Holder, Namespaces, run, VIRTUAL_ADDRESS } from './namespaces.ts';
+
+const GROUP = 7;
+const OTHER_GROUP = 8;
+const ADDED = '10.77.0.101';
+const LEASE_MS = 10_000;
+/** The longest lifetime of an element. */
+const LIFETIME_MAX_MS = 1_500;
+
+const group: FencedGroup = {
+  id: GROUP,
+  addresses: [VIRTUAL_ADDRESS, ADDED],
+  virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 33 }],
+  gatewayInterfaces: [],
+  intervalUs: 250_000,
+};
+const FAR = { interface: 'eth0', family: 'ipv4', virtualRouterId: 33, unicast: ['10.77.0.2'], minTtl: 64 } as const;
+const other: FencedGroup = { ...group, id: OTHER_GROUP, addresses: ['10.77.0.110', 'fd00::110'], virtualRouters: [] };
+const options = (...groups: FencedGroup[]): FenceOptions => ({ groups, interfaces: ['eth0'], sideband: [] });
+
+let namespaces: Namespaces;
+let holder: Holder;
+
+beforeEach(async () => {
+  namespaces = await Namespaces.create('c');
+  holder = namespaces.start();
+});
+
+afterEach(() => namespaces.remove());
+
+async function installed(first: FenceOptions): Promise<void> {
+  expect(await holder.ask({ do: 'install', options: first })).toEqual({ ok: true, level: 'full' });
+}
+
+const open = (id = GROUP) => holder.ask({ do: 'open', group: id, leaseMs: LEASE_MS });
+const refresh = (id = GROUP) => holder.ask({ do: 'refresh', group: id, leaseMs: LEASE_MS });
+
+/** The elements of a set, with what is left of each in ms. */
+async function elementsOf(set: string, family = 'inet'): Promise<ReadonlyMap<string, number>> {
+  const text = await run(namespaces.holder, 'nft', '-j', 'list', 'set', family, 'tiebreak', set);
+  const found = new Map<string, number>();
+  for (const [, value, expires] of text.matchAll(/"val": (?:"([^"]+)"|\d+).*?"expires": (\d+)/g)) {
+    found.set(value ?? 'a number', Number(expires));
+  }
+  return found;
+}
+
+async function tables(): Promise<string> {
+  const texts = await Promise.all(
+    ['netdev', 'inet'].map((family) => run(namespaces.holder, 'nft', 'list', 'table', family, 'tiebreak')),
+  );
+  return texts.join('');
+}
+
+it('an open group stays open, and what it has more opens with its next refresh', async () => {
+  const before = options({ ...group, addresses: [VIRTUAL_ADDRESS] });
+  await installed(before);
+  const [opened, changed, refreshed] = await holder.askAll([
+    { do: 'open', group: GROUP, leaseMs: LEASE_MS },
+    { do: 'change', options: options(group, other) },
+    { do: 'refresh', group: GROUP, leaseMs: LEASE_MS },
+  ]);
+  expect([opened, changed, refreshed]).toMatchObject([{ confirmed: true }, { ok: true }, { confirmed: true }]);
+  expect([...(await elementsOf('owned4')).keys()].sort()).toEqual([VIRTUAL_ADDRESS, ADDED].sort());
+  expect(await open(OTHER_GROUP)).toMatchObject({ confirmed: true });
+  expect((await elementsOf('owned6')).size).toBe(1);
+});
+
+it('a change opens nothing and prolongs nothing', async () => {
+  await installed(options({ ...group, addresses: [VIRTUAL_ADDRESS] }));
+  await holder.askAll([
+    { do: 'open', group: GROUP, leaseMs: LEASE_MS },
+    { do: 'sleep', ms: 400 },
+    { do: 'change', options: options(group, other) },
+  ]);
+  const owned = await elementsOf('owned4');
+  expect([...owned.keys()]).toEqual([VIRTUAL_ADDRESS]);
+  await holder.ask({ do: 'sleep', ms: LIFETIME_MAX_MS - 400 });
+  expect(await refresh()).toMatchObject({ confirmed: false, reason: 'expired' });
+  expect(await holder.ask({ do: 'change', options: options(group) })).toEqual({ ok: true });
+  expect((await elementsOf('owned4')).size).toBe(0);
+});
+
+it('what is withdrawn is closed at once, held back still, and never opened again', async () => {
+  await installed(options(group));
+  await open();
+  const withdrawn = { addresses: [ADDED], virtualRouters: [] };
+  const without = { ...group, addresses: [VIRTUAL_ADDRESS] };
+  expect(await holder.ask({ do: 'change', options: options({ ...without, withdrawn }) })).toEqual({ ok: true });
+  expect([...(await elementsOf('owned4')).keys()]).toEqual([VIRTUAL_ADDRESS]);
+  expect(await tables()).toContain(ADDED);
+  expect(await refresh()).toMatchObject({ confirmed: true });
+  expect([...(await elementsOf('owned4')).keys()]).toEqual([VIRTUAL_ADDRESS]);
+  expect(await holder.ask({ do: 'change', options: options(without) })).toEqual({ ok: true });
+  expect(await tables()).not.toContain(ADDED);
+  expect(await refresh()).toMatchObject({ confirmed: true });
+});
+
+it('a peer that may be further away is heard from so far once the fence has changed', async () => {
+  await installed(options(group));
+  const far = { ...group, virtualRouters: [FAR] };
+  expect(await holder.ask({ do: 'change', options: options(far) })).toEqual({ ok: true });
+  const rule = 'ip saddr 10.77.0.2 ip daddr != 224.0.0.0/4 @th,8,8 0x21 ip ttl >= 64 accept';
+  expect(await tables()).toContain(rule);
+  // As long as its router only goes, it is heard.
+  const going = { ...group, virtualRouters: [], withdrawn: { addresses: [], virtualRouters: [FAR] } };
+  expect(await holder.ask({ do: 'change', options: options(going) })).toEqual({ ok: true });
+  expect(await tables()).toContain(rule);
+  expect(await holder.ask({ do: 'change', options: options(group) })).toEqual({ ok: true });
+  expect(await tables()).not.toContain('ip ttl >= 64');
+  expect(await tables()).toContain('counter hop_limit4');
+});
+
+it('a group that is open cannot be left out; a closed one goes without a trace', async () => {
+  await installed(options(group, other));
+  await open(OTHER_GROUP);
+  expect(await holder.ask({ do: 'change', options: options(group) })).toMatchObject({ ok: false });
+  await holder.ask({ do: 'close', group: OTHER_GROUP });
+  expect(await holder.ask({ do: 'change', options: options(group) })).toEqual({ ok: true });
+  const left = await tables();
+  expect(left).not.toContain('g8_');
+  expect(left).not.toContain('10.77.0.110');
+  expect(await holder.ask({ do: 'isIntact' })).toBe(true);
+});
+
+it('the changed tables are those that an installation makes', async () => {
+  const before = options({ ...group, gatewayInterfaces: ['eth0'], refused: [ADDED] });
+  const after: FenceOptions = {
+    ...options({ ...group, addresses: [ADDED], intervalUs: 100_000 }, other),
+    sideband: [{ port: 3112, peers: ['192.0.2.2'] }],
+  };
+  await installed(before);
+  await open();
+  expect(await holder.ask({ do: 'change', options: after })).toEqual({ ok: true });
+  const changed = sorted(await tables());
+  expect(await holder.ask({ do: 'recreate' })).toEqual({ ok: true });
+  expect(changed).toEqual(sorted(await tables()));
+});
+
+/** Without secrets, elements of leases, and the order in which the kernel lists sets and chains. */
+function sorted(text: string): string[] {
+  return text
+    .replace(/\n\t\telements = \{[^}]*expires[^}]*\}/g, '')
+    .replace(/^(table .*|\})$/gm, '')
+    .split(/\n\n/)
+    .map((part) => part.replace(/0x[0-9a-f]{31,32} drop/, 'SECRET drop').trim())
+    .sort();
+}

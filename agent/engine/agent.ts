@@ -1,42 +1,27 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { MemberConfig } from '@tiebreak/shared/lease';
-import { skewTimeUs } from '@tiebreak/shared/vrrp';
-import { type GroupStatus, type Health, type Operations, type Outcome, type Status, startApi } from '../api/index.ts';
-import type { Checker, Task } from '../checks/index.ts';
-import {
-  type Config,
-  configHash,
-  type GroupConfig,
-  type LeaseGroupConfig,
-  type Secrets,
-  settingsDigest,
-  type VirtualRouterConfig,
-} from '../config/index.ts';
+import { type Health, type Operations, type Outcome, type Status, startApi } from '../api/index.ts';
+import type { Checker } from '../checks/index.ts';
+import type { Config, GroupConfig, LeaseGroupConfig, Secrets, VirtualRouterConfig } from '../config/index.ts';
 import { FloatingIps } from '../floating-ip/index.ts';
 import { holdOffMs } from '../guardian/hold-off.ts';
 import type { Handover } from '../guardian/index.ts';
-import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import { type FenceOptions, GROUP_ID_MAX, openHopLimitDrops } from '../kernel/fence/index.ts';
-import { boottimeUs, kernelTickUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
+import { boottimeUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
 import { Notifier, receiversOf } from '../notify/index.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
-import { plan, type ReloadPlan } from '../reload/index.ts';
+import { plan, type ReloadPlan, type Setting } from '../reload/index.ts';
 import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
-import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
+import type { KeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
-import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
-import { replaceFile } from '../state/replace-file.ts';
-import { openStateFile, type StateFile } from '../state/state-file.ts';
+import type { StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { Report, WitnessLink } from '../witness-link/index.ts';
-import { openChecker, refuseUnsafePrograms, tasksOf } from './checks.ts';
+import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
-import { narrowFence, type PreparedFence, plainIdsOf, prepareFence } from './fence-reload.ts';
+import { narrowFence, plainIdsOf } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
@@ -44,10 +29,14 @@ import { type Hearing, hearingPeersOnly } from './hearing.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { metricsReading } from './metrics-reading.ts';
-import { clearLeftOverRoutes, clearLeftOvers, fencedInterfaces, type OpenedFence, openFence } from './open-fence.ts';
+import { nodeStatus, type ReloadReport } from './node-status.ts';
+import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
+import { memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
+import { type OpenedHistory, openHistory, openPromises, openState, recordInForce } from './open-state.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
+import { type PreparedReload, prepareReload, type ReloadFrom } from './prepare-reload.ts';
 import { claimProcessor } from './processor.ts';
 import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
 import { PushWatch } from './push-watch.ts';
@@ -56,18 +45,15 @@ import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
 import {
   type PreparedRouters,
-  prepareRouters,
   type ReadConfiguration,
   refusalText,
   reloadText,
   replaceRouters,
-  withNewAddresses,
-  withNewRouters,
 } from './reload-parts.ts';
-import { type PreparedLinks, Sideband } from './sideband.ts';
+import { requireInterfaces } from './require-interfaces.ts';
+import { Sideband } from './sideband.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
-import { leaseGroupStatus, type OwnStatus, vrrpGroupStatus } from './status.ts';
 import { VirtualMacs } from './virtual-mac.ts';
 import { openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { VrrpGroup } from './vrrp-group.ts';
@@ -75,10 +61,6 @@ import { WitnessHealth } from './witness-health.ts';
 import { groupReport, peerReports } from './witness-report.ts';
 import { WitnessRoutes } from './witness-route.ts';
 
-/** The version of what L16 calls the protocol: nodes that differ refuse each other's votes. */
-const LEASE_PROTOCOL = 1;
-/** How long before the lease's end the fence closes, in kernel ticks (DESIGN section 4). */
-const GUARD_TICKS = 5;
 /** A fence that nobody can close ends within 1.7 s, and a departure takes 3 s at most. systemd waits for 10 s. */
 const STOP_PATIENCE_MS = 5_000;
 /** Enough for V8 to have compiled the path; together some 50 ms. */
@@ -87,13 +69,6 @@ const REHEARSALS = 6;
 const CLOSE_PATIENCE_MS = 3_000;
 /** For what is still to be written: as long as notifications get. */
 const DISK_PATIENCE_MS = 2_000;
-
-/** In `run_dir`. */
-const IN_FORCE_FILE = 'configuration.toml';
-
-/** Also in the log, at the moment when it happens. */
-const GUARDIAN_GONE =
-  'the guardian has died, so that a crash would cost a master-down time: restart the agent when a handover is convenient';
 
 export type AgentOptions = {
   readonly config: Config;
@@ -110,16 +85,6 @@ export type AgentOptions = {
 };
 
 export type ConfigurationSource = { readonly text: string; readonly read: () => ReadConfiguration };
-
-type PreparedReload = { readonly apply: () => void; readonly finish: () => Promise<void> };
-type ReloadReport = { readonly atMs: number; readonly ok: boolean; readonly detail: string };
-
-type ReloadParts = {
-  readonly tasks: readonly Task[];
-  readonly groups: readonly PreparedRouters[];
-  readonly links: PreparedLinks;
-  readonly fence: PreparedFence | undefined;
-};
 
 export interface Guardian {
   /** null: it has gone. */
@@ -164,8 +129,7 @@ export class Agent {
   #started = false;
   #stopping = false;
   readonly #bootId = readBootId();
-  #history: HistoryLog | undefined;
-  #flushHistory: () => Promise<void> = async () => {};
+  #history: OpenedHistory | undefined;
   /** Where the text of the configuration in force is; null: nowhere. */
   #inForce: string | null = null;
   #maintenance: MaintenanceFile | undefined;
@@ -210,9 +174,11 @@ export class Agent {
     const found = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     requireInterfaces(groups, found);
     refuseUnsafePrograms(groups);
-    const state = this.#openState(leases);
-    this.#openHistory(state.incarnation);
-    this.#maintenance = openMaintenanceFile(this.#config.stateDir);
+    const { runDir, stateDir } = this.#config;
+    const state = openState(stateDir, leases, this.#bootId, this.#log);
+    this.#state = state;
+    this.#history = openHistory(stateDir, state.incarnation, this.#log);
+    this.#maintenance = openMaintenanceFile(stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
     this.#fence = openFence(groups, found, this.#log, (secret, options) => {
       // A new installation covers what has come since the first one too.
@@ -262,7 +228,7 @@ export class Agent {
     this.#pushes = new PushWatch(() => this.#groups());
     this.#pushes.change();
     this.#reconciler = this.#startReconciler(this.#rtnetlink, links);
-    this.#recordInForce(this.#source?.text);
+    if (this.#source !== undefined) this.#inForce = recordInForce(runDir, this.#source.text, this.#log);
     this.#prepareGuardian();
     this.#signsOfLife.start();
     this.#log.info(
@@ -303,7 +269,7 @@ export class Agent {
     this.#rtnetlink?.close();
     this.#state?.close();
     // Side by side: each may use up its patience, and the service manager has its own.
-    const written = Promise.all([...Array.from(this.#kept.values(), (kept) => kept.close()), this.#flushHistory()]);
+    const written = Promise.all([...Array.from(this.#kept.values(), (kept) => kept.close()), this.#history?.flush()]);
     const [isWritten] = await Promise.all([
       inTime(written, DISK_PATIENCE_MS),
       this.#checker?.close(),
@@ -353,82 +319,41 @@ export class Agent {
     const former = { config: this.#config, secrets: this.#secrets };
     const planned = plan(former, read.setting, new Set(plainIdsOf(this.#fence).values()));
     if (!planned.ok) return refused(refusalText(planned.refused));
-    let change: PreparedReload;
+    const { secrets } = read.setting;
+    let prepared: PreparedReload;
     try {
-      change = await this.#prepareReload(planned, read.setting.secrets);
+      prepared = await prepareReload(planned, secrets, this.#reloadFrom(former));
     } catch (cause) {
       if (cause instanceof StartFailure) return refused(`${cause.message}\nnothing was changed`);
       throw cause;
     }
     for (const warning of read.warnings) this.#log.warn(warning);
-    change.apply();
-    this.#recordInForce(read.text);
+    this.#applyReload(planned, secrets, prepared);
+    this.#inForce = recordInForce(this.#config.runDir, read.text, this.#log);
     this.#prepareGuardian();
-    await change.finish();
+    await this.#finishReload(planned, prepared);
     return { ok: true, detail: reloadText(planned) };
   }
 
-  /**
-   * Opens all that the change needs, up to the fence, in which what is new is held back and what goes is withdrawn. Throws
-   * StartFailure, and then nothing has changed.
-   */
-  async #prepareReload(planned: ReloadPlan, secrets: Secrets): Promise<PreparedReload> {
-    const { config, added, changed, removed } = planned;
-    const rtnetlink = this.#opened(this.#rtnetlink);
-    const virtualMacs = this.#opened(this.#virtualMacs);
-    const sideband = this.#opened(this.#sideband);
-    const present = valueOrFail(rtnetlink.links(), 'reading the interfaces');
-    requireInterfaces(config.groups, present);
-    refuseUnsafePrograms(config.groups);
-    const tasks = tasksOf(config.groups);
-    // What departs still speaks, with the keys of before.
-    const groupKeys = new Map([...this.#secrets.groupKeys, ...secrets.groupKeys]);
-    const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
-    const links = await sideband.prepare(
-      leases.map((group) => ({ config: group })),
-      { groupKeys },
-    );
-    const undo: (() => void)[] = [links.abandon];
-    try {
-      clearLeftOvers(withNewAddresses(this.#config.groups, config.groups), present, rtnetlink, this.#log);
-      const fence = prepareFence({
-        plan: planned,
-        groups: this.#config.groups,
-        before: this.#installed?.options,
-        opened: this.#fence,
-        interfaces: fencedInterfaces(present),
-        log: this.#log,
-      });
-      if (fence !== undefined) undo.push(fence.undo);
-      const macs = withNewRouters(this.#config.groups, config.groups);
-      undo.push(() => virtualMacs.remove(macs.flatMap((group) => group.virtualRouters)));
-      virtualMacs.make(macs, fence?.opened);
-      const now = valueOrFail(rtnetlink.links(), 'reading the interfaces');
-      const groups = [...changed.map(({ to }) => to), ...added].map((group) => {
-        const former = this.#config.groups.find(({ name }) => name === group.name);
-        const own = former === undefined ? [] : this.#routersOf(former);
-        const prepared = prepareRouters(group, own, { links: now, secrets }, (router) =>
-          this.#openRouter(group, router, now, secrets),
-        );
-        undo.push(prepared.abandon);
-        return prepared;
-      });
-      fence?.withdraw();
-      return {
-        apply: () => this.#applyReload(planned, secrets, { tasks, groups, links, fence }),
-        finish: () => this.#finishReload(planned, { groups, fence }),
-      };
-    } catch (cause) {
-      for (const step of undo.reverse()) step();
-      throw cause;
-    }
+  #reloadFrom(setting: Setting): ReloadFrom {
+    return {
+      setting,
+      rtnetlink: this.#opened(this.#rtnetlink),
+      virtualMacs: this.#opened(this.#virtualMacs),
+      sideband: this.#opened(this.#sideband),
+      fence: this.#fence,
+      fenceOptions: this.#installed?.options,
+      routersOf: (group) => this.#routersOf(group),
+      openRouter: (group, router, links, secrets) => this.#openRouter(group, router, links, secrets),
+      log: this.#log,
+    };
   }
 
   /** From here on nothing can fail, and nothing else happens in between. */
   #applyReload(
     { config, added, changed, removed }: ReloadPlan,
     secrets: Secrets,
-    { tasks, groups, links, fence }: ReloadParts,
+    { tasks, groups, links, fence }: PreparedReload,
   ): void {
     const { webhookSecrets } = this.#secrets;
     const kept = this.#config.groups.flatMap((group) => (config.groups.includes(group) ? this.#routersOf(group) : []));
@@ -473,7 +398,7 @@ export class Agent {
     if (group === undefined) return;
     const hearing = hearingPeersOnly(group, this.#log);
     for (const router of prepared.added) this.#hearing.set(router, hearing);
-    const member = { ...group.state.config, ...this.#memberConfig(to) };
+    const member = { ...group.state.config, ...memberConfig(to, { config: this.#config, secrets: this.#secrets }) };
     group.configure({ config: to, member, skewUsOf: skewOf(to) }, () => replaceRouters(prepared));
   }
 
@@ -485,10 +410,7 @@ export class Agent {
   }
 
   /** What goes departs in order, and only then is it held back no more. */
-  async #finishReload(
-    { config, removed }: ReloadPlan,
-    { groups, fence }: Pick<ReloadParts, 'groups' | 'fence'>,
-  ): Promise<void> {
+  async #finishReload({ config, removed }: ReloadPlan, { groups, fence }: PreparedReload): Promise<void> {
     const names = new Set(removed.map(({ name }) => name));
     const leases = this.#leaseGroups.filter(({ name }) => names.has(name));
     await stopInTurn(this.#vrrpGroups.filter(({ name }) => names.has(name)));
@@ -524,21 +446,8 @@ export class Agent {
     for (const group of this.#leaseGroups) group.useLinks(sideband.linksOf(group));
     this.#notifier?.change(receiversOf(config.groups, this.#secrets));
     await this.#floatingIps?.change(config.groups, this.#secrets);
+    this.#witness?.reportSoon();
     this.#prepareGuardian();
-  }
-
-  /** A crashed engine's successor goes by it, whatever has become of the file. */
-  #recordInForce(text: string | undefined): void {
-    if (text === undefined) return;
-    const path = join(this.#config.runDir, IN_FORCE_FILE);
-    try {
-      replaceFile(path, text);
-      this.#inForce = path;
-    } catch (cause) {
-      this.#inForce = null;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      this.#log.warn(`${path}: cannot be written: ${why}; after a crash the agent goes by the file as it is then`);
-    }
   }
 
   /** Before the start has succeeded there is nothing to look after: a start that fails cleans up by itself. */
@@ -558,29 +467,6 @@ export class Agent {
         stuckAfterMs: this.#stuckAfterUs() / 1000,
       }),
     );
-  }
-
-  #openState(leases: readonly LeaseGroupConfig[]): StateFile {
-    const names = leases.map(({ name }) => name);
-    const complaints = new RateLimitedLog(this.#log);
-    const opened = openStateFile({
-      stateDir: this.#config.stateDir,
-      groups: names,
-      wallClockMs: Date.now(),
-      bootId: this.#bootId,
-      nowUs: boottimeUs,
-      onFailure: (text) => complaints.error('state_dir', {}, `${text}; this node goes on with what it has reserved`),
-    });
-    if (!opened.ok) throw new StartFailure(opened.error);
-    this.#state = opened.state;
-    return opened.state;
-  }
-
-  #openHistory(incarnation: number): void {
-    const complaints = new RateLimitedLog(this.#log);
-    const file = openHistoryFile(this.#config.stateDir, (text) => complaints.error('history', {}, text));
-    this.#history = new HistoryLog({ ...file, incarnation });
-    this.#flushHistory = file.flush;
   }
 
   /** Throws StartFailure. */
@@ -660,7 +546,7 @@ export class Agent {
       onChange: (change) => {
         // In mode "lease" the group itself tells the history, with the votes.
         if (config.mode === 'vrrp') {
-          this.#history?.add(plainDecision(change));
+          this.#history?.log.add(plainDecision(change));
           this.#witness?.reportSoon();
         }
         this.#notifier?.changed(change);
@@ -717,106 +603,27 @@ export class Agent {
   }
 
   #leaseGroup(config: LeaseGroupConfig, standing: GroupStanding): LeaseGroup {
-    const { fence } = this.#opened(this.#fence);
-    const state = this.#opened(this.#state);
-    const group = new LeaseGroup({
-      config,
-      fence,
-      log: this.#log,
-      clock: SYSTEM_CLOCK,
-      skewUsOf: skewOf(config),
-      onHistory: (decision) => {
-        this.#history?.add(decision);
-        this.#witness?.reportSoon();
-      },
-      standing,
-      member: {
-        ...this.#memberConfig(config),
-        // One that comes by a reload comes when somebody wants it.
-        standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,
-        usedCounter: state.usedCounter(config.name),
-        seed: randomBytes(4).readInt32BE(0),
-      },
-      witness: {
-        vote: (ballot, promiseMs) => this.#witness?.vote(config.name, ballot, promiseMs),
-        release: (ballot) => this.#witness?.release(config.name, ballot),
-        reachable: () => this.#witness?.state().kind === 'connected',
-      },
-      ballots: {
-        foresee: (counter) => state.foresee(config.name, counter),
-        mayUse: (counter) => state.mayUse(config.name, counter),
-      },
-      register: this.#openRegister(config.name, state),
-      kept: this.#openPromises(config.name),
-      fenceReplaced: (alsoClosed) => {
-        for (const other of this.#leaseGroups) if (alsoClosed.includes(other.config.id)) other.fenceGone();
-      },
-    });
+    const ranHere = this.#ranHere.has(config.name);
     this.#ranHere.add(config.name);
-    return group;
-  }
-
-  /** What follows from the configuration alone. */
-  #memberConfig(config: LeaseGroupConfig): Omit<MemberConfig, 'standNotBeforeUs' | 'usedCounter' | 'seed'> {
-    const { node } = this.#config;
-    const witness = this.#witnessIdentity();
-    return {
-      node,
-      group: config.name,
-      peers: config.peers.map((peer) => peer.node),
-      witness: witness !== null,
-      policy: config.policy,
-      intervalUs: config.intervalUs,
-      priority: config.priority,
-      skewUs: skewOf(config)(config.priority),
-      preemptDelayUs: config.preempt ? config.preemptDelayUs : undefined,
-      settings: settingsDigest(config),
-      configHash: configHash(config, { node, witness, protocol: LEASE_PROTOCOL }),
-      guardUs: GUARD_TICKS * kernelTickUs(),
-    };
-  }
-
-  /** The fence is up by now: no earlier run writes there any more. */
-  #openRegister(group: string, { incarnation, previous: before }: StateFile): RegisterFile {
-    const complaints = new RateLimitedLog(this.#log);
-    // A group that was here before, and is back after a reload, goes by what this very run has left (L9).
-    const previous = this.#ranHere.has(group) ? { incarnation, bootId: this.#bootId } : before;
-    return openRegisterFile({
-      runDir: this.#config.runDir,
-      group,
+    const kept = openPromises(this.#config.stateDir, config.name, this.#log);
+    this.#kept.set(config.name, kept);
+    return openLeaseGroup(config, {
+      setting: { config: this.#config, secrets: this.#secrets },
+      fence: this.#opened(this.#fence).fence,
+      state: this.#opened(this.#state),
       bootId: this.#bootId,
-      incarnation,
-      previous,
-      nowUs: boottimeUs(),
-      onProblem: (text) => complaints.warn('run_dir', { group }, text),
+      standing,
+      kept,
+      ranHere,
+      // One that comes by a reload comes when somebody wants it.
+      standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,
+      history: () => this.#history?.log,
+      witness: () => this.#witness,
+      leaseGroups: () => this.#leaseGroups,
+      log: this.#log,
     });
   }
 
-  #openPromises(group: string): KeptPromises {
-    const complaints = new RateLimitedLog(this.#log);
-    const opened = openKeptPromises({
-      stateDir: this.#config.stateDir,
-      group,
-      onFailure: (text) => {
-        complaints.error(
-          'state_dir',
-          { group },
-          `${text}; until it can, this node gives no long promise and does not depart`,
-        );
-      },
-    });
-    if (!opened.ok) throw new StartFailure(opened.error);
-    this.#kept.set(group, opened.kept);
-    return opened.kept;
-  }
-
-  #witnessIdentity(): { cluster: string; witnessId: string } | null {
-    const cluster = this.#config.witness?.cluster;
-    const witnessId = this.#secrets.witness?.witnessId;
-    return cluster === undefined || witnessId === undefined ? null : { cluster, witnessId };
-  }
-
-  /** Once there is a group that asks it. */
   #openWitness(): void {
     const { witness: config, node } = this.#config;
     const { witness: credential } = this.#secrets;
@@ -856,7 +663,7 @@ export class Agent {
     return {
       peers: peerReports(this.#sideband?.links ?? [], this.#leaseGroups, boottimeUs()),
       groups: this.#status().groups.map(groupReport),
-      decisions: this.#history?.entries ?? [],
+      decisions: this.#history?.log.entries ?? [],
     };
   }
 
@@ -866,7 +673,7 @@ export class Agent {
       runDir: this.#config.runDir,
       token: () => this.#secrets.apiToken,
       status: () => this.#status(),
-      history: () => this.#history?.entries ?? [],
+      history: () => this.#history?.log.entries ?? [],
       operations: this.#operations(),
       metrics: () => this.#metrics(),
       health: () => this.#health(),
@@ -891,53 +698,25 @@ export class Agent {
         fence: this.#fence?.fence,
         hopLimits: this.#hopLimits,
         reconciler: this.#reconciler,
-        history: this.#history,
+        history: this.#history?.log,
       }),
     );
   }
 
   #status(): Status {
-    return {
-      node: this.#config.node,
-      version: agentVersion(),
-      process: { engine_pid: process.pid, guardian_pid: this.#guardian?.pid() ?? null },
-      config: this.#configStatus(),
-      groups: this.#ownStatus().map((own) => {
-        const floatingIps = this.#floatingIps?.statusOf(own.name) ?? [];
-        const group = { ...own, notify: this.#notifyStatus(own.name), floating_ips: floatingIps };
-        return this.#guardianGone() ? withReason(group, GUARDIAN_GONE) : group;
-      }),
-    };
-  }
-
-  #configStatus(): Status['config'] {
-    const last = this.#lastReload;
-    return {
-      in_force_since: new Date(this.#inForceSinceMs).toISOString(),
-      last_reload:
-        last === undefined ? null : { at: new Date(last.atMs).toISOString(), ok: last.ok, detail: last.detail },
-    };
-  }
-
-  #notifyStatus(name: string): GroupStatus['notify'] {
-    const receivers = this.#notifier?.receivers ?? [];
-    return receivers.filter(({ group }) => group === name).map(({ group: _, ...receiver }) => receiver);
-  }
-
-  #ownStatus(): OwnStatus[] {
-    return this.#config.groups.flatMap((config) => {
-      const lease = this.#leaseGroups.find((group) => group.config === config);
-      if (lease !== undefined) {
-        const links = this.#sideband?.linksOf(lease) ?? [];
-        return [leaseGroupStatus(lease, links, this.#witness, boottimeUs(), this.#routes?.problem)];
-      }
-      const plain = this.#vrrpGroups.find((group) => group.config === config);
-      return plain === undefined ? [] : [vrrpGroupStatus(plain, this.#config.node, this.#witness, boottimeUs())];
+    return nodeStatus({
+      config: this.#config,
+      inForceSinceMs: this.#inForceSinceMs,
+      lastReload: this.#lastReload,
+      leaseGroups: this.#leaseGroups,
+      vrrpGroups: this.#vrrpGroups,
+      sideband: this.#sideband,
+      witness: this.#witness,
+      wayProblem: this.#routes?.problem,
+      notifier: this.#notifier,
+      floatingIps: this.#floatingIps,
+      guardianPid: this.#guardian?.pid(),
     });
-  }
-
-  #guardianGone(): boolean {
-    return this.#guardian !== undefined && this.#guardian.pid() === null;
   }
 
   #loops(): Loop[] {
@@ -957,12 +736,6 @@ export class Agent {
   }
 }
 
-/** RFC 9568 Skew_Time in µs of a priority. */
-function skewOf({ virtualRouters: [first], intervalUs }: LeaseGroupConfig): (priority: number) => number {
-  if (first === undefined) throw new Error('a lease group has a virtual router');
-  return (priority) => skewTimeUs(first.version, priority, intervalUs);
-}
-
 /** Each one's priority 0 leaves before the kernel takes its time with the next one's addresses. */
 async function stopInTurn(groups: readonly VrrpGroup[]): Promise<void> {
   for (const group of groups) {
@@ -975,25 +748,10 @@ function refused(detail: string): Outcome {
   return { ok: false, reason: 'refused', detail };
 }
 
-function withReason(group: GroupStatus, reason: string): GroupStatus {
-  return { ...group, reason: group.reason === null ? reason : `${group.reason}; ${reason}` };
-}
-
 function quarantines(groups: readonly LeaseGroup[]): string {
   const waits = groups.flatMap(({ name, state: { role } }) => {
     const remainingUs = role.name === 'initialize' ? role.untilUs - boottimeUs() : 0;
     return remainingUs > 0 ? [`${name} votes and stands after ${(remainingUs / 1_000_000).toFixed(1)} s`] : [];
   });
   return waits.map((text) => `; ${text}`).join('');
-}
-
-function requireInterfaces(groups: readonly GroupConfig[], links: readonly Link[]): void {
-  for (const group of groups) {
-    for (const { interface: name } of group.virtualRouters) {
-      if (links.some((link) => link.name === name)) continue;
-      const there = links.filter(({ loopback }) => !loopback).map((link) => link.name);
-      const has = there.join(', ') || 'none but lo';
-      throw new StartFailure(`group ${group.name}: there is no interface ${name}; this host has ${has}`);
-    }
-  }
 }

@@ -125,3 +125,25 @@ test('on an interface that comes, or comes again, an owner has its routes', () =
   expect(kernel.present).toEqual([{ ...SPECIFICATION, interfaceIndex: 9, ours: true }]);
   expect(routes.faults).toEqual([]);
 });
+
+test('an owner that is configured otherwise keeps the routes that stay untouched', () => {
+  const other = { ...ROUTE, metric: 60 };
+  routes.add();
+  const [kept] = kernel.present;
+  routes.withdraw([{ ...ROUTE }, other]);
+  routes.change([{ ...ROUTE }, other]);
+  expect(kernel.present).toHaveLength(2);
+  expect(kernel.present[0]).toBe(kept);
+  routes.withdraw([other]);
+  routes.change([other]);
+  expect(kernel.present.map(({ metric }) => metric)).toEqual([60]);
+  routes.remove();
+  expect(kernel.present).toEqual([]);
+});
+
+test('a backup that is configured otherwise adds none', () => {
+  const other = { ...ROUTE, metric: 60 };
+  routes.withdraw([other]);
+  routes.change([other]);
+  expect(kernel.present).toEqual([]);
+});

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { INTERVAL_US, INVITATION_US, ScriptedMember } from './scripted-group.ts';
+import { GROUP, INTERVAL_US, INVITATION_US, ROUTER, ScriptedMember } from './scripted-group.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 function member(): ScriptedMember {
@@ -384,5 +384,39 @@ describe('a host that was suspended', () => {
     b.time.stall(INTERVAL_US / 2);
     b.hear('none', 1);
     expect(b.role).toBe('active');
+  });
+});
+
+describe('another configuration of the same identity (L16)', () => {
+  test('reaches an owner without a change of role: the fence first, then the routers, and a new one is announced', () => {
+    const b = new ScriptedMember(new VirtualTime());
+    b.own();
+    const { ballot } = b;
+    const config = { ...GROUP, priority: 150, virtualRouters: [{ ...ROUTER, priority: 150 }] };
+    const member = { ...b.group.state.config, priority: 150 };
+    b.group.configure({ config, member, skewUsOf: () => 7 }, () => {
+      b.history.push('replace');
+      const router = { ...b.router(), config: config.virtualRouters[0] ?? ROUTER };
+      return { routers: [router], added: [router] };
+    });
+    expect(b.done().filter((done) => !done.startsWith('send'))).toEqual([
+      'refresh',
+      'replace',
+      'add addresses',
+      'announce',
+      'advertise 150',
+    ]);
+    expect([b.role, b.ballot]).toEqual(['active', ballot]);
+    expect(b.group.state.fitness).toEqual({ priority: 150, skewUs: 7, unfit: undefined });
+    expect(b.group.config).toBe(config);
+  });
+
+  test('reaches a backup, which adds nothing', () => {
+    const b = new ScriptedMember(new VirtualTime());
+    b.group.configure({ config: GROUP, member: b.group.state.config, skewUsOf: () => 7 }, () => ({
+      routers: [b.router()],
+      added: [b.router()],
+    }));
+    expect(b.done()).toEqual([]);
   });
 });

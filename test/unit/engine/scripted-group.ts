@@ -206,7 +206,7 @@ export class ScriptedMember {
     });
     this.end = new SidebandEnd(time, 'b', 'a', [this.group], { keys: [KEY] });
     this.end.sending = () => this.#noteSent();
-    this.group.start([this.end.link], [this.#router()]);
+    this.group.start([this.end.link], [this.router()]);
   }
 
   get role(): string {
@@ -263,7 +263,7 @@ export class ScriptedMember {
     if (kind === 8) this.history.push('send invite');
   }
 
-  #router(): VirtualRouter {
+  router(): VirtualRouter {
     return {
       config: ROUTER,
       primaryAddress: Uint8Array.of(192, 0, 2, 2),

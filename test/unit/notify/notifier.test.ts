@@ -309,3 +309,22 @@ it('follows no redirect', async () => {
   await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toBe('HTTP 302'), 10_000);
   expect(messages[0]?.headers['webhook-signature']).toBeUndefined();
 });
+
+it('from now on tells others, and whoever is told already goes on', async () => {
+  const first = command(script('echo $TIEBREAK_STATE'));
+  const { notifier } = started(first);
+  notifier.changed(change(1, 'fault'));
+  await vi.waitFor(() => expect(lines()).toHaveLength(1), 10_000);
+  const path = join(folder, 'told-too');
+  writeFileSync(path, `#!/bin/sh\necho too $TIEBREAK_STATE >> ${folder}/lines\n`);
+  chmodSync(path, 0o755);
+  const second = { ...command(path), key: 'k2' };
+  notifier.change([first, second]);
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(() => expect(lines().toSorted()).toEqual(['backup', 'fault', 'too backup']), 10_000);
+  notifier.change([second]);
+  notifier.changed(change(3, 'active'));
+  await vi.waitFor(() => expect(lines()).toContain('too active'), 10_000);
+  await notifier.close();
+  expect(lines()).not.toContain('active');
+});

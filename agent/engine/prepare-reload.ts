@@ -1,0 +1,96 @@
+import type { Task } from '../checks/index.ts';
+import type { GroupConfig, Secrets, VirtualRouterConfig } from '../config/index.ts';
+import type { FenceOptions } from '../kernel/fence/index.ts';
+import type { Link, Rtnetlink } from '../kernel/index.ts';
+import type { Logger } from '../log/index.ts';
+import type { ReloadPlan, Setting } from '../reload/index.ts';
+import { refuseUnsafePrograms, tasksOf } from './checks.ts';
+import { type PreparedFence, prepareFence } from './fence-reload.ts';
+import { clearLeftOvers, fencedInterfaces, type OpenedFence } from './open-fence.ts';
+import { type PreparedRouters, prepareRouters, withNewAddresses, withNewRouters } from './reload-parts.ts';
+import { requireInterfaces } from './require-interfaces.ts';
+import type { PreparedLinks, Sideband } from './sideband.ts';
+import { valueOrFail } from './start-failure.ts';
+import type { VirtualMacs } from './virtual-mac.ts';
+import type { ReconciledRouter } from './virtual-router.ts';
+
+/** What of the running agent a reload begins with. */
+export type ReloadFrom = {
+  readonly setting: Setting;
+  readonly rtnetlink: Rtnetlink;
+  readonly virtualMacs: VirtualMacs;
+  readonly sideband: Sideband;
+  /** undefined: this host has none. */
+  readonly fence: OpenedFence | undefined;
+  readonly fenceOptions: FenceOptions | undefined;
+  readonly routersOf: (group: GroupConfig) => readonly ReconciledRouter[];
+  /** Throws StartFailure. */
+  readonly openRouter: (
+    group: GroupConfig,
+    router: VirtualRouterConfig,
+    links: readonly Link[],
+    secrets: Secrets,
+  ) => ReconciledRouter;
+  readonly log: Logger;
+};
+
+/** All that has been opened for a reload, which can no longer fail. */
+export type PreparedReload = {
+  readonly tasks: readonly Task[];
+  /** The changed ones and the new ones. */
+  readonly groups: readonly PreparedRouters[];
+  readonly links: PreparedLinks;
+  readonly fence: PreparedFence | undefined;
+};
+
+/**
+ * Opens all that the change needs, up to the fence, in which what is new is held back and what goes is withdrawn. Throws
+ * StartFailure, and then nothing has changed.
+ */
+export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: ReloadFrom): Promise<PreparedReload> {
+  const { config, added, changed, removed } = plan;
+  const { log, rtnetlink, setting, sideband, virtualMacs } = from;
+  const before = setting.config.groups;
+  const present = valueOrFail(rtnetlink.links(), 'reading the interfaces');
+  requireInterfaces(config.groups, present);
+  refuseUnsafePrograms(config.groups);
+  const tasks = tasksOf(config.groups);
+  // What departs still speaks, with the keys of before.
+  const groupKeys = new Map([...setting.secrets.groupKeys, ...secrets.groupKeys]);
+  const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
+  const links = await sideband.prepare(
+    leases.map((group) => ({ config: group })),
+    { groupKeys },
+  );
+  const undo: (() => void)[] = [links.abandon];
+  try {
+    clearLeftOvers(withNewAddresses(before, config.groups), present, rtnetlink, log);
+    const fence = prepareFence({
+      plan,
+      groups: before,
+      before: from.fenceOptions,
+      opened: from.fence,
+      interfaces: fencedInterfaces(present),
+      log,
+    });
+    if (fence !== undefined) undo.push(fence.undo);
+    const macs = withNewRouters(before, config.groups);
+    undo.push(() => virtualMacs.remove(macs.flatMap((group) => group.virtualRouters)));
+    virtualMacs.make(macs, fence?.opened);
+    const now = valueOrFail(rtnetlink.links(), 'reading the interfaces');
+    const groups = [...changed.map(({ to }) => to), ...added].map((group) => {
+      const former = before.find(({ name }) => name === group.name);
+      const own = former === undefined ? [] : from.routersOf(former);
+      const prepared = prepareRouters(group, own, { links: now, secrets }, (router) =>
+        from.openRouter(group, router, now, secrets),
+      );
+      undo.push(prepared.abandon);
+      return prepared;
+    });
+    fence?.withdraw();
+    return { tasks, groups, links, fence };
+  } catch (cause) {
+    for (const step of undo.reverse()) step();
+    throw cause;
+  }
+}

@@ -4,7 +4,6 @@ import type { Checker } from '../checks/index.ts';
 import type { Config, GroupConfig, LeaseGroupConfig, Secrets, VirtualRouterConfig } from '../config/index.ts';
 import { FloatingIps } from '../floating-ip/index.ts';
 import { holdOffMs } from '../guardian/hold-off.ts';
-import type { Handover } from '../guardian/index.ts';
 import { type FenceOptions, GROUP_ID_MAX, openHopLimitDrops } from '../kernel/fence/index.ts';
 import { boottimeUs, type Link, openRtnetlink, type Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -12,13 +11,14 @@ import { type Exposition, expose, ProcessWatch } from '../metrics/index.ts';
 import { Notifier, receiversOf } from '../notify/index.ts';
 import { OwnershipBoard } from '../ownership/index.ts';
 import { plan, type ReloadPlan, type Setting } from '../reload/index.ts';
-import { type ServiceManager, statusInWords } from '../service-manager/index.ts';
+import { statusInWords } from '../service-manager/index.ts';
 import { readBootId } from '../state/boot-id.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
 import type { StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
 import type { Report, WitnessLink } from '../witness-link/index.ts';
+import type { AgentOptions, ConfigurationSource, Guardian } from './agent-options.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { narrowFence, plainIdsOf } from './fence-reload.ts';
@@ -43,20 +43,14 @@ import { PushWatch } from './push-watch.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
 import { rehearseTakeovers } from './rehearsal.ts';
-import {
-  type PreparedRouters,
-  type ReadConfiguration,
-  refusalText,
-  reloadText,
-  replaceRouters,
-} from './reload-parts.ts';
+import { type PreparedRouters, refusalText, reloadText, replaceRouters } from './reload-parts.ts';
 import { requireInterfaces } from './require-interfaces.ts';
 import { Sideband } from './sideband.ts';
 import { SignsOfLife } from './signs-of-life.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 import { VirtualMacs } from './virtual-mac.ts';
 import { openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
-import { VrrpGroup } from './vrrp-group.ts';
+import { stopInTurn, VrrpGroup } from './vrrp-group.ts';
 import { WitnessHealth } from './witness-health.ts';
 import { groupReport, peerReports } from './witness-report.ts';
 import { WitnessRoutes } from './witness-route.ts';
@@ -69,30 +63,6 @@ const REHEARSALS = 6;
 const CLOSE_PATIENCE_MS = 3_000;
 /** For what is still to be written: as long as notifications get. */
 const DISK_PATIENCE_MS = 2_000;
-
-export type AgentOptions = {
-  readonly config: Config;
-  readonly secrets: Secrets;
-  /** The file's text that `config` was made of, and how to read the file again; undefined: it cannot be. */
-  readonly source?: ConfigurationSource | undefined;
-  readonly log: Logger;
-  /** Who looks after what this process leaves behind should it die; undefined: nobody. */
-  readonly guardian?: Guardian | undefined;
-  /** Who started the service, if it wants to know how it fares. */
-  readonly serviceManager?: ServiceManager | undefined;
-  /** How often an engine has crashed lately, this one's predecessor included. */
-  readonly recentCrashes?: number;
-};
-
-export type ConfigurationSource = { readonly text: string; readonly read: () => ReadConfiguration };
-
-export interface Guardian {
-  /** null: it has gone. */
-  readonly pid: () => number | null;
-  readonly prepare: (handover: Handover) => void;
-  /** Every loop has done what it had to do by now. */
-  readonly progress: () => void;
-}
 
 /** Everything that one agent process runs: built in order, taken down in reverse. */
 export class Agent {
@@ -733,14 +703,6 @@ export class Agent {
     if (late === undefined) return { ok: true, detail: 'every group makes progress' };
     const seconds = Math.round(late.lateUs / 1_000_000);
     return { ok: false, detail: `group ${late.name} has made no progress for ${seconds} s` };
-  }
-}
-
-/** Each one's priority 0 leaves before the kernel takes its time with the next one's addresses. */
-async function stopInTurn(groups: readonly VrrpGroup[]): Promise<void> {
-  for (const group of groups) {
-    group.stop();
-    await nextTurn();
   }
 }
 

@@ -1,7 +1,8 @@
-import { Agent, type AgentOptions } from './agent.ts';
+import { Agent } from './agent.ts';
+import type { AgentOptions } from './agent-options.ts';
 import { StartFailure } from './start-failure.ts';
 
-export type { ConfigurationSource, Guardian } from './agent.ts';
+export type { ConfigurationSource, Guardian } from './agent-options.ts';
 export type { ReadConfiguration } from './reload-parts.ts';
 export { authenticationProblem, passwordBytes } from './simple-password.ts';
 export { explainWay, type ForbiddenAddresses, forbiddenAddresses } from './witness-route.ts';

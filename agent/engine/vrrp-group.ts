@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Unfitness } from '@tiebreak/shared/lease';
 import {
   advertisedIntervalUs,
@@ -282,5 +283,13 @@ export class VrrpGroup {
       guard === undefined ? this.#lastProgressUs + DOWN_INTERVALS * parameters.intervalUs : (guard.openUntilUs ?? []),
     );
     return ends.length < this.#routers.length ? undefined : Math.min(...ends);
+  }
+}
+
+/** Each one's priority 0 leaves before the kernel takes its time with the next one's addresses. */
+export async function stopInTurn(groups: readonly VrrpGroup[]): Promise<void> {
+  for (const group of groups) {
+    group.stop();
+    await nextTurn();
   }
 }

@@ -98,6 +98,20 @@ it('in mode "vrrp" is nobody’s to act for while the kernel does not answer for
   expect(standings.at(-1)).toMatchObject({ state: 'stopped', ownership: undefined });
 });
 
+it('goes over to another configuration before its time, and tells nobody that it had stopped', () => {
+  const config = plainGroup();
+  const [router] = config.virtualRouters;
+  if (router === undefined) throw new Error('the example has a virtual router');
+  const standings: (Standing | undefined)[] = [];
+  const standing = { note: (now: Standing | undefined) => standings.push(now), again: () => {} };
+  const { log } = recordedLog();
+  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards: new Map(), standing, log });
+  group.start(boottimeUs() + 60_000_000);
+  group.configure({ ...config, preempt: false });
+  expect([standings, group.states]).toEqual([[], ['initialize']]);
+  group.stop();
+});
+
 it('is not on the wire before its time', async () => {
   const config = plainGroup();
   const [router] = config.virtualRouters;

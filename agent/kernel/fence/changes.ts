@@ -3,7 +3,11 @@ import { ipv6Key, type LeasedElement, ownedElements } from './lease-chains.ts';
 import { type FenceTable, interfaceHooks, tablesOf, virtualAddresses } from './ruleset.ts';
 
 /** By name: the set's own line, or a chain's rules. */
-type Parts = { readonly sets: ReadonlyMap<string, string>; readonly chains: ReadonlyMap<string, readonly string[]> };
+type Parts = {
+  readonly sets: ReadonlyMap<string, string>;
+  readonly maps: ReadonlyMap<string, string>;
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+};
 
 /** An element may be added and deleted in one transaction: so that it is gone, whether it was there or not. */
 const PASSING = 'timeout 1s';
@@ -33,11 +37,17 @@ export function changedRuleset(before: RulesetConfig, after: RulesetConfig, pres
   ].join('\n');
 }
 
+/** Of a map's line. */
+const ELEMENTS = / elements = \{ (.*?) \};/;
+
 function changesOfTable(family: FenceTable['family'], before: Parts, after: Parts) {
   const at = `${family} tiebreak`;
   const gone = [...before.chains.keys()].filter((name) => !after.chains.has(name));
   const changed = [...after.chains].filter(([name, rules]) => before.chains.get(name)?.join('\n') !== rules.join('\n'));
   const added = changed.filter(([name]) => !before.chains.has(name));
+  const newMaps = [...after.maps].filter(([name]) => !before.maps.has(name));
+  const filled = [...after.maps].filter(([name, line]) => before.maps.get(name) !== line);
+  const emptied = [...before.maps].filter(([name, line]) => after.maps.get(name) !== line);
   return {
     newSets: [...after.sets].flatMap(([name, line]) =>
       before.sets.has(name) ? [] : [line.replace(/^set /, `add set ${at} `)],
@@ -48,12 +58,19 @@ function changesOfTable(family: FenceTable['family'], before: Parts, after: Part
       ),
       ...changed.filter(([name]) => before.chains.has(name)).map(([name]) => `flush chain ${at} ${name}`),
       ...gone.map((name) => `flush chain ${at} ${name}`),
+      // They lead to chains, which are there by now.
+      ...newMaps.map(([, line]) => line.replace(ELEMENTS, '').replace(/^map /, `add map ${at} `)),
+      ...emptied.map(([name]) => `flush map ${at} ${name}`),
+      ...filled.map(([name, line]) => `add element ${at} ${name} { ${ELEMENTS.exec(line)?.[1]} }`),
       ...changed.flatMap(([name, rules]) =>
         rules.filter((rule) => !isHook(rule)).map((rule) => `add rule ${at} ${name} ${rule}`),
       ),
     ],
     oldChains: gone.map((name) => `delete chain ${at} ${name}`),
-    oldSets: [...before.sets.keys()].filter((name) => !after.sets.has(name)).map((name) => `delete set ${at} ${name}`),
+    oldSets: [
+      ...[...before.maps.keys()].filter((name) => !after.maps.has(name)).map((name) => `delete map ${at} ${name}`),
+      ...[...before.sets.keys()].filter((name) => !after.sets.has(name)).map((name) => `delete set ${at} ${name}`),
+    ],
   };
 }
 
@@ -98,21 +115,23 @@ function isHook(rule: string | undefined): boolean {
 }
 
 /**
- * Of the lines that the ruleset is written in: `set NAME { … }`, and `chain NAME {`, its rules, `}`. Counters (`counter NAME { }`)
+ * Of the lines that the ruleset is written in: `set NAME { … }`, `map NAME { … }`, and `chain NAME {`, its rules, `}`. Counters (`counter NAME { }`)
  * are the same whatever the configuration, and left alone.
  */
 function partsOf(body: readonly string[]): Parts {
   const sets = new Map<string, string>();
+  const maps = new Map<string, string>();
   const chains = new Map<string, string[]>();
   let rules: string[] = [];
   for (const raw of body) {
     const line = raw.trim();
-    const [, kind, name] = /^(set|chain|counter) (\S+) \{/.exec(line) ?? [];
+    const [, kind, name] = /^(set|map|chain|counter) (\S+) \{/.exec(line) ?? [];
     if (kind === 'set' && name !== undefined) sets.set(name, line);
+    else if (kind === 'map' && name !== undefined) maps.set(name, line);
     else if (kind === 'chain' && name !== undefined) {
       rules = [];
       chains.set(name, rules);
     } else if (kind !== 'counter' && line !== '}') rules.push(line);
   }
-  return { sets, chains };
+  return { sets, maps, chains };
 }

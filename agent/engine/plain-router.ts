@@ -51,14 +51,7 @@ export class PlainRouter {
         onFitness();
       },
     });
-    this.#parameters = routerParameters({
-      version,
-      priority: this.fitness.current.priority,
-      intervalUs,
-      preempt: group.preempt,
-      preemptDelayUs: group.preemptDelayUs,
-      primaryAddress: io.primaryAddress,
-    });
+    this.#parameters = parametersOf(group, io, this.fitness);
   }
 
   /** Goes on with what `io` and the group are configured to be now. */
@@ -70,14 +63,7 @@ export class PlainRouter {
       checks: group.checks,
       interfaces: [...new Set([name, ...group.virtualRouters.map((router) => router.interface)])],
     });
-    this.#parameters = routerParameters({
-      version,
-      priority: this.fitness.current.priority,
-      intervalUs,
-      preempt: group.preempt,
-      preemptDelayUs: group.preemptDelayUs,
-      primaryAddress: this.#io.primaryAddress,
-    });
+    this.#parameters = parametersOf(group, this.#io, this.fitness);
   }
 
   /** With the weights of its checks. */
@@ -143,4 +129,13 @@ export class PlainRouter {
     // Another router may have taken over meanwhile, and every neighbour cache with it.
     this.#io.announce();
   }
+}
+
+function parametersOf(
+  { preempt, preemptDelayUs }: VrrpGroupConfig,
+  { config, primaryAddress }: ReconciledRouter,
+  { current: { priority } }: GroupFitness,
+): RouterParameters {
+  const { version, advertisementIntervalUs: intervalUs } = config;
+  return routerParameters({ version, priority, intervalUs, preempt, preemptDelayUs, primaryAddress });
 }

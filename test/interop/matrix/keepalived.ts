@@ -8,6 +8,7 @@ import type { Accounts, Party } from './account.ts';
 import { type Pairing, THEIR_HOST } from './pairing.ts';
 import { linesWith } from './tiebreak.ts';
 
+const START_MS = 25_000;
 const DUMP_MS = 20_000;
 
 /** Every count of the dump that is an error, and the two that are not. */
@@ -36,7 +37,11 @@ export function keepalivedParty(topology: Topology, pairings: readonly Pairing[]
       .split('\n')
       .filter((line) => line.includes(`(${nameOf(virtualRouterId)})`) && COMPLAINT.test(line));
   return {
-    start: () => program.start(),
+    async start() {
+      await program.start();
+      // Before it knows the signal that asks for its dump, that signal would end it.
+      await waitFor('keepalived runs', START_MS, () => (program.log().includes('Entering') ? true : undefined));
+    },
     terminate: () => program.terminate(),
     async accounts(): Promise<Accounts> {
       const dump = await dumpOf(program);

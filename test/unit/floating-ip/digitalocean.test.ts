@@ -91,7 +91,7 @@ describe('where the address is', () => {
 
 describe('an assignment', () => {
   it('is asked for once, and waited for', async () => {
-    const cloud = await during(start({ assignedTo: 102, actionMs: 300 }));
+    const cloud = await during(start({ assignedTo: 102, actionMs: 60 }));
     expect(await providerOf(cloud).assign(callOf())).toEqual({ kind: 'assigned' });
     expect(cloud.assignedTo).toBe(101);
     const posts = cloud.calls.filter(({ method }) => method === 'POST');

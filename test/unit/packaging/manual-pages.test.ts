@@ -16,6 +16,7 @@ const SECTIONS: Readonly<Record<string, string>> = {
   'group.peers': 'GROUP',
   'group.virtual_router': 'VIRTUAL ROUTER',
   'group.virtual_router.addresses': 'VIRTUAL ROUTER',
+  'group.virtual_router.announce': 'VIRTUAL ROUTER',
   'group.virtual_router.auth_hmac': 'VIRTUAL ROUTER',
   'group.virtual_router.routes': 'VIRTUAL ROUTER',
   'group.check': 'CHECK',

@@ -38,9 +38,11 @@ export function keepalivedParty(topology: Topology, pairings: readonly Pairing[]
       .filter((line) => line.includes(`(${nameOf(virtualRouterId)})`) && COMPLAINT.test(line));
   return {
     async start() {
+      const { length } = program.log();
       await program.start();
       // Before it knows the signal that asks for its dump, that signal would end it.
-      await waitFor('keepalived runs', START_MS, () => (program.log().includes('Entering') ? true : undefined));
+      const runs = () => program.log().includes('Entering', length);
+      await waitFor('keepalived runs', START_MS, () => (runs() ? true : undefined));
     },
     terminate: () => program.terminate(),
     async accounts(): Promise<Accounts> {

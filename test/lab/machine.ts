@@ -8,7 +8,7 @@ import { CHILD_ENVIRONMENT, run } from './process.ts';
 /** On what the figures beside it were measured, in a line for people. */
 export async function machineFacts(): Promise<string> {
   return [
-    `Linux ${release()}`,
+    `Linux ${release().split('-')[0]}`,
     `HZ ${ticksPerSecond() ?? 'unknown'}`,
     `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'})`,
     `Node.js ${process.versions.node}`,

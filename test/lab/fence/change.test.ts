@@ -145,6 +145,6 @@ function sorted(text: string): string[] {
     .replace(/\n\t\telements = \{[^}]*expires[^}]*\}/g, '')
     .replace(/^(table .*|\})$/gm, '')
     .split(/\n\n/)
-    .map((part) => part.replace(/0x[0-9a-f]{31,32} drop/, 'SECRET drop').trim())
+    .map((part) => part.replace(/@th,64,128 != 0x[0-9a-f]+/, '@th,64,128 != SECRET').trim())
     .sort();
 }

@@ -162,6 +162,7 @@ export class Agent {
     clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
+    for (const { name } of leases) this.#kept.set(name, openPromises(stateDir, name, this.#log));
     for (const group of groups) {
       const routers: ReconciledRouter[] = [];
       for (const router of group.virtualRouters) {
@@ -323,7 +324,7 @@ export class Agent {
   #applyReload(
     { config, added, changed, removed }: ReloadPlan,
     secrets: Secrets,
-    { tasks, groups, links, fence }: PreparedReload,
+    { tasks, groups, promises, links, fence }: PreparedReload,
   ): void {
     const { webhookSecrets } = this.#secrets;
     const kept = this.#config.groups.flatMap((group) => (config.groups.includes(group) ? this.#routersOf(group) : []));
@@ -337,6 +338,7 @@ export class Agent {
       if (prepared !== undefined) this.#changeGroup(to, prepared);
     }
     this.#routers = [...kept, ...groups.flatMap(({ routers }) => routers), ...departing];
+    for (const [name, kept] of promises) this.#kept.set(name, kept);
     const started = added.map((group) => {
       const prepared = groups.find((candidate) => candidate.group === group);
       return this.#addGroup(group, prepared?.routers ?? []);
@@ -575,15 +577,13 @@ export class Agent {
   #leaseGroup(config: LeaseGroupConfig, standing: GroupStanding): LeaseGroup {
     const ranHere = this.#ranHere.has(config.name);
     this.#ranHere.add(config.name);
-    const kept = openPromises(this.#config.stateDir, config.name, this.#log);
-    this.#kept.set(config.name, kept);
     return openLeaseGroup(config, {
       setting: { config: this.#config, secrets: this.#secrets },
       fence: this.#opened(this.#fence).fence,
       state: this.#opened(this.#state),
       bootId: this.#bootId,
       standing,
-      kept,
+      kept: this.#opened(this.#kept.get(config.name)),
       ranHere,
       // One that comes by a reload comes when somebody wants it.
       standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,

@@ -1,3 +1,5 @@
+import type { AnnounceConfig } from '../config/index.ts';
+
 /** When an owner announces its addresses (DESIGN section 4). Pure; all times are µs of one clock. */
 
 /** So often in one contest the whole series begins anew; then one announcement each time this has passed: no ARP wars. */
@@ -7,12 +9,7 @@ const CONTEST_US = 10_000_000;
 const RESTORED_GAP_US = 100_000;
 
 /** After a takeover, after a conflict, and in answer to somebody else's claim: frames get lost, and caches hesitate. */
-export type AnnouncementPlan = {
-  /** So long after the first of a series, which goes at once; ascending. */
-  readonly repeatAfterUs: readonly number[];
-  /** The longest that an owner is silent; 0: for ever. */
-  readonly refreshUs: number;
-};
+export type AnnouncementPlan = Pick<AnnounceConfig, 'repeatAfterUs' | 'refreshUs'>;
 
 export type AnnouncementSchedule = {
   /** what is still to be announced of a series, earliest first */

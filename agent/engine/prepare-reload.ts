@@ -4,9 +4,11 @@ import type { FenceOptions } from '../kernel/fence/index.ts';
 import type { Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ReloadPlan, Setting } from '../reload/index.ts';
+import type { KeptPromises } from '../state/kept-promises.ts';
 import { refuseUnsafePrograms, tasksOf } from './checks.ts';
 import { type PreparedFence, prepareFence } from './fence-reload.ts';
 import { clearLeftOvers, fencedInterfaces, type OpenedFence } from './open-fence.ts';
+import { openPromises } from './open-state.ts';
 import { type PreparedRouters, prepareRouters, withNewAddresses, withNewRouters } from './reload-parts.ts';
 import { requireInterfaces } from './require-interfaces.ts';
 import type { PreparedLinks, Sideband } from './sideband.ts';
@@ -39,6 +41,8 @@ export type PreparedReload = {
   readonly tasks: readonly Task[];
   /** The changed ones and the new ones. */
   readonly groups: readonly PreparedRouters[];
+  /** Of the new groups in mode `lease`, by name. */
+  readonly promises: ReadonlyMap<string, KeptPromises>;
   readonly links: PreparedLinks;
   readonly fence: PreparedFence | undefined;
 };
@@ -55,6 +59,11 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
   requireInterfaces(config.groups, present);
   refuseUnsafePrograms(config.groups);
   const tasks = tasksOf(config.groups);
+  const promises = new Map(
+    added
+      .filter(({ mode }) => mode === 'lease')
+      .map(({ name }) => [name, openPromises(config.stateDir, name, log)] as const),
+  );
   // What departs still speaks, with the keys of before.
   const groupKeys = new Map([...setting.secrets.groupKeys, ...secrets.groupKeys]);
   const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
@@ -88,7 +97,7 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
       return prepared;
     });
     fence?.withdraw();
-    return { tasks, groups, links, fence };
+    return { tasks, groups, promises, links, fence };
   } catch (cause) {
     for (const step of undo.reverse()) step();
     throw cause;

@@ -173,6 +173,14 @@ test('a bad file is refused, as by tiebreak check, and so is what cannot change 
   await waitFor('the log tells of it', 5_000, () =>
     agent.log().includes('sideband_port cannot change') ? true : undefined,
   );
+  // What a group that comes anew has promised in an earlier run is found before anything changes.
+  const [, stateDir = ''] = /^state_dir = "(.*)"$/m.exec(good) ?? [];
+  writeFileSync(join(stateDir, 'promises-web.json'), 'damaged');
+  agent.rewrite(() => secondGroup(good));
+  const damaged = await agent.reload();
+  expect(damaged.taken).toBe(false);
+  expect(damaged.text).toContain('promises-web.json: is damaged');
+
   agent.rewrite(() => good);
   expect(await agent.reload()).toMatchObject({ taken: true });
   expect(await ballot(owner)).toEqual(before);

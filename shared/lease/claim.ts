@@ -11,6 +11,10 @@ export type Claim = {
   readonly ballot: Ballot;
   /** 16 hex digits over the fields on which safety hangs (L16) */
   readonly configHash: string;
+  /** the one that the sender is on its way to, and whether it counts no witness's vote until it is there */
+  readonly next?: { readonly configHash: string; readonly joint: boolean };
+  /** how many changes have led to `configHash`; without: none */
+  readonly generation?: number;
   /** the promise that the sender's own interval asks for, in ms; the longer of both sides' counts (L16) */
   readonly promiseMs: number;
   /** what the sender would stand with now, 1 to 255; 0: it cannot own the group, whoever invites it */

@@ -1,18 +1,20 @@
 import { changeFitness } from './fitness.ts';
 import { postponeRefresh } from './holder.ts';
+import { configure } from './identity-change.ts';
 import type { Fitness, MemberConfig } from './member.types.ts';
 import { downUs, ownershipEndUs, type Turn } from './turn.ts';
 
 /**
- * The node goes on with another configuration of the same identity (L16): all that was promised by the former one binds
- * on, for no promise is ever shortened (L1), and an owner goes on owning. Throws if the identity differs: a caller's bug.
+ * The node goes on with another configuration, but for its identity, which it announces first (L16): all that was promised
+ * binds on, for no promise is ever shortened (L1), and an owner goes on owning. Throws if it is another node's or group's: a
+ * caller's bug.
  */
 export function takeConfig(turn: Turn, config: MemberConfig, fitness: Fitness): void {
   const former = turn.config;
-  if (config.configHash !== former.configHash || config.node !== former.node || config.group !== former.group) {
+  if (config.node !== former.node || config.group !== former.group) {
     throw new Error(`group ${former.group} cannot become another one`);
   }
-  turn.config = config;
+  configure(turn, config);
   changeFitness(turn, fitness);
   const { role, nowUs } = turn;
   if (role.name === 'backup') {

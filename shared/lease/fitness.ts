@@ -5,6 +5,7 @@
 import { giveUpCandidacy } from './candidate.ts';
 import type { Claim } from './claim.ts';
 import { startClosing } from './holder.ts';
+import { agrees } from './identity-change.ts';
 import { invite } from './invitation.ts';
 import type { Fitness, MemberState } from './member.types.ts';
 import { bestSuccessor, successorOf } from './successor.ts';
@@ -76,8 +77,8 @@ export function noteOwnerPriority(turn: Turn, claim: Claim): void {
 
 /** Preemption, the owner's side. */
 export function yieldToSuperior(turn: Turn, from: string, claim: Claim): void {
-  const { role, fitness, config, nowUs } = turn;
-  if (role.name !== 'active' || claim.wants !== true || claim.configHash !== config.configHash) return;
+  const { role, fitness, nowUs } = turn;
+  if (role.name !== 'active' || claim.wants !== true || !agrees(turn, claim)) return;
   if (claim.priority <= fitness.priority || nowUs < role.sinceUs + TENURE_MIN_US) return;
   if (successorOf(turn, from).ok) invite(turn, from, 'preempted', { kind: 'stay', invites: from });
 }

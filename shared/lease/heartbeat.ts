@@ -1,4 +1,5 @@
 import type { Claim } from './claim.ts';
+import { saidOf } from './identity-change.ts';
 import type { MemberState } from './member.types.ts';
 import { highestKnown, promiseUs } from './turn.ts';
 
@@ -7,7 +8,7 @@ export function claimOf(state: MemberState): Claim {
   const { config, role, witness, fitness } = state;
   const { group, configHash, settings } = config;
   const priority = fitness.unfit === undefined ? fitness.priority : 0;
-  const said = { group, configHash, settings, priority, promiseMs: promiseUs(config) / 1000 };
+  const said = { group, configHash, settings, priority, promiseMs: promiseUs(config) / 1000, ...saidOf(state) };
   switch (role.name) {
     case 'active':
       return config.policy.name === 'bias' && witness.lost

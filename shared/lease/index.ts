@@ -4,6 +4,12 @@ export * from './constants.ts';
 export type { DepartedVote } from './departure.ts';
 export { claimOf } from './heartbeat.ts';
 export { leavePatienceUs } from './holder.ts';
+export {
+  type Identity,
+  type IdentityChange,
+  type IdentityRecord,
+  isAgreed,
+} from './identity-change.ts';
 export type { KeptPromise } from './kept-promise.ts';
 export { nextDeadlineUs, stepMember } from './member.ts';
 export type * from './member.types.ts';

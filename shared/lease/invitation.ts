@@ -10,6 +10,7 @@ import { becomeCandidate } from './candidate.ts';
 import type { Claim, Verdict } from './claim.ts';
 import { hasDeparted } from './departure.ts';
 import { startClosing } from './holder.ts';
+import { agrees } from './identity-change.ts';
 import type { AfterClosing, Cause } from './member.types.ts';
 import { boundTo, isGrantable, release } from './register.ts';
 import { successorOf } from './successor.ts';
@@ -50,7 +51,7 @@ export function endInvitation(turn: Turn): void {
 export function hearReady(turn: Turn, from: string, claim: Claim): void {
   const { role, config } = turn;
   if (role.name !== 'active' || role.invitation?.to !== from || claim.priority === 0) return;
-  if (claim.configHash !== config.configHash || compareBallots(claim.ballot, role.ballot) <= 0) return;
+  if (!agrees(turn, claim) || compareBallots(claim.ballot, role.ballot) <= 0) return;
   const { cause, after } = role.invitation;
   const promiseMs = promiseForMs(config, claim.promiseMs);
   startClosing(turn, cause, after, { to: from, ballot: claim.ballot, promiseMs });

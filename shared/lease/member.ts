@@ -36,6 +36,7 @@ import {
   startClosing,
   takeOwnership,
 } from './holder.ts';
+import { noteJointWritten, pursueIdentityChange } from './identity-change.ts';
 import { endInvitation, forgetInvitation, hearInvite } from './invitation.ts';
 import { dropSpentPromise, notePersisted } from './kept-promise.ts';
 import { leave, stop } from './leave.ts';
@@ -154,6 +155,9 @@ function apply(turn: Turn, event: MemberEvent): void {
     case 'fitness':
       changeFitness(turn, event.fitness);
       return;
+    case 'identity-persisted':
+      noteJointWritten(turn, event.configHash);
+      return;
     case 'configured':
       takeConfig(turn, event.config, event.fitness);
       return;
@@ -227,6 +231,7 @@ function pursue(turn: Turn): void {
     case 'stopped':
       break;
   }
+  pursueIdentityChange(turn);
   dropSpentPromise(turn);
   tendWitnessVote(turn);
   keepOwnership(turn);

@@ -1,6 +1,7 @@
 import type { Ballot } from './ballot.ts';
 import type { Claim, Verdict } from './claim.ts';
 import type { DepartedView, DepartedVote } from './departure.ts';
+import type { Identity, IdentityChange, IdentityRecord } from './identity-change.ts';
 import type { KeptPromise, KeptPromiseView } from './kept-promise.ts';
 import type { RegisterRecord } from './record.ts';
 import type { Register } from './register.ts';
@@ -62,6 +63,8 @@ export type PeerView = {
   verdict: Verdict | undefined;
   /** its last word was said under another configuration, where other votes may count than here (L16) */
   differs: boolean;
+  /** its configurations by its last claim */
+  said: (Required<Pick<Claim, 'configHash' | 'generation'>> & { readonly next: Claim['next'] }) | undefined;
   verdictAtUs: number;
   heardAtUs: number;
   /** a vote that was asked for before does not count */
@@ -184,7 +187,14 @@ export type Role =
   | { readonly name: 'stopped' };
 
 export type MemberState = {
+  /** with the identity that the node goes by */
   readonly config: MemberConfig;
+  /** the one that it has been configured for (L16) */
+  readonly wanted: Identity;
+  /** on the way to another one */
+  readonly change: IdentityChange | undefined;
+  /** how many changes have led to this identity */
+  readonly generation: number;
   readonly register: Register;
   /** the register as it was last written down (L9); undefined: not in this run, and nothing was found */
   readonly recorded: RegisterRecord | undefined;
@@ -238,8 +248,10 @@ export type MemberEvent =
   | { readonly type: 'fence-close-failed' }
   /** what the node may stand with has changed; an owner that is unfit hands over, to nobody if nobody is fit */
   | { readonly type: 'fitness'; readonly fitness: Fitness }
-  /** goes on with another configuration of the same identity (L16); `fitness` by that one */
+  /** goes on with another configuration, at once but for the identity (L16); `fitness` by that one */
   | { readonly type: 'configured'; readonly config: MemberConfig; readonly fitness: Fitness }
+  /** what `persist-identity` asked for is on disk, fsynced; `configHash`: the joint one's */
+  | { readonly type: 'identity-persisted'; readonly configHash: string }
   /** an operator wants `to` to own the group, or whoever is best; nothing happens if `successorOf` names nobody */
   | { readonly type: 'hand-over'; readonly to: string | undefined }
   /** the host was suspended: what its clocks say of the time in between is not to be trusted */
@@ -269,6 +281,10 @@ export type MemberEffect =
   | { readonly type: 'forget-promise' }
   /** as `persist-promise`: what this node knows of its peer's departure */
   | { readonly type: 'persist-departed'; readonly departed: DepartedVote }
+  /** to be written to `state_dir` and fsynced, again and again until it is; then, if joint, fed back as `identity-persisted` */
+  | { readonly type: 'persist-identity'; readonly record: IdentityRecord }
+  /** the node counts other votes from now on: joint, or by its new identity */
+  | { readonly type: 'identity-changed' }
   | { readonly type: 'send-depart'; readonly to: string; readonly ballot: Ballot; readonly departure: Ballot }
   | { readonly type: 'send-departed'; readonly to: string; readonly departure: Ballot }
   | { readonly type: 'send-join'; readonly to: string; readonly departure: Ballot }

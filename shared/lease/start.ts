@@ -1,6 +1,7 @@
 import { type Ballot, highestBallot, NO_BALLOT } from './ballot.ts';
 import { PROMISE_MAX_MS } from './constants.ts';
 import { type DepartedVote, NOBODY_DEPARTED } from './departure.ts';
+import { type IdentityRecord, identityAtStart } from './identity-change.ts';
 import { type KeptPromise, NO_KEPT_PROMISE } from './kept-promise.ts';
 import type { MemberConfig, MemberState, PeerView, Role } from './member.types.ts';
 import { type RegisterRecord, restoreRegister } from './record.ts';
@@ -21,6 +22,8 @@ export type FoundAtStart = {
   readonly promise?: KeptPromise | undefined;
   /** what `state_dir` holds of `persist-departed` */
   readonly departed?: DepartedVote | undefined;
+  /** what `state_dir` holds of the identity that the node went by, if it may go over from that one to its new one */
+  readonly identity?: IdentityRecord | undefined;
 };
 
 /** A peer that has claimed nothing yet may own: nobody knows better. */
@@ -36,11 +39,13 @@ export const NOTHING_FOUND: FoundAtStart = { register: { kind: 'nothing' } };
  * at the recorded ballot or a higher one, for a register binds a node, whose sessions let only its latest incarnation
  * speak. Without a record the agent neither acks nor stands until everything that it may have promised has run out.
  */
-export function startMember(config: MemberConfig, nowUs: number, found: FoundAtStart = NOTHING_FOUND): MemberState {
+export function startMember(configured: MemberConfig, nowUs: number, found: FoundAtStart = NOTHING_FOUND): MemberState {
+  const { config, wanted, change, generation } = identityAtStart(configured, found.identity);
   const unknown: PeerView = {
     voteUntilUs: Number.NEGATIVE_INFINITY,
     unackedSinceUs: undefined,
     differs: false,
+    said: undefined,
     lastSentUs: undefined,
     verdict: undefined,
     verdictAtUs: Number.NEGATIVE_INFINITY,
@@ -54,6 +59,9 @@ export function startMember(config: MemberConfig, nowUs: number, found: FoundAtS
   const { promise } = found;
   return {
     config,
+    wanted,
+    change,
+    generation,
     // L10: without a record, what an earlier run granted or used is refused still, for both nodes may have started anew.
     register: bindAgain(registerOf(recorded, config.node, usedBefore), promise, nowUs),
     recorded,

@@ -2,6 +2,7 @@ import type { Ballot } from './ballot.ts';
 import { highestBallot, nextBallot } from './ballot.ts';
 import { KAPPA, PROMISE_INTERVALS, PROMISE_MAX_MS } from './constants.ts';
 import type { DepartedView } from './departure.ts';
+import type { Identity, IdentityChange } from './identity-change.ts';
 import type { KeptPromiseView } from './kept-promise.ts';
 import type {
   Cause,
@@ -20,6 +21,9 @@ import type { Register } from './register.ts';
 /** One step under way: a copy of the state to write on, and the effects so far. Never outlives its step. */
 export type Turn = {
   config: MemberConfig;
+  wanted: Identity;
+  change: IdentityChange | undefined;
+  generation: number;
   readonly nowUs: number;
   readonly effects: MemberEffect[];
   register: Register;
@@ -40,10 +44,14 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
     const view = state.peers[node];
     if (view !== undefined) peers[node] = { ...view };
   }
-  const { config, register, recorded, highestSeen, fitness, kept, departed, seed, role } = state;
+  const { config, wanted, change, generation, register, recorded, highestSeen, fitness, kept, departed, seed, role } =
+    state;
   const [effects, witness]: [MemberEffect[], WitnessView] = [[], { ...state.witness }];
   return {
     config,
+    wanted,
+    change,
+    generation,
     nowUs,
     effects,
     register,
@@ -60,8 +68,24 @@ export function beginTurn(state: MemberState, nowUs: number): Turn {
 }
 
 export function endTurn(turn: Turn): MemberState {
-  const { config, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role } = turn;
-  return { config, register, recorded, highestSeen, fitness, kept, departed, peers, witness, seed, role };
+  const { config, wanted, change, generation, register, recorded, highestSeen, fitness, kept, departed } = turn;
+  const { peers, witness, seed, role } = turn;
+  return {
+    config,
+    wanted,
+    change,
+    generation,
+    register,
+    recorded,
+    highestSeen,
+    fitness,
+    kept,
+    departed,
+    peers,
+    witness,
+    seed,
+    role,
+  };
 }
 
 /** The only way to change the role's name, so that every change is told with its cause. */

@@ -5,6 +5,7 @@ import { PROMISE_MAX_MS } from './constants.ts';
 import { askToJoin, departTo, hasDeparted } from './departure.ts';
 import { noteOwnerPriority, yieldToSuperior } from './fitness.ts';
 import { STAY, startClosing } from './holder.ts';
+import { agrees, noteIdentity } from './identity-change.ts';
 import { hearReady } from './invitation.ts';
 import { persistPromise } from './kept-promise.ts';
 import { bind, boundTo, release } from './register.ts';
@@ -17,7 +18,8 @@ export function hearClaim(turn: Turn, from: string, claim: Claim): void {
   peer.heardAtUs = turn.nowUs;
   peer.promiseMs = claim.promiseMs;
   peer.priority = claim.priority;
-  peer.differs = claim.configHash !== turn.config.configHash;
+  noteIdentity(turn, peer, claim);
+  peer.differs = !agrees(turn, claim);
   see(turn, claim.ballot);
   askToJoin(turn, from);
   if (claim.kind === 'none') {
@@ -51,7 +53,7 @@ function hearOwner(turn: Turn, claim: Claim): void {
       return;
     case 'candidate':
       // An owner has a majority, so this candidacy cannot win. While the fence is being opened it has won already.
-      if (!role.opening && !stale && claim.configHash === config.configHash) giveUpCandidacy(turn, 'owner_heard');
+      if (!role.opening && !stale && agrees(turn, claim)) giveUpCandidacy(turn, 'owner_heard');
       if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(turn), heardAtUs: nowUs };
       return;
     case 'backup':
@@ -78,7 +80,7 @@ function hearOwner(turn: Turn, claim: Claim): void {
 function yieldTo(turn: Turn, claim: Claim): void {
   const { role, config, nowUs } = turn;
   if (config.peers.length < 2 || role.name !== 'candidate' || role.opening) return;
-  if (claim.configHash !== config.configHash || compareBallots(claim.ballot, role.ballot) <= 0) return;
+  if (!agrees(turn, claim) || compareBallots(claim.ballot, role.ballot) <= 0) return;
   giveUpCandidacy(turn, 'outbid');
   if (turn.role.name === 'backup') turn.role = { ...turn.role, standAtUs: nowUs + downUs(turn) };
 }
@@ -93,7 +95,7 @@ function judge(turn: Turn, from: string, claim: Claim): Verdict {
     remainingMs: Number.isFinite(remainingUs) ? Math.ceil(remainingUs / 1000) : PROMISE_MAX_MS,
     highest: highestBallot(turn.register.highestGranted, turn.register.released),
   });
-  if (claim.configHash !== config.configHash) return refuse('config_mismatch', 0);
+  if (!agrees(turn, claim)) return refuse('config_mismatch', 0);
   switch (role.name) {
     case 'initialize':
       // L9: whatever else it may have promised, nobody but this holder can count on it.

@@ -54,6 +54,12 @@ const CLAIM_KINDS = ['none', 'owns', 'requests', 'ready'] as const;
 /** On top of a claim's kind: under policy `bias` only, and of a backup that asks for the group. */
 const WITNESS_LOST = 0x80;
 const WANTS = 0x40;
+/** What of a change of identity a claim says (L16): where to, that its sender is joint, and which change it is. */
+const NEXT = 0x20;
+const JOINT = 0x10;
+const GENERATION = 0x08;
+const GENERATION_MAX = 0xffff_ffff;
+const CLAIM_FLAGS = WITNESS_LOST | WANTS | NEXT | JOINT | GENERATION;
 /** A verdict whose promise is in seconds, because it does not fit in milliseconds. */
 const GRANTED_LONG = 0x80;
 const REFUSALS = [
@@ -189,29 +195,43 @@ function readList<Item>(input: ByteReader, readItem: (input: ByteReader) => Item
 
 function writeClaim(out: ByteWriter, claim: Claim): void {
   out.string(claim.group);
-  const flags = (claim.witnessLost === true ? WITNESS_LOST : 0) | (claim.wants === true ? WANTS : 0);
+  const { next, generation } = claim;
+  const flags =
+    (claim.witnessLost === true ? WITNESS_LOST : 0) |
+    (claim.wants === true ? WANTS : 0) |
+    (next === undefined ? 0 : NEXT) |
+    (next?.joint === true ? JOINT : 0) |
+    (generation === undefined ? 0 : GENERATION);
   out.u8(CLAIM_KINDS.indexOf(claim.kind) | flags);
   writeBallot(out, claim.ballot);
   writeHex(out, claim.configHash, HASH_BYTES);
   out.u16(Math.ceil(claim.promiseMs));
   out.u8(claim.priority);
   writeHex(out, claim.settings, SETTINGS_BYTES);
+  if (next !== undefined) writeHex(out, next.configHash, HASH_BYTES);
+  if (generation !== undefined) out.u64(generation);
 }
 
 function readClaim(input: ByteReader): Claim | undefined {
   const group = input.string();
   const code = input.u8();
-  const kind = CLAIM_KINDS[code & ~(WITNESS_LOST | WANTS)];
+  const kind = CLAIM_KINDS[code & ~CLAIM_FLAGS];
   const ballot = readBallot(input);
   const configHash = readHex(input, HASH_BYTES);
   const promiseMs = input.u16();
   const priority = input.u8();
   const settings = readHex(input, SETTINGS_BYTES);
-  if (kind === undefined) return undefined;
+  const next = (code & NEXT) === 0 ? undefined : readHex(input, HASH_BYTES);
+  const joint = (code & JOINT) !== 0;
+  const generation = (code & GENERATION) === 0 ? 0 : input.u64();
+  if (generation > GENERATION_MAX) input.refuse();
+  if (kind === undefined || (joint && next === undefined)) return undefined;
   return {
     ...{ group, kind, ballot, configHash, promiseMs, priority, settings },
     ...((code & WITNESS_LOST) === 0 ? {} : { witnessLost: true }),
     ...((code & WANTS) === 0 ? {} : { wants: true }),
+    ...(next === undefined ? {} : { next: { configHash: next, joint } }),
+    ...(generation === 0 ? {} : { generation }),
   };
 }
 

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { LeaseGroupConfig } from './types.ts';
 
 /** What a group's identity takes from outside its own table. */
@@ -21,5 +23,44 @@ export function configIdentity(group: LeaseGroupConfig, { node, witness, protoco
 
 /** 16 hex digits; nodes whose hashes differ refuse each other's votes. */
 export function configHash(group: LeaseGroupConfig, context: IdentityContext): string {
-  return createHash('sha256').update(configIdentity(group, context)).digest('hex').slice(0, 16);
+  return identityHash(configIdentity(group, context));
+}
+
+/** The hash of a text of `configIdentity`. */
+export function identityHash(identity: string): string {
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+}
+
+const Text = z.tuple([
+  z.literal('tiebreak group'),
+  z.int(),
+  z.string(),
+  z.string(),
+  z.array(z.string()),
+  z.tuple([z.string(), z.string()]).nullable(),
+]);
+
+/**
+ * Whether a group can go over from one identity to another while it is owned: if the same agents vote in both, and in both
+ * by a majority. Both are texts of `configIdentity`; anything else is an identity that nothing leads from or to.
+ */
+export function canGoOver(from: string, to: string): boolean {
+  const [before, after] = [parse(from), parse(to)];
+  if (before === undefined || after === undefined) return false;
+  const [, protocol, mode, policy, members] = before;
+  const isMajority = policy !== 'available' && after[3] !== 'available';
+  return isMajority && isDeepStrictEqual([protocol, mode, members], [after[1], after[2], after[4]]);
+}
+
+/** Whether the same witness votes by both identities. */
+export function haveSameWitness(one: string, other: string): boolean {
+  return isDeepStrictEqual(parse(one)?.[5], parse(other)?.[5]);
+}
+
+function parse(identity: string): z.infer<typeof Text> | undefined {
+  try {
+    return Text.safeParse(JSON.parse(identity)).data;
+  } catch {
+    return undefined;
+  }
 }

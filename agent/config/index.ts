@@ -1,7 +1,14 @@
 export { isLinkLocal, parseAddress, parsePrefix } from './address.ts';
 export { formatDuration } from './duration.ts';
 export { credentialFileOf } from './floating-ip-credential.ts';
-export { configHash, configIdentity, type IdentityContext } from './identity.ts';
+export {
+  canGoOver,
+  configHash,
+  configIdentity,
+  haveSameWitness,
+  type IdentityContext,
+  identityHash,
+} from './identity.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { formatProblem, nearest } from './problem.ts';
 export {

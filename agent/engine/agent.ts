@@ -17,12 +17,13 @@ import type { KeptPromises } from '../state/kept-promises.ts';
 import { type MaintenanceFile, openMaintenanceFile } from '../state/maintenance-file.ts';
 import type { StateFile } from '../state/state-file.ts';
 import { agentVersion } from '../version.ts';
-import type { Report, WitnessLink } from '../witness-link/index.ts';
+import type { Report } from '../witness-link/index.ts';
 import type { AgentOptions, ConfigurationSource, Guardian } from './agent-options.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { narrowFence, plainIdsOf } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
+import { GroupIdentity } from './group-identity.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { type Hearing, hearingPeersOnly } from './hearing.ts';
@@ -31,9 +32,8 @@ import { LeaseGroup } from './lease-group.ts';
 import { metricsReading } from './metrics-reading.ts';
 import { nodeStatus, type ReloadReport } from './node-status.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
-import { memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
+import { identityText, memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
 import { type OpenedHistory, openHistory, openPromises, openState, recordInForce } from './open-state.ts';
-import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
 import { type PreparedReload, prepareReload, type ReloadFrom } from './prepare-reload.ts';
@@ -52,8 +52,8 @@ import { VirtualMacs } from './virtual-mac.ts';
 import { openVirtualRouter, type ReconciledRouter } from './virtual-router.ts';
 import { stopInTurn, VrrpGroup } from './vrrp-group.ts';
 import { WitnessHealth } from './witness-health.ts';
+import { WitnessInUse } from './witness-in-use.ts';
 import { groupReport, peerReports } from './witness-report.ts';
-import { WitnessRoutes } from './witness-route.ts';
 
 /** A fence that nobody can close ends within 1.7 s, and a departure takes 3 s at most. systemd waits for 10 s. */
 const STOP_PATIENCE_MS = 5_000;
@@ -85,8 +85,8 @@ export class Agent {
   /** Wall clock, ms: since when the configuration in force is that. */
   #inForceSinceMs = Date.now();
   #sideband: Sideband | undefined;
-  #witness: WitnessLink | undefined;
-  #routes: WitnessRoutes | undefined;
+  #witness: WitnessInUse | undefined;
+  readonly #identities = new Map<string, GroupIdentity>();
   readonly #guardian: Guardian | undefined;
   #fence: OpenedFence | undefined;
   #hopLimits: HopLimitWatch | undefined;
@@ -177,10 +177,11 @@ export class Agent {
       incarnation: state.incarnation,
       log: this.#log,
       onMet: () => this.#prepareGuardian(),
-      relay: (to, datagram) => this.#witness?.relay(to, datagram),
+      relay: (to, datagram) => this.#witness?.link?.relay(to, datagram),
     });
     (await this.#sideband.prepare(this.#leaseGroups, this.#secrets)).apply(this.#leaseGroups);
-    this.#openWitness();
+    this.#witness = this.#openWitness();
+    this.#witness.open();
     await this.#openApi();
 
     // Before anyone counts on this node's answers.
@@ -287,7 +288,7 @@ export class Agent {
     const read = this.#source?.read();
     if (read === undefined) return refused('this agent was started without a file');
     if (!read.ok) return refused(read.problems);
-    const former = { config: this.#config, secrets: this.#secrets };
+    const former = this.#setting;
     const planned = plan(former, read.setting, new Set(plainIdsOf(this.#fence).values()));
     if (!planned.ok) return refused(refusalText(planned.refused));
     const { secrets } = read.setting;
@@ -354,6 +355,7 @@ export class Agent {
       else this.#startVrrpGroup(group, 0);
     }
     this.#pushes?.change();
+    this.#witness?.follow();
     this.#reconciler?.look('read anew');
   }
 
@@ -370,7 +372,8 @@ export class Agent {
     if (group === undefined) return;
     const hearing = hearingPeersOnly(group, this.#log);
     for (const router of prepared.added) this.#hearing.set(router, hearing);
-    const member = { ...group.state.config, ...memberConfig(to, { config: this.#config, secrets: this.#secrets }) };
+    this.#identities.get(to.name)?.learn(identityText(to, this.#setting));
+    const member = { ...group.state.config, ...memberConfig(to, this.#setting) };
     group.configure({ config: to, member, skewUsOf: skewOf(to) }, () => replaceRouters(prepared));
   }
 
@@ -418,7 +421,7 @@ export class Agent {
     for (const group of this.#leaseGroups) group.useLinks(sideband.linksOf(group));
     this.#notifier?.change(receiversOf(config.groups, this.#secrets));
     await this.#floatingIps?.change(config.groups, this.#secrets);
-    this.#witness?.reportSoon();
+    this.#witness?.link?.reportSoon();
     this.#prepareGuardian();
   }
 
@@ -519,7 +522,7 @@ export class Agent {
         // In mode "lease" the group itself tells the history, with the votes.
         if (config.mode === 'vrrp') {
           this.#history?.log.add(plainDecision(change));
-          this.#witness?.reportSoon();
+          this.#witness?.link?.reportSoon();
         }
         this.#notifier?.changed(change);
         this.#floatingIps?.changed(change.group);
@@ -574,45 +577,52 @@ export class Agent {
     return reconciler;
   }
 
+  get #setting(): Setting {
+    return { config: this.#config, secrets: this.#secrets };
+  }
+
   #leaseGroup(config: LeaseGroupConfig, standing: GroupStanding): LeaseGroup {
-    const ranHere = this.#ranHere.has(config.name);
-    this.#ranHere.add(config.name);
+    const { name } = config;
+    const ranHere = this.#ranHere.has(name);
+    this.#ranHere.add(name);
+    const [kept, log, setting] = [this.#opened(this.#kept.get(name)), this.#log, this.#setting];
+    const identity = new GroupIdentity({ group: name, configured: identityText(config, setting), kept, log });
+    this.#identities.set(name, identity);
     return openLeaseGroup(config, {
-      setting: { config: this.#config, secrets: this.#secrets },
+      setting,
       fence: this.#opened(this.#fence).fence,
       state: this.#opened(this.#state),
       bootId: this.#bootId,
       standing,
-      kept: this.#opened(this.#kept.get(config.name)),
+      kept,
+      identity,
+      identityChanged: () => this.#identityChanged(),
       ranHere,
       // One that comes by a reload comes when somebody wants it.
       standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,
       history: () => this.#history?.log,
-      witness: () => this.#witness,
+      witness: () => this.#witness?.link,
       leaseGroups: () => this.#leaseGroups,
-      log: this.#log,
+      log,
     });
   }
 
-  #openWitness(): void {
-    const { witness: config, node } = this.#config;
-    const { witness: credential } = this.#secrets;
-    if (config === null || credential === null) return;
-    this.#routes = new WitnessRoutes({
-      rtnetlink: this.#opened(this.#rtnetlink),
-      groups: () => this.#config.groups,
-      log: this.#log,
+  /** Once the step that has changed it is done. */
+  #identityChanged(): void {
+    setImmediate(() => {
+      this.#prepareGuardian();
+      this.#witness?.follow();
     });
+  }
+
+  #openWitness(): WitnessInUse {
     const health = new WitnessHealth(this.#operations().reportHealth, new RateLimitedLog(this.#log));
-    this.#witness = openWitness({
-      node,
-      config,
-      credential,
-      groups: () => this.#leaseGroups,
-      tokenFile: () => this.#config.witness?.tokenFile ?? config.tokenFile,
+    return new WitnessInUse({
+      rtnetlink: this.#opened(this.#rtnetlink),
       state: this.#opened(this.#state),
       log: this.#log,
-      routes: this.#routes,
+      setting: () => this.#setting,
+      leaseGroups: () => this.#leaseGroups,
       report: () => this.#witnessReport(),
       onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
       onHealth: (report) => health.heard(report),
@@ -664,7 +674,7 @@ export class Agent {
         vrrpGroups: this.#vrrpGroups,
         routers: this.#routers,
         sideband: this.#sideband,
-        witness: this.#witness,
+        witness: this.#witness?.link,
         fence: this.#fence?.fence,
         hopLimits: this.#hopLimits,
         reconciler: this.#reconciler,
@@ -681,8 +691,8 @@ export class Agent {
       leaseGroups: this.#leaseGroups,
       vrrpGroups: this.#vrrpGroups,
       sideband: this.#sideband,
-      witness: this.#witness,
-      wayProblem: this.#routes?.problem,
+      witness: this.#witness?.link,
+      wayProblem: this.#witness?.wayProblem,
       notifier: this.#notifier,
       floatingIps: this.#floatingIps,
       guardianPid: this.#guardian?.pid(),

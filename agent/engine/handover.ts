@@ -24,7 +24,12 @@ export function handoverOf(engine: {
     runDir: config.runDir,
     stateDir: config.stateDir,
     fence: fence ?? null,
-    groups: groups.map(({ config: { id, name }, state }) => ({ id, name, configHash: state.config.configHash })),
+    groups: groups.map(({ config: { id, name }, state: { change, config: member } }) => ({
+      id,
+      name,
+      configHash: member.configHash,
+      change,
+    })),
     links: sideband.guarded(),
     stuckAfterMs,
     inForce,

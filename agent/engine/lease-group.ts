@@ -3,6 +3,8 @@ import {
   type Cause,
   type Claim,
   claimOf,
+  type IdentityRecord,
+  isAgreed,
   leavePatienceUs,
   type MemberConfig,
   type MemberEffect,
@@ -26,10 +28,12 @@ import type { RegisterFile } from '../state/register-file.ts';
 import type { Alarm, Clock } from './clock.ts';
 import { ClockGap } from './clock-gap.ts';
 import { explainPeer, explainTransition, isHeard, type Told, votesOf } from './explain.ts';
+import { explainIdentity } from './explain-identity.ts';
 import { explainPromises, explainProtection, promiseReasons } from './explain-promises.ts';
 import { type Forced, tellForcedJoin, tellForcedTakeover } from './forced.ts';
 import { type FenceRefusal, GroupFence } from './group-fence.ts';
 import { GroupFitness } from './group-fitness.ts';
+import type { GroupIdentity } from './group-identity.ts';
 import { type GroupStanding, leaseStanding } from './group-standing.ts';
 import type { HeardAdvertisement } from './heard-advertisement.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
@@ -72,6 +76,9 @@ export type GroupSurroundings = {
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
+  readonly identity: Pick<GroupIdentity, 'found' | 'keep'>;
+  /** It counts other votes from now on (L16). */
+  readonly identityChanged: () => void;
   /** The fence had to be made anew, which closed these groups too. */
   readonly fenceReplaced: (alsoClosed: readonly number[]) => void;
 };
@@ -146,7 +153,9 @@ export class LeaseGroup implements LinkedGroup {
     });
     this.#startedUs = clock.nowUs();
     this.#lastProgressUs = this.#startedUs;
-    this.#state = startMember(member, this.#lastProgressUs, { register: around.register.found, ...around.kept.found });
+    const { identity, kept, register } = around;
+    const found = { ...kept.found, register: register.found, identity: identity.found };
+    this.#state = startMember(member, this.#lastProgressUs, found);
     this.#stopped = new Promise((resolve) => {
       this.#announceStopped = resolve;
     });
@@ -224,14 +233,16 @@ export class LeaseGroup implements LinkedGroup {
   start(links: readonly SidebandLink[], routers: readonly VirtualRouter[]): void {
     this.#links = links;
     this.#routers = routers;
+    const { generation, wanted } = this.#state;
+    if (this.#around.identity.found === undefined) this.#keepIdentity({ generation, agreed: wanted, joint: undefined });
     this.#tellOfPromises();
     this.#noteStanding();
     this.witnessReachable(this.#around.witness?.reachable() ?? false);
   }
 
   /**
-   * Goes on with another configuration of the same identity (L16), which the fence has already: ballot, votes and ownership
-   * stay. `replace` is called once the fence is open for what is new, and tells the virtual routers of the new configuration.
+   * Goes on with another configuration, which the fence has already: ballot, votes and ownership stay, and so does the
+   * identity until every peer has the new one (L16). `replace` is called once the fence is open for what is new, and tells the virtual routers of the new configuration.
    */
   configure(to: Pick<GroupSurroundings, 'config' | 'member' | 'skewUsOf'>, replace: () => ReplacedRouters): void {
     this.#config = to.config;
@@ -397,7 +408,7 @@ export class LeaseGroup implements LinkedGroup {
     }
     const before = this.#state;
     this.#state = state;
-    this.#tellSoon(explainPromises(before, state));
+    this.#tellSoon([...explainPromises(before, state), ...explainIdentity(before, state)]);
     for (const effect of effects) {
       const outcome = this.#perform(effect);
       if (outcome !== undefined) this.#dispatch(outcome);
@@ -422,10 +433,10 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   /** L16: what differs in its identity costs the votes, what differs in its settings a warning. */
-  #compareConfiguration(from: string, { configHash, settings }: Claim): void {
-    const { config } = this.#state;
-    const compared =
-      configHash !== config.configHash ? 'identity_differs' : settings !== config.settings ? 'settings_differ' : 'same';
+  #compareConfiguration(from: string, claim: Claim): void {
+    const { change, config } = this.#state;
+    const agreed = isAgreed({ configHash: config.configHash, change }, claim);
+    const compared = !agreed ? 'identity_differs' : claim.settings !== config.settings ? 'settings_differ' : 'same';
     this.#configurations.set(from, compared);
     const text = this.#differenceOf(from);
     if (text !== undefined) this.#complaints.warn('differs', { group: this.name, peer: from }, text);
@@ -558,6 +569,12 @@ export class LeaseGroup implements LinkedGroup {
         this.#around.kept.keepDeparted(departed, () => this.#dispatch({ type: 'departed-persisted', departed }));
         return undefined;
       }
+      case 'persist-identity':
+        this.#keepIdentity(effect.record);
+        return undefined;
+      case 'identity-changed':
+        this.#around.identityChanged();
+        return undefined;
       case 'send-depart':
         this.#linkTo(effect.to)?.depart(this.name, effect.ballot, effect.departure);
         return undefined;
@@ -589,6 +606,13 @@ export class LeaseGroup implements LinkedGroup {
         this.#announceStopped();
         return undefined;
     }
+  }
+
+  #keepIdentity(record: IdentityRecord): void {
+    const { joint } = record;
+    this.#around.identity.keep(record, () => {
+      if (joint !== undefined) this.#dispatch({ type: 'identity-persisted', configHash: joint.configHash });
+    });
   }
 
   /** The vote that a successor waits for leaves with the answer to its claim: what follows it waits for that. */

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { MemberConfig } from '@tiebreak/shared/lease';
 import { skewTimeUs } from '@tiebreak/shared/vrrp';
-import { type Config, configHash, type LeaseGroupConfig, type Secrets, settingsDigest } from '../config/index.ts';
+import {
+  type Config,
+  configIdentity,
+  identityHash,
+  type LeaseGroupConfig,
+  type Secrets,
+  settingsDigest,
+} from '../config/index.ts';
 import type { HistoryLog } from '../history/index.ts';
 import { boottimeUs, kernelTickUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -10,6 +17,7 @@ import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import type { StateFile } from '../state/state-file.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import type { GroupIdentity } from './group-identity.ts';
 import type { GroupStanding } from './group-standing.ts';
 import type { KeptFence } from './kept-fence.ts';
 import { LeaseGroup } from './lease-group.ts';
@@ -28,6 +36,9 @@ export type LeaseGroupSurroundings = {
   readonly bootId: string;
   readonly standing: GroupStanding;
   readonly kept: KeptPromises;
+  readonly identity: GroupIdentity;
+  /** The group counts other votes than before (L16). */
+  readonly identityChanged: () => void;
   /** It ran in this very process before. */
   readonly ranHere: boolean;
   /** CLOCK_BOOTTIME: it does not stand of its own accord before. */
@@ -40,7 +51,19 @@ export type LeaseGroupSurroundings = {
 };
 
 export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurroundings): LeaseGroup {
-  const { fence, kept, leaseGroups, log, setting, standing, standNotBeforeUs, state, witness } = around;
+  const {
+    fence,
+    identity,
+    identityChanged,
+    kept,
+    leaseGroups,
+    log,
+    setting,
+    standing,
+    standNotBeforeUs,
+    state,
+    witness,
+  } = around;
   return new LeaseGroup({
     config,
     fence,
@@ -52,6 +75,8 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
       witness()?.reportSoon();
     },
     standing,
+    identity,
+    identityChanged,
     member: {
       ...memberConfig(config, setting),
       standNotBeforeUs,
@@ -80,22 +105,26 @@ export function memberConfig(
   group: LeaseGroupConfig,
   { config, secrets }: LeaseGroupSurroundings['setting'],
 ): Omit<MemberConfig, 'standNotBeforeUs' | 'usedCounter' | 'seed'> {
-  const { node } = config;
-  const witness = witnessIdentity(config, secrets);
   return {
-    node,
+    node: config.node,
     group: group.name,
     peers: group.peers.map((peer) => peer.node),
-    witness: witness !== null,
+    witness: witnessIdentity(config, secrets) !== null,
     policy: group.policy,
     intervalUs: group.intervalUs,
     priority: group.priority,
     skewUs: skewOf(group)(group.priority),
     preemptDelayUs: group.preempt ? group.preemptDelayUs : undefined,
     settings: settingsDigest(group),
-    configHash: configHash(group, { node, witness, protocol: LEASE_PROTOCOL }),
+    configHash: identityHash(identityText(group, { config, secrets })),
     guardUs: GUARD_TICKS * kernelTickUs(),
   };
+}
+
+/** What the group's config hash is made of (L16). */
+export function identityText(group: LeaseGroupConfig, { config, secrets }: LeaseGroupSurroundings['setting']): string {
+  const witness = witnessIdentity(config, secrets);
+  return configIdentity(group, { node: config.node, witness, protocol: LEASE_PROTOCOL });
 }
 
 /** RFC 9568 Skew_Time in µs of a priority. */

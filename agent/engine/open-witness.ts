@@ -33,7 +33,7 @@ export function openWitness(options: {
     rereadToken: tokenReader(tokenFile, credential.witnessId, (text) => log.warn(text)),
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
-    groups: () => groups().map((group) => ({ group: group.name, configHash: group.state.config.configHash })),
+    groups: () => knownGroups(groups()),
     report,
     chooseSource: (witness) => routes.check(witness),
     nowUs: boottimeUs,
@@ -67,4 +67,12 @@ export function openWitness(options: {
     onSerial: (serial) => state.noteWitnessSerial(credential.witnessId, serial),
     log: ({ level, message, ...fields }) => log[level](fields, message),
   });
+}
+
+/** What the witness is told of each group: a joint node never goes by its old identity again (L16). */
+export function knownGroups(groups: readonly LeaseGroup[]): { group: string; configHash: string }[] {
+  return groups.map(({ name, state: { change, config } }) => ({
+    group: name,
+    configHash: change?.stage === 'joint' ? change.to.configHash : config.configHash,
+  }));
 }

@@ -170,6 +170,8 @@ class ImaginaryNode {
       ballots: { foresee: () => {}, mayUse: () => true },
       register: { found: LONG_UP, record: () => true },
       kept: { found: {}, keep: () => {}, forget: () => {}, keepDeparted: () => {} },
+      identity: { found: undefined, keep: () => {} },
+      identityChanged: () => {},
       fenceReplaced: () => {},
     });
     this.link = new SidebandLink({

@@ -4,6 +4,7 @@ import type { CheckView } from '../checks/index.ts';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import type { WitnessLink } from '../witness-link/index.ts';
 import { countHeld, hasWitnessVote, isHeard, votesOf } from './explain.ts';
+import { identityReasons } from './explain-identity.ts';
 import { promiseReasons } from './explain-promises.ts';
 import type { LeaseGroup } from './lease-group.ts';
 import type { SidebandLink } from './sideband-link.ts';
@@ -153,7 +154,8 @@ function reasonOf(
   wayProblem: string | undefined,
   nowUs: number,
 ): string | null {
-  const reasons = [...group.faults, ...promiseReasons(group.state, nowUs)];
+  const { state } = group;
+  const reasons = [...group.faults, ...identityReasons(state, nowUs), ...promiseReasons(state, nowUs)];
   if (group.state.role.name === 'initialize') {
     reasons.push('has just started: waits until every promise of an earlier run has run out');
   }

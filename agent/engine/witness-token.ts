@@ -21,6 +21,6 @@ export function tokenReader(
     const read = readWitnessToken(file);
     if (!read.ok) return refuse(read.problem);
     if (read.credential.witnessId === witnessId) return read.credential.token;
-    return refuse(`${file} holds the token of another witness: restart the agent on every node to go over to that one`);
+    return refuse(`${file} holds the token of another witness: 'tiebreak reload' on every node goes over to that one`);
   };
 }

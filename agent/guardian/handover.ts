@@ -1,3 +1,4 @@
+import type { IdentityChange } from '@tiebreak/shared/lease';
 import type { MetPeer, SessionKey } from '@tiebreak/shared/wire';
 import type { AddressFamily } from '../config/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
@@ -25,7 +26,13 @@ export type Handover = {
 export type Progress = { readonly type: 'progress' };
 
 /** A group in lease mode. */
-export type GuardedGroup = { readonly id: number; readonly name: string; readonly configHash: string };
+export type GuardedGroup = {
+  readonly id: number;
+  readonly name: string;
+  readonly configHash: string;
+  /** On the way to another identity (L16). */
+  readonly change: IdentityChange | undefined;
+};
 
 export type GuardedLink = {
   readonly peer: string;

@@ -1,6 +1,7 @@
 import {
   type Ballot,
   type Claim,
+  isAgreed,
   PROMISE_MAX_MS,
   type RegisterRecord,
   sameBallot,
@@ -61,9 +62,9 @@ export class LastVote {
 
   /** Recorded before it is returned (L9), for the next engine to go by. */
   judge(from: string, claim: Claim): Verdict | undefined {
-    const { configHash, name } = this.group;
+    const { name } = this.group;
     const { ballot } = claim;
-    if (claim.kind !== 'requests' || claim.configHash !== configHash) return undefined;
+    if (claim.kind !== 'requests' || !isAgreed(this.group, claim)) return undefined;
     // L5: above the released one.
     if (ballot.counter <= this.released.counter) return undefined;
     const given = this.#given;

@@ -12,7 +12,7 @@ import { handOver, type Means } from './last-duties.ts';
 const ADDRESS = '127.0.0.1';
 const NODE = 'rehearsal';
 const PEER = 'successor';
-const GROUP = { id: 1, name: 'rehearsal', configHash: '0123456789abcdef' };
+const GROUP = { id: 1, name: 'rehearsal', configHash: '0123456789abcdef', change: undefined };
 const OWN: Ballot = { counter: 1, node: NODE };
 const NEXT: Ballot = { counter: 2, node: PEER };
 const KEYS: readonly [SessionKey] = [{ id: 1, key: new Uint8Array(32) }];

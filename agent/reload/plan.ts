@@ -9,20 +9,19 @@ import type {
 } from '../config/index.ts';
 import { isSameRouter, movesBetweenGroups } from './moves.ts';
 import {
-  ANOTHER_WITNESS,
   API,
+  AVAILABLE,
+  AVAILABLE_WITNESS,
   LEASE_GROUP,
   NODE,
   PEERS,
   PLAIN_OWNER,
   PLAIN_ROUTERS,
-  POLICY,
   type Treatment,
   type Treatments,
   VIRTUAL_ROUTER,
   VRRP_GROUP,
   WITNESS,
-  WITNESS_COMES_OR_GOES,
 } from './treatments.ts';
 
 export type Setting = { readonly config: Config; readonly secrets: Secrets };
@@ -68,7 +67,7 @@ export function plan(before: Setting, after: Setting, takenIds: ReadonlySet<numb
   if (refused.length > 0) return { ok: false, refused };
   const groups = withIds(before.config.groups, after.config.groups, takenIds).map((to) => {
     const from = groupNamed(before.config, to.name);
-    return from !== undefined && isUnchanged(from, to, before.secrets, after.secrets) ? from : to;
+    return from !== undefined && isUnchanged(from, to, before, after) ? from : to;
   });
   return {
     ok: true,
@@ -105,22 +104,34 @@ function withIds(
   });
 }
 
-/** The keys of the sideband are the links' business, which are shared between groups. */
-function isUnchanged(from: GroupConfig, to: GroupConfig, before: Secrets, after: Secrets): boolean {
+/**
+ * The keys of the sideband are the links' business, which are shared between groups; another witness changes every group
+ * that it votes in.
+ */
+function isUnchanged(from: GroupConfig, to: GroupConfig, before: Setting, after: Setting): boolean {
   const hmacKeys = (group: GroupConfig, { hmacKeys: keys }: Secrets) =>
     group.virtualRouters.map(({ authHmac }) => (authHmac === null ? null : keys.get(authHmac.keyFile)));
-  return isDeepStrictEqual(from, to) && isDeepStrictEqual(hmacKeys(from, before), hmacKeys(to, after));
+  if (to.mode === 'lease' && !haveSameWitness(before, after)) return false;
+  return isDeepStrictEqual(from, to) && isDeepStrictEqual(hmacKeys(from, before.secrets), hmacKeys(to, after.secrets));
 }
 
 function refusedWitness(before: Setting, after: Setting): Refusal[] {
   const [from, to] = [before.config.witness, after.config.witness];
-  if (from === null && to === null) return [];
-  if (from === null || to === null) return [refusal('', WITNESS_COMES_OR_GOES)];
-  const sameWitness = before.secrets.witness?.witnessId === after.secrets.witness?.witnessId;
-  return [
-    ...refusedTable(WITNESS, from, to, '[witness] '),
-    ...(sameWitness ? [] : [refusal('[witness] ', ANOTHER_WITNESS)]),
-  ];
+  const refused = from === null || to === null ? [] : refusedTable(WITNESS, from, to, '[witness] ');
+  if (haveSameWitness(before, after)) return refused;
+  const stuck = after.config.groups.filter(
+    (group) =>
+      group.mode === 'lease' &&
+      group.policy.name === 'available' &&
+      groupNamed(before.config, group.name)?.mode === 'lease',
+  );
+  return [...refused, ...stuck.map(({ name }) => refusal(`group ${name}, `, AVAILABLE_WITNESS))];
+}
+
+function haveSameWitness(before: Setting, after: Setting): boolean {
+  const witnessOf = ({ config, secrets }: Setting) =>
+    config.witness === null ? null : [config.witness.cluster, secrets.witness?.witnessId];
+  return isDeepStrictEqual(witnessOf(before), witnessOf(after));
 }
 
 function refusedGroup(from: GroupConfig, to: GroupConfig): Refusal[] {
@@ -133,7 +144,7 @@ function refusedGroup(from: GroupConfig, to: GroupConfig): Refusal[] {
     const nodes = ({ peers }: LeaseGroupConfig) => peers.map(({ node }) => node).sort();
     return [
       ...refusedTable(LEASE_GROUP, from, to, where),
-      ...(from.policy.name === to.policy.name ? [] : [refusal(where, POLICY)]),
+      ...(isStopNeeded(from, to) ? [refusal(where, AVAILABLE)] : []),
       ...(isDeepStrictEqual(nodes(from), nodes(to)) ? [] : [refusal(where, PEERS)]),
       ...routers,
     ];
@@ -152,6 +163,10 @@ function refusedGroup(from: GroupConfig, to: GroupConfig): Refusal[] {
     ];
   }
   return from.mode === to.mode ? [] : [refusal(where, LEASE_GROUP.mode)];
+}
+
+function isStopNeeded({ policy: from }: LeaseGroupConfig, { policy: to }: LeaseGroupConfig): boolean {
+  return from.name !== to.name && (from.name === 'available' || to.name === 'available');
 }
 
 function refusedRouter(

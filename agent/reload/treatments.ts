@@ -26,6 +26,8 @@ export type Treatments<Table> = { readonly [Key in keyof Table]-?: Treatment };
 const RESTART = 'restart the agent on this node for it';
 /** L16: nodes that differ in it do not vote for each other. */
 const AGREED = 'all nodes must agree on it: change it on every node, then restart one agent after the other';
+/** Two agents that count other votes could both have a majority. */
+const STOP = 'change it on every node, stop all agents, then start them';
 
 export const NODE: Treatments<Config> = {
   node: { key: 'node', advice: RESTART },
@@ -43,12 +45,10 @@ export const API: Treatments<ApiConfig> = {
   tokenFile: 'applied',
 };
 
-export const WITNESS_COMES_OR_GOES = { key: '[witness]', advice: AGREED };
-export const ANOTHER_WITNESS = { key: 'token_file', advice: `it holds the token of another witness; ${AGREED}` };
-
 export const WITNESS: Treatments<WitnessConfig> = {
-  url: { key: 'url', advice: RESTART },
-  cluster: { key: 'cluster', advice: AGREED },
+  url: 'applied',
+  // Another witness is another identity of every group (L16): it is gone over to once every node has it.
+  cluster: 'applied',
   tokenFile: 'applied',
 };
 
@@ -76,9 +76,17 @@ export const LEASE_GROUP: Treatments<LeaseGroupConfig> = {
   priority: 'applied',
 };
 
-export const POLICY = { key: 'policy', advice: AGREED };
+/** Without a majority on both sides there is no way from one to the other under which nobody else may own. */
+export const AVAILABLE = { key: 'policy', advice: `to and from "available" nothing leads without a stop: ${STOP}` };
+export const AVAILABLE_WITNESS = {
+  key: 'policy',
+  advice: `under "available" the witness cannot change while the group is owned: ${STOP}`,
+};
 /** Of a peer the addresses may change, but not which nodes there are. */
-export const PEERS = { key: 'peers', advice: AGREED };
+export const PEERS = {
+  key: 'peers',
+  advice: `which nodes vote must not be seen differently by any two of them: ${STOP}`,
+};
 
 export const VRRP_GROUP: Treatments<VrrpGroupConfig> = {
   id: 'elsewhere',

@@ -130,7 +130,7 @@ export class Guardian {
     const { agent, group, around } = this.#options;
     const { disk, node } = agent;
     return LastVote.of({
-      group: { id: 1, name: group, configHash: this.#configHash },
+      group: { id: 1, name: group, configHash: this.#configHash, change: undefined },
       node,
       register: {
         found: around.tampering.guardian === 'claims_every_vote' ? asOwn(register, node) : register,

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DepartedVote, FoundAtStart, KeptPromise } from '@tiebreak/shared/lease';
 import { z } from 'zod';
 import { promisesPath, VERSION } from './dead-agents-promise.ts';
+import { KeptIdentity } from './kept-identity.ts';
 import { replaceFileInBackground } from './replace-file.ts';
 
 const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
@@ -17,25 +18,28 @@ const Content = z.object({
     .nullable(),
   /** whose vote this node counts while that one is away (L17); null: nobody has ever departed */
   departed: z.object({ voter: z.string(), departure: Ballot, counts: z.boolean() }).nullable(),
+  /** null: the agent has never run with one that is kept */
+  identity: KeptIdentity.nullable().default(null),
 });
 type Content = z.infer<typeof Content>;
 
-const NOTHING_KEPT: Content = { version: 1, promise: null, departed: null };
+const NOTHING_KEPT: Content = { version: 1, promise: null, departed: null, identity: null };
 /** A disk that cannot be written is left alone for so long. */
 const RETRY_MS = 1_000;
 
 /**
- * One group's promises that outlive the process and the boot (policy `bias`, L17): a file in `state_dir`, replaced as a
- * whole and fsynced off the event loop. Writes follow one another in the order in which they were asked for; what has been
+ * One group's promises that outlive the process and the boot (policy `bias`, L17), and its identity (L16): a file in
+ * `state_dir`, replaced as a whole and fsynced off the event loop. Writes follow one another in the order in which they were asked for; what has been
  * superseded before its turn is left out.
  */
 export interface KeptPromises {
   /** What an earlier run has left, whatever the boot. */
-  readonly found: Pick<FoundAtStart, 'promise' | 'departed'>;
+  readonly found: Pick<FoundAtStart, 'promise' | 'departed'> & { readonly identity?: KeptIdentity | undefined };
   /** `onDisk` is called once it is on disk, and never if something else is asked for before that. */
   keep(promise: KeptPromise, onDisk: () => void): void;
   forget(): void;
   keepDeparted(departed: DepartedVote, onDisk: () => void): void;
+  keepIdentity(identity: KeptIdentity, onDisk: () => void): void;
   /** Writes what is still to be written; one attempt. Nothing is called any more. */
   close(): Promise<void>;
 }
@@ -57,7 +61,7 @@ export function openKeptPromises(options: KeptPromisesOptions): OpenedKeptPromis
 }
 
 class OpenKeptPromises implements KeptPromises {
-  readonly found: Pick<FoundAtStart, 'promise' | 'departed'>;
+  readonly found: KeptPromises['found'];
   readonly #path: string;
   readonly #onFailure: (text: string) => void;
   #wanted: Content;
@@ -65,11 +69,17 @@ class OpenKeptPromises implements KeptPromises {
   #unwritten = false;
   #promiseKept: (() => void) | undefined;
   #departedKept: (() => void) | undefined;
+  #identityKept: (() => void) | undefined;
   #writing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(content: Content, { stateDir, group, onFailure }: KeptPromisesOptions) {
-    this.found = { promise: content.promise ?? undefined, departed: content.departed ?? undefined };
+    const { departed, identity, promise } = content;
+    this.found = {
+      promise: promise ?? undefined,
+      departed: departed ?? undefined,
+      identity: identity ?? undefined,
+    };
     this.#path = promisesPath(stateDir, group);
     this.#onFailure = onFailure;
     this.#wanted = content;
@@ -90,9 +100,15 @@ class OpenKeptPromises implements KeptPromises {
     this.#want({ ...this.#wanted, departed });
   }
 
+  keepIdentity(identity: KeptIdentity, onDisk: () => void): void {
+    this.#identityKept = onDisk;
+    this.#want({ ...this.#wanted, identity });
+  }
+
   async close(): Promise<void> {
     this.#promiseKept = undefined;
     this.#departedKept = undefined;
+    this.#identityKept = undefined;
     await this.#writing;
     clearTimeout(this.#retry);
     if (this.#unwritten) await this.#write();
@@ -140,6 +156,11 @@ class OpenKeptPromises implements KeptPromises {
     if (isDeepStrictEqual(this.#wanted.departed, written.departed)) {
       const told = this.#departedKept;
       this.#departedKept = undefined;
+      told?.();
+    }
+    if (isDeepStrictEqual(this.#wanted.identity, written.identity)) {
+      const told = this.#identityKept;
+      this.#identityKept = undefined;
       told?.();
     }
   }

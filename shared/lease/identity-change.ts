@@ -135,6 +135,17 @@ export function pursueIdentityChange(turn: Turn): void {
   }
 }
 
+/** The peers that have not done yet what the next step waits for. */
+export function identityChangeWaitsFor(state: MemberState, nowUs: number): string[] {
+  const { change, config } = state;
+  if (change === undefined) return [];
+  const shows = change.stage === 'joint' ? isJoint : hasAnnounced;
+  return config.peers.filter((node) => {
+    const peer = state.peers[node];
+    return peer === undefined || !shows({ ...state, nowUs }, peer, change.to);
+  });
+}
+
 export function noteJointWritten(turn: Turn, configHash: string): void {
   const { change } = turn;
   if (change?.stage === 'writing' && change.to.configHash === configHash) turn.change = { ...change, stage: 'written' };
@@ -167,15 +178,17 @@ function isFreeOfTheWitness({ role, witness }: Turn): boolean {
   return role.name === 'active' && witness.asked === undefined && !role.restsOnWitness;
 }
 
+type Seen = Pick<Turn, 'config' | 'fitness' | 'generation' | 'nowUs'>;
+
 /** It will follow; and it is there, for without it nobody may own until it is back. */
-function hasAnnounced(turn: Turn, { said, heardAtUs }: PeerView, to: Identity): boolean {
+function hasAnnounced(turn: Seen, { said, heardAtUs }: PeerView, to: Identity): boolean {
   if (said === undefined || heardAtUs + downUs(turn) < turn.nowUs) return false;
   if (said.generation > turn.generation) return true;
   return said.generation === turn.generation && said.next?.configHash === to.configHash;
 }
 
 /** For good, so that it does not matter how long ago it has said so. */
-function isJoint(turn: Turn, { said }: PeerView, to: Identity): boolean {
+function isJoint(turn: Seen, { said }: PeerView, to: Identity): boolean {
   if (said === undefined) return false;
   if (said.generation > turn.generation) return true;
   return said.generation === turn.generation && said.next?.configHash === to.configHash && said.next.joint;

@@ -8,6 +8,7 @@ export {
   type Identity,
   type IdentityChange,
   type IdentityRecord,
+  identityChangeWaitsFor,
   isAgreed,
 } from './identity-change.ts';
 export type { KeptPromise } from './kept-promise.ts';

@@ -128,7 +128,7 @@ export function promiseForMs(config: MemberConfig, askedMs: number): number {
 }
 
 /** RFC 9568 Active_Down_Interval, by the priority that the node has now. */
-export function downUs({ config, fitness }: Turn | MemberState): number {
+export function downUs({ config, fitness }: Pick<MemberState, 'config' | 'fitness'>): number {
   return 3 * config.intervalUs + fitness.skewUs;
 }
 

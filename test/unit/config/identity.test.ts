@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import {
+  canGoOver,
   configHash,
   configIdentity,
+  haveSameWitness,
   type IdentityContext,
+  identityHash,
   type LeaseGroupConfig,
 } from '../../../agent/config/index.ts';
 import { configOf, edit, PAIR } from './example.ts';
@@ -65,5 +68,44 @@ describe('the config hash (L16)', () => {
     ['another protocol', { protocol: 2 }],
   ])('changes with %s', (_what, difference) => {
     expect(configHash(GROUP, { ...CONTEXT, ...difference })).not.toBe(HASH);
+  });
+});
+
+describe('the text of an identity', () => {
+  const text = (line: string, context: Partial<IdentityContext> = {}): string =>
+    configIdentity(groupOf(edit(PAIR, 'name = "edge"', `name = "edge"\n${line}`)), { ...CONTEXT, ...context });
+  const OTHER = { witness: { cluster: 'branch-7', witnessId: 'f123456789abcdef0123456789abcdef' } };
+  const [BIAS, SAFE, AVAILABLE] = [text('policy = "bias"'), text('policy = "safe"'), text('policy = "available"')];
+
+  it('has the hash of the configuration that it is of', () => {
+    expect(identityHash(BIAS)).toBe(HASH);
+  });
+
+  it.each([
+    ['another policy', BIAS, SAFE],
+    ['another witness', BIAS, text('policy = "bias"', OTHER)],
+    ['no witness', SAFE, text('policy = "safe"', { witness: null })],
+    ['both', text('policy = "safe"', OTHER), BIAS],
+  ])('leads to %s while the group is owned, for the same nodes vote', (_what, from, to) => {
+    expect(canGoOver(from, to)).toBe(true);
+    expect(canGoOver(to, from)).toBe(true);
+  });
+
+  it.each([
+    ['policy "available"', SAFE, AVAILABLE],
+    ['other nodes', SAFE, text('policy = "safe"', { node: 'c' })],
+    ['another protocol', SAFE, text('policy = "safe"', { protocol: 2 })],
+    ['another mode', SAFE, SAFE.replace('"lease"', '"vrrp"')],
+    ['what is no identity', SAFE, '["tiebreak group"]'],
+    ['no text at all', SAFE, ''],
+  ])('does not lead to %s', (_what, from, to) => {
+    expect(canGoOver(from, to)).toBe(false);
+    expect(canGoOver(to, from)).toBe(false);
+  });
+
+  it('tells which witness votes', () => {
+    expect(haveSameWitness(BIAS, SAFE)).toBe(true);
+    expect(haveSameWitness(BIAS, text('policy = "bias"', OTHER))).toBe(false);
+    expect(haveSameWitness(BIAS, text('policy = "bias"', { witness: null }))).toBe(false);
   });
 });

@@ -183,6 +183,8 @@ export class AgentsInMemory {
         },
       },
       kept: disk.open(),
+      identity: { found: undefined, keep: () => {} },
+      identityChanged: () => {},
       fenceReplaced: () => {},
     });
     const ends = peers.map((peer) => {

@@ -202,6 +202,8 @@ export class ScriptedMember {
         },
       },
       kept: disk.open(),
+      identity: { found: undefined, keep: () => {} },
+      identityChanged: () => {},
       fenceReplaced: (ids) => this.replaced.push([...ids]),
     });
     this.end = new SidebandEnd(time, 'b', 'a', [this.group], { keys: [KEY] });

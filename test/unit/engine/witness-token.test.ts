@@ -39,7 +39,7 @@ test('does not take the token of another witness, and says so once (L14)', () =>
   const read = reader();
   expect([read(), read()]).toEqual([undefined, undefined]);
   expect(warnings).toEqual([
-    `${file} holds the token of another witness: restart the agent on every node to go over to that one`,
+    `${file} holds the token of another witness: 'tiebreak reload' on every node goes over to that one`,
   ]);
 });
 

@@ -50,7 +50,7 @@ function handover(): Handover {
     runDir: folder,
     stateDir: folder,
     fence: { secret: new Uint8Array(16), options: { groups: [], interfaces: [], sideband: [] } },
-    groups: [{ id: 1, name: 'edge', configHash: HASH }],
+    groups: [{ id: 1, name: 'edge', configHash: HASH, change: undefined }],
     links: [
       {
         peer: 'b',

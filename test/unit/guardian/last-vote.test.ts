@@ -2,7 +2,7 @@ import type { Claim, FoundRegister, RegisterRecord } from '@tiebreak/shared/leas
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LastVote } from '../../../agent/guardian/last-vote.ts';
 
-const GROUP = { id: 1, name: 'edge', configHash: '00000000000000aa' };
+const GROUP = { id: 1, name: 'edge', configHash: '00000000000000aa', change: undefined };
 const NOW_US = 60_000_000;
 const OWN = { counter: 7, node: 'a' };
 const RECORD: RegisterRecord = {

@@ -16,6 +16,8 @@ const SECRETS: Secrets = {
 const GROUP = PAIR.slice(PAIR.indexOf('[[group]]'));
 /** A second group that shares nothing with the first. */
 const WEB = GROUP.replace('"edge"', '"web"').replace('= 33', '= 34').replace('192.0.2.100', '192.0.2.110');
+const AVAILABLE = edit(PAIR, 'name = "edge"', 'name = "edge"\npolicy = "available"');
+const OTHER_WITNESS = { witness: { token: 'tbn1', witnessId: 'bb', secret: new Uint8Array(32) } };
 const FOLDERS = 'state_dir = "/state"\nrun_dir = "/run/other"\n';
 
 function planned(before: string | Config, after: string, secrets: Partial<Secrets> = {}, taken: number[] = []): Plan {
@@ -83,6 +85,7 @@ describe('a group', () => {
     ['announce', 'virtual_router_id = 33', 'virtual_router_id = 33\nannounce = { refresh = "60s" }'],
     ['scope', '["192.0.2.100/24"]', '[{ address = "192.0.2.100/24", scope = "link" }]'],
     ['gateway', 'name = "edge"', 'name = "edge"\ngateway = true'],
+    ['policy that needs a majority as well', 'name = "edge"', 'name = "edge"\npolicy = "safe"'],
   ])('goes over to another %s', (_what, from, to) => {
     expect(applied(PAIR, edit(PAIR, from, to)).changed).toMatchObject([{ mode: 'lease', to: { name: 'edge' } }]);
   });
@@ -101,14 +104,27 @@ describe('a group', () => {
   });
 });
 
+describe('the witness', () => {
+  it('may be reached by another URL, which is no change of any group', () => {
+    expect(applied(PAIR, edit(PAIR, 'https://witness', 'https://other')).changed).toEqual([]);
+  });
+
+  it.each([
+    ['another one by its token', PAIR, OTHER_WITNESS],
+    ['another one by its cluster', edit(PAIR, 'branch-7', 'branch-8'), {}],
+  ])('is %s: a change of every group that it votes in', (_what, after, secrets) => {
+    const second = `${after}\n${WEB}`;
+    expect(applied(`${PAIR}\n${WEB}`, second, secrets).changed.map(({ to }) => to.name)).toEqual(['edge', 'web']);
+    expect(applied(PLAIN, PLAIN, secrets).changed).toEqual([]);
+  });
+});
+
 describe('refused, with every reason at once', () => {
   it.each([
     ['node', edit(PAIR, 'node = "a"', 'node = "c"'), ['node']],
     ['folders', `${FOLDERS}${PAIR}`, ['state_dir', 'run_dir']],
     ['listen', `${PAIR}\n[api]\nlisten = "127.0.0.1:9113"`, ['[api] listen']],
-    ['the URL of the witness', edit(PAIR, 'https://witness', 'https://other'), ['[witness] url']],
-    ['the cluster', edit(PAIR, 'branch-7', 'branch-8'), ['[witness] cluster']],
-    ['policy', edit(PAIR, 'name = "edge"', 'name = "edge"\npolicy = "safe"'), ['group edge, policy']],
+    ['policy "available"', AVAILABLE, ['group edge, policy']],
     ['peers', edit(PAIR, 'node = "b"', 'node = "c"'), ['group edge, peers']],
     ['the port', edit(PAIR, 'name = "edge"', 'name = "edge"\nsideband_port = 3000'), ['group edge, sideband_port']],
     [
@@ -121,11 +137,10 @@ describe('refused, with every reason at once', () => {
     expect(refusedBy(PAIR, after)).toEqual(where);
   });
 
-  it('a witness that comes or goes, and one that is another by its token', () => {
-    const alone = PAIR.replace(/\[witness\][^[]*/, '').replace('name = "edge"', 'name = "edge"\npolicy = "available"');
-    expect(refusedBy(PAIR, alone)).toContain('[witness]');
-    const other = { witness: { token: 'tbn1', witnessId: 'bb', secret: new Uint8Array(32) } };
-    expect(refusedBy(PAIR, PAIR, other)).toEqual(['[witness] token_file']);
+  it('another witness, or none, under policy "available": no majority stands between before and after', () => {
+    expect(refusedBy(AVAILABLE, AVAILABLE, OTHER_WITNESS)).toEqual(['group edge, policy']);
+    expect(refusedBy(AVAILABLE, AVAILABLE.replace(/\[witness\][^[]*/, ''))).toEqual(['group edge, policy']);
+    expect(refusedBy(AVAILABLE, PAIR)).toEqual(['group edge, policy']);
   });
 
   it('what goes from one group to another, for two nodes could own it meanwhile', () => {

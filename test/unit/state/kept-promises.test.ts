@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DepartedVote, KeptPromise } from '@tiebreak/shared/lease';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { mayBePromised } from '../../../agent/state/dead-agents-promise.ts';
+import type { KeptIdentity } from '../../../agent/state/kept-identity.ts';
 import { type KeptPromises, openKeptPromises } from '../../../agent/state/kept-promises.ts';
 
 const BIAS: KeptPromise = { kind: 'bias', holder: 'a', ballot: { counter: 5, node: 'a' }, durationUs: 60_000_000 };
@@ -15,6 +16,17 @@ const LEFT: KeptPromise = {
   departure: { counter: 6, node: 'b' },
 };
 const COUNTS: DepartedVote = { voter: 'a', departure: { counter: 9, node: 'a' }, counts: true };
+
+const IDENTITY: KeptIdentity = {
+  generation: 2,
+  agreed: { configHash: '00000000000000aa', text: '["old"]', witness: true, policy: { name: 'safe' } },
+  joint: {
+    configHash: '00000000000000bb',
+    text: '["new"]',
+    witness: true,
+    policy: { name: 'bias', promiseMs: 60_000 },
+  },
+};
 
 let folder: string;
 let failures: string[];
@@ -63,7 +75,7 @@ async function until(condition: () => boolean): Promise<void> {
 describe('over starts', () => {
   test('nothing is found at first; then what was kept last, each by itself', async () => {
     const store = open();
-    expect(store.found).toEqual({ promise: undefined, departed: undefined });
+    expect(store.found).toEqual({ promise: undefined, departed: undefined, identity: undefined });
     await kept(store, BIAS);
     expect(onDisk()).toEqual({ promise: BIAS, departed: undefined });
     await kept(store, LEFT);
@@ -72,6 +84,20 @@ describe('over starts', () => {
     store.forget();
     await store.close();
     expect(onDisk()).toEqual({ promise: undefined, departed: COUNTS });
+    const again = open();
+    await new Promise<void>((resolve) => again.keepIdentity(IDENTITY, resolve));
+    expect(onDisk()).toEqual({ promise: undefined, departed: COUNTS, identity: IDENTITY });
+  });
+
+  test('a damaged identity stops the start too, and promises nothing', () => {
+    writeFileSync(path(), '{"version":1,"promise":null,"departed":null,"identity":{"generation":0}}');
+    expect(tryOpen()).toMatchObject({ ok: false });
+    expect(mayBePromised(stateDir(), 'edge')).toBe(false);
+  });
+
+  test('a file from before identities were kept has none', () => {
+    writeFileSync(path(), JSON.stringify({ version: 1, promise: BIAS, departed: null }));
+    expect(onDisk()).toEqual({ promise: BIAS, departed: undefined, identity: undefined });
   });
 
   test.each([

@@ -21,6 +21,7 @@ import type { Report } from '../witness-link/index.ts';
 import type { AgentOptions, ConfigurationSource, Guardian } from './agent-options.ts';
 import { openChecker, refuseUnsafePrograms } from './checks.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
+import { identityReasons } from './explain-identity.ts';
 import { narrowFence, plainIdsOf } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
 import { GroupIdentity } from './group-identity.ts';
@@ -34,6 +35,7 @@ import { nodeStatus, type ReloadReport } from './node-status.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { identityText, memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
 import { type OpenedHistory, openHistory, openPromises, openState, recordInForce } from './open-state.ts';
+import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
 import { type PreparedReload, prepareReload, type ReloadFrom } from './prepare-reload.ts';
@@ -304,7 +306,14 @@ export class Agent {
     this.#inForce = recordInForce(this.#config.runDir, read.text, this.#log);
     this.#prepareGuardian();
     await this.#finishReload(planned, prepared);
-    return { ok: true, detail: reloadText(planned) };
+    return { ok: true, detail: [reloadText(planned), ...this.#identitiesAhead()].join('\n') };
+  }
+
+  /** For a person: the groups that wait for their peers. */
+  #identitiesAhead(): string[] {
+    return this.#leaseGroups.flatMap(({ name, state }) =>
+      identityReasons(state, boottimeUs()).map((reason) => `${name}: this node ${reason}`),
+    );
   }
 
   #reloadFrom(setting: Setting): ReloadFrom {
@@ -619,13 +628,21 @@ export class Agent {
     const health = new WitnessHealth(this.#operations().reportHealth, new RateLimitedLog(this.#log));
     return new WitnessInUse({
       rtnetlink: this.#opened(this.#rtnetlink),
-      state: this.#opened(this.#state),
       log: this.#log,
       setting: () => this.#setting,
       leaseGroups: () => this.#leaseGroups,
-      report: () => this.#witnessReport(),
-      onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
-      onHealth: (report) => health.heard(report),
+      openLink: (opening) =>
+        openWitness({
+          ...opening,
+          node: this.#config.node,
+          groups: () => this.#leaseGroups,
+          tokenFile: () => this.#config.witness?.tokenFile ?? opening.config.tokenFile,
+          state: this.#opened(this.#state),
+          log: this.#log,
+          report: () => this.#witnessReport(),
+          onPassedOn: (from, datagram) => this.#sideband?.passedOn(from, datagram),
+          onHealth: (report) => health.heard(report),
+        }),
     });
   }
 

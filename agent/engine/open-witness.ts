@@ -17,6 +17,7 @@ export function openWitness(options: {
   groups: () => readonly LeaseGroup[];
   tokenFile: () => string;
   state: StateFile;
+  lastSequence: number;
   log: Logger;
   routes: WitnessRoutes;
   report: () => Report;
@@ -24,6 +25,7 @@ export function openWitness(options: {
   onHealth: (report: PassedHealth) => void;
 }): WitnessLink {
   const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes, tokenFile } = options;
+  const { lastSequence } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups().find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,
@@ -33,6 +35,7 @@ export function openWitness(options: {
     rereadToken: tokenReader(tokenFile, credential.witnessId, (text) => log.warn(text)),
     incarnation: state.incarnation,
     serial: state.witnessSerial(credential.witnessId),
+    lastSequence,
     groups: () => knownGroups(groups()),
     report,
     chooseSource: (witness) => routes.check(witness),
@@ -70,7 +73,9 @@ export function openWitness(options: {
 }
 
 /** What the witness is told of each group: a joint node never goes by its old identity again (L16). */
-export function knownGroups(groups: readonly LeaseGroup[]): { group: string; configHash: string }[] {
+export function knownGroups(
+  groups: readonly Pick<LeaseGroup, 'name' | 'state'>[],
+): { group: string; configHash: string }[] {
   return groups.map(({ name, state: { change, config } }) => ({
     group: name,
     configHash: change?.stage === 'joint' ? change.to.configHash : config.configHash,

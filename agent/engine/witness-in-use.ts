@@ -1,23 +1,29 @@
-import type { PassedHealth } from '@tiebreak/shared/wire';
+import type { WitnessConfig, WitnessCredential } from '../config/index.ts';
 import type { Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { Setting } from '../reload/index.ts';
-import type { StateFile } from '../state/state-file.ts';
-import type { Report, WitnessLink } from '../witness-link/index.ts';
+import type { WitnessLink } from '../witness-link/index.ts';
 import type { LeaseGroup } from './lease-group.ts';
-import { knownGroups, openWitness } from './open-witness.ts';
+import { knownGroups } from './open-witness.ts';
 import { WitnessRoutes } from './witness-route.ts';
 
+export type GroupInUse = Pick<LeaseGroup, 'name' | 'state' | 'witnessReachable'>;
+
+/** What a link to the configured witness begins with. */
+export type LinkOpening = {
+  readonly config: WitnessConfig;
+  readonly credential: WitnessCredential;
+  readonly lastSequence: number;
+  readonly routes: WitnessRoutes;
+};
+
 export type WitnessInUseOptions = {
-  readonly rtnetlink: Rtnetlink;
-  readonly state: StateFile;
+  readonly rtnetlink: Pick<Rtnetlink, 'routeTo' | 'addresses'>;
   readonly log: Logger;
   /** As they are then. */
   readonly setting: () => Setting;
-  readonly leaseGroups: () => readonly LeaseGroup[];
-  readonly report: () => Report;
-  readonly onPassedOn: (from: string, datagram: Uint8Array) => void;
-  readonly onHealth: (report: PassedHealth) => void;
+  readonly leaseGroups: () => readonly GroupInUse[];
+  readonly openLink: (opening: LinkOpening) => WitnessLink;
 };
 
 type Opened = {
@@ -37,6 +43,7 @@ export class WitnessInUse {
   readonly #options: WitnessInUseOptions;
   readonly #routes: WitnessRoutes;
   #opened: Opened | undefined;
+  #lastSequence = 0;
 
   constructor(options: WitnessInUseOptions) {
     const { log, rtnetlink, setting } = options;
@@ -55,39 +62,29 @@ export class WitnessInUse {
 
   /** Opens the link to the configured witness, if there is one. */
   open(): void {
-    const { leaseGroups, log, onHealth, onPassedOn, report, setting, state } = this.#options;
+    const { leaseGroups, openLink, setting } = this.#options;
     const { config, secrets } = setting();
-    const { node, witness } = config;
-    if (witness === null || secrets.witness === null) return;
-    const link = openWitness({
-      node,
-      config: witness,
-      credential: secrets.witness,
-      groups: leaseGroups,
-      tokenFile: () => setting().config.witness?.tokenFile ?? witness.tokenFile,
-      state,
-      log,
-      routes: this.#routes,
-      report,
-      onPassedOn,
-      onHealth,
-    });
+    const [{ witness }, { witness: credential }] = [config, secrets];
+    if (witness === null || credential === null) return;
+    const link = openLink({ config: witness, credential, lastSequence: this.#lastSequence, routes: this.#routes });
     const { url, cluster } = witness;
     const hashes = new Map(knownGroups(leaseGroups()).map(({ group, configHash }) => [group, configHash]));
-    this.#opened = { url, cluster, witnessId: secrets.witness.witnessId, hashes, link };
+    this.#opened = { url, cluster, witnessId: credential.witnessId, hashes, link };
   }
 
-  /** Goes over to what is configured by now, once every group is free to; and says hello anew once one has gone over. */
+  /** Goes over to what is configured by now, once every group goes by that or is joint with it; and says hello anew then. */
   follow(): void {
     const { leaseGroups } = this.#options;
-    if (leaseGroups().some(({ state: { change } }) => change !== undefined && change.stage !== 'joint')) return;
-    if (this.#isUpToDate()) return;
+    const isElsewhere = ({ state: { change, config, wanted } }: GroupInUse): boolean =>
+      (change?.stage === 'joint' ? change.to : config).configHash !== wanted.configHash;
+    if (leaseGroups().some(isElsewhere) || this.#isUpToDate()) return;
     this.close();
     this.open();
     for (const group of leaseGroups()) group.witnessReachable(false);
   }
 
   close(): void {
+    this.#lastSequence = this.#opened?.link.lastSequence ?? this.#lastSequence;
     this.#opened?.link.close();
     this.#opened = undefined;
   }

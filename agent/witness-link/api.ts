@@ -30,6 +30,8 @@ export type WitnessLinkOptions = {
   incarnation: number;
   /** The highest grant serial seen so far, as persisted (L14). */
   serial: number;
+  /** `lastSequence` of an earlier link of this incarnation: the witness takes a number that comes again for a repeat (L13). */
+  lastSequence?: number;
   /** The groups that this node takes part in, read anew for each hello and each vote. */
   groups: () => KnownGroup[];
   /** All that this node sees, and the decisions that it remembers; read every second, and when `reportSoon` asks for it. */
@@ -81,6 +83,8 @@ export type WitnessLink = {
   counts(): WitnessCounts;
   /** Asks for one more rehearsal now; nothing happens while the link is down. */
   rehearse(): void;
+  /** The number of the last request. */
+  readonly lastSequence: number;
   /** Ends everything; no callback follows and nothing keeps the process alive. */
   close(): void;
 };

@@ -62,13 +62,14 @@ class Link implements WitnessLink {
   #closed = false;
 
   constructor(options: WitnessLinkOptions) {
-    const { incarnation, node, nowUs, random, serial } = options;
+    const { groups, incarnation, lastSequence, node, nowUs, random, serial } = options;
     const parsed = parseNodeToken(options.token);
     if (!parsed.ok) throw new TypeError(parsed.reason);
     const url = new URL(options.url);
     this.#options = options;
     this.#token = options.token;
-    this.#session = new WitnessSession({ node, incarnation, serial, groups: options.groups, ...parsed.token });
+    const numbers = { serial, ...(lastSequence === undefined ? {} : { lastSequence }) };
+    this.#session = new WitnessSession({ node, incarnation, groups, ...numbers, ...parsed.token });
     this.#addresses = new Addresses(url.hostname);
     const connect = witnessConnector(this.#addresses, () => this.#chooseSource());
     this.#https = new HttpsPath(url, options.token, connect);
@@ -116,6 +117,10 @@ class Link implements WitnessLink {
 
   reportSoon(): void {
     if (!this.#closed && this.state().kind === 'connected') this.#reportIn(REPORT_SOON_MS);
+  }
+
+  get lastSequence(): number {
+    return this.#session.lastSequence;
   }
 
   state(): WitnessLinkState {

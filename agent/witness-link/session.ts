@@ -62,6 +62,8 @@ export type SessionOptions = {
   witnessId: string;
   replyKey: Buffer;
   serial: number;
+  /** What an earlier session of this incarnation has numbered last: a number that comes again is a repeat (L13). */
+  lastSequence?: number;
   groups: () => KnownGroup[];
 };
 
@@ -77,7 +79,7 @@ export class WitnessSession {
   readonly #stamp = new Stamp();
   readonly #lane = new HttpsLane();
   #serial: number;
-  #sequence = 0;
+  #sequence: number;
   #requestId = 0;
   #socketOpen = false;
   /** The witness has answered a hello by HTTPS since there was a socket last. */
@@ -86,12 +88,17 @@ export class WitnessSession {
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#serial = options.serial;
+    this.#sequence = options.lastSequence ?? 0;
     this.#replyKey = options.replyKey;
   }
 
   /** From now on answers are signed with another key: the node has got another token of the same witness. */
   useReplyKey(replyKey: Buffer): void {
     this.#replyKey = replyKey;
+  }
+
+  get lastSequence(): number {
+    return this.#sequence;
   }
 
   socketOpened(nowUs: number): Effect[] {

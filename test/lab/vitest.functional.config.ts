@@ -20,6 +20,7 @@ export const FUNCTIONAL = [
   'notify.test.ts',
   'policies.test.ts',
   'relay.test.ts',
+  'reload-identity.test.ts',
   'reload-plain.test.ts',
   'reload.test.ts',
   'routes.test.ts',

@@ -52,10 +52,17 @@ const plainClaim: fc.Arbitrary<Claim> = fc.record({
   priority: fc.nat(255),
   settings: fc.stringMatching(/^[0-9a-f]{8}$/),
 });
+const next = fc.record({ configHash: fc.stringMatching(/^[0-9a-f]{16}$/), joint: fc.boolean() });
 const claim = fc.oneof(
   plainClaim,
   plainClaim.map((said): Claim => ({ ...said, witnessLost: true })),
   plainClaim.map((said): Claim => ({ ...said, wants: true })),
+  // On the way to another identity (L16), and after some.
+  fc.tuple(plainClaim, next).map(([said, to]): Claim => ({ ...said, next: to })),
+  fc
+    .tuple(plainClaim, next, fc.integer({ min: 1, max: 0xffff_ffff }))
+    .map(([said, to, generation]): Claim => ({ ...said, next: to, generation, wants: true })),
+  fc.tuple(plainClaim, fc.integer({ min: 1, max: 9 })).map(([said, generation]): Claim => ({ ...said, generation })),
 );
 const verdict: fc.Arbitrary<Verdict> = fc.oneof(
   fc.record({ kind: fc.constant('granted' as const), group: name, ballot, promiseMs: milliseconds }),

@@ -19,8 +19,9 @@ const MS = 1_000;
 const BALLOT = { counter: 3, node: NODE };
 const STAMP = 1_700_000_000_000;
 
-function newSession(serial = 0): WitnessSession {
+function newSession(serial = 0, lastSequence = 0): WitnessSession {
   return new WitnessSession({
+    lastSequence,
     node: NODE,
     incarnation: INCARNATION,
     witnessId: WITNESS_ID,
@@ -54,6 +55,12 @@ function askVote(session: WitnessSession, nowUs: number): { requestId: number; p
   const { effects, requestId } = session.vote('edge', BALLOT, 5_000, nowUs);
   return { requestId, ...onlySend(effects) };
 }
+
+test('numbers go on from an earlier session of the same incarnation, or its answers would be repeated (L13)', () => {
+  const session = newSession(0, 41);
+  expect(onlySend(session.socketOpened(0)).request.sequence).toBe(42);
+  expect(session.lastSequence).toBe(42);
+});
 
 describe('what is believed (L14)', () => {
   function answerWith(change: (message: ReplyMessage) => string): { effects: Effect[]; stillOpen: Effect[] } {

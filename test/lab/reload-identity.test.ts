@@ -3,14 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { analyse } from './analysis.ts';
 import { linkCut } from './faults.ts';
-import { LAB_TOOLS, requireTools } from './prerequisites.ts';
-import { Prober } from './prober.ts';
+import type { Prober } from './prober.ts';
 import { waitFor } from './process.ts';
+import { SettledPair } from './settled-pair.ts';
 import { DEFAULT_SCENARIO, other } from './system.ts';
-import { CLUSTER, type TiebreakAgent, type TiebreakSystem, tiebreakSystem } from './tiebreak.ts';
-import { type HostName, NETWORK, Topology } from './topology.ts';
+import { CLUSTER, type TiebreakAgent, type TiebreakSystem } from './tiebreak.ts';
+import { type HostName, NETWORK, type Topology } from './topology.ts';
 import { LocalWitness } from './witness.ts';
 
 // What the nodes must agree on changes while the group is owned (L16).
@@ -21,6 +20,7 @@ const CUT_MS = 6_000;
 const SECOND_ADDRESS = '198.18.7.52';
 const HOSTS = ['a', 'b'] as const;
 
+let pair: SettledPair;
 let topology: Topology;
 let system: TiebreakSystem;
 let prober: Prober;
@@ -28,24 +28,13 @@ let owner: HostName;
 let fromUs: number;
 
 beforeEach(async () => {
-  requireTools(LAB_TOOLS);
-  topology = await Topology.create();
-  system = await tiebreakSystem(topology, SCENARIO);
-  prober = await Prober.start(topology);
-  await Promise.all([system.agents.a.start(), system.agents.b.start()]);
-  await settled();
-  owner = (await system.agents.a.group())?.role === 'active' ? 'a' : 'b';
+  pair = await SettledPair.start(SCENARIO);
+  ({ topology, system, prober } = pair);
+  owner = await pair.owner();
   fromUs = prober.nowUs();
 });
 
-afterEach(async () => {
-  await prober?.stop();
-  topology?.close();
-});
-
-async function settled(): Promise<void> {
-  await waitFor('one owner', 60_000, async () => ((await system.unsettled()) === undefined ? true : undefined));
-}
+afterEach(() => pair?.close());
 
 async function reloaded(host: HostName): Promise<void> {
   expect(await system.agents[host].reload()).toMatchObject({ taken: true });
@@ -60,13 +49,18 @@ async function agreed(): Promise<void> {
   await waitFor('both nodes go by the new configuration', 20_000, async () =>
     HOSTS.every((host) => system.agents[host].log().includes('goes by the new witness and policy')) ? true : undefined,
   );
-  await settled();
+  await pair.settle();
 }
 
 /** The address never moved, and no echo of it was lost. */
 function expectNothingLost(): void {
-  const seen = analyse(prober.between(fromUs, prober.nowUs()));
-  expect(seen).toMatchObject({ before: owner, after: owner, moved: false, twoOwnersMs: 0, client: { lost: 0 } });
+  expect(pair.seenSince(fromUs)).toMatchObject({
+    before: owner,
+    after: owner,
+    moved: false,
+    twoOwnersMs: 0,
+    client: { lost: 0 },
+  });
 }
 
 /** The owner outlives a cut by a vote of the witness that it goes by. */
@@ -77,7 +71,7 @@ async function outliveCut(): Promise<void> {
   const votes = (await system.agents[owner].group())?.quorum.votes;
   expect(votes).toContainEqual(expect.objectContaining({ voter: 'witness', state: 'granted' }));
   await cut.heal();
-  await settled();
+  await pair.settle();
 }
 
 const BIAS = `bias_promise = "${SCENARIO.biasPromiseMs}ms"`;

@@ -3,13 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { analyse } from './analysis.ts';
-import { LAB_TOOLS, requireTools } from './prerequisites.ts';
-import { Prober } from './prober.ts';
+import type { Prober } from './prober.ts';
 import { waitFor } from './process.ts';
+import { SettledPair } from './settled-pair.ts';
 import { DEFAULT_SCENARIO, other } from './system.ts';
-import { type TiebreakAgent, type TiebreakSystem, tiebreakSystem } from './tiebreak.ts';
-import { type HostName, Topology } from './topology.ts';
+import type { TiebreakAgent, TiebreakSystem } from './tiebreak.ts';
+import type { HostName, Topology } from './topology.ts';
 
 /** So that a busy machine by itself costs no lease, nor lets an owner ask the witness (whose vote takes a higher ballot). */
 const SCENARIO = { ...DEFAULT_SCENARIO, advertisementIntervalMs: 4_000 };
@@ -18,6 +17,7 @@ const WATCHED_MS = 2_500;
 const ADDED = '10.77.0.101/24';
 const OTHER_ADDRESS = '10.77.0.110/24';
 
+let pair: SettledPair;
 let topology: Topology;
 let system: TiebreakSystem;
 let prober: Prober;
@@ -25,26 +25,15 @@ let owner: HostName;
 let fromUs: number;
 
 beforeEach(async () => {
-  requireTools(LAB_TOOLS);
-  topology = await Topology.create();
-  system = await tiebreakSystem(topology, SCENARIO);
-  prober = await Prober.start(topology);
-  await Promise.all([system.agents.a.start(), system.agents.b.start()]);
-  await settled();
+  pair = await SettledPair.start(SCENARIO);
+  ({ topology, system, prober } = pair);
   // Both stood at about the same time: the one that lost may have taken the number of ballots up.
   await sleep(WATCHED_MS);
-  owner = (await system.agents.a.group())?.role === 'active' ? 'a' : 'b';
+  owner = await pair.owner();
   fromUs = prober.nowUs();
 });
 
-afterEach(async () => {
-  await prober?.stop();
-  topology?.close();
-});
-
-async function settled(): Promise<void> {
-  await waitFor('one owner', 60_000, async () => ((await system.unsettled()) === undefined ? true : undefined));
-}
+afterEach(() => pair?.close());
 
 async function ballot(host: HostName): Promise<unknown> {
   const { role, ballot: held } = (await system.agents[host].group()) ?? {};
@@ -65,8 +54,13 @@ async function reloaded(agent: TiebreakAgent, change: (text: string) => string):
 /** No echo of the untouched address was lost, and it never moved. */
 async function expectNothingLost(): Promise<void> {
   await sleep(WATCHED_MS);
-  const seen = analyse(prober.between(fromUs, prober.nowUs()));
-  expect(seen).toMatchObject({ before: owner, after: owner, moved: false, twoOwnersMs: 0, client: { lost: 0 } });
+  expect(pair.seenSince(fromUs)).toMatchObject({
+    before: owner,
+    after: owner,
+    moved: false,
+    twoOwnersMs: 0,
+    client: { lost: 0 },
+  });
 }
 
 async function addressesOf(host: HostName, device: string): Promise<string> {

@@ -2,40 +2,29 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { analyse } from './analysis.ts';
-import { LAB_TOOLS, requireTools } from './prerequisites.ts';
-import { Prober } from './prober.ts';
+import type { Prober } from './prober.ts';
 import { signalAll, waitFor } from './process.ts';
+import { SettledPair } from './settled-pair.ts';
 import { DEFAULT_SCENARIO, other } from './system.ts';
-import { type TiebreakSystem, tiebreakSystem } from './tiebreak.ts';
-import { type HostName, Topology } from './topology.ts';
+import type { TiebreakSystem } from './tiebreak.ts';
+import type { HostName, Topology } from './topology.ts';
 
 /** A start takes about 1 s, also on a busy machine less than the lease of 1.9 intervals that the owner lives on meanwhile. */
 const SCENARIO = { ...DEFAULT_SCENARIO, advertisementIntervalMs: 4_000 };
 /** Longer than the quarantine of an agent that knows nothing, and than any promise. */
 const WATCHED_MS = 13_000;
 
+let pair: SettledPair;
 let topology: Topology;
 let system: TiebreakSystem;
 let prober: Prober;
 
 beforeEach(async () => {
-  requireTools(LAB_TOOLS);
-  topology = await Topology.create();
-  system = await tiebreakSystem(topology, SCENARIO);
-  prober = await Prober.start(topology);
-  await Promise.all([system.agents.a.start(), system.agents.b.start()]);
-  await waitFor('one owner', 60_000, async () => ((await system.unsettled()) === undefined ? true : undefined));
+  pair = await SettledPair.start(SCENARIO);
+  ({ topology, system, prober } = pair);
 });
 
-afterEach(async () => {
-  await prober?.stop();
-  topology?.close();
-});
-
-async function ownerNow(): Promise<HostName> {
-  return (await system.agents.a.group())?.role === 'active' ? 'a' : 'b';
-}
+afterEach(() => pair?.close());
 
 async function kill(host: HostName): Promise<void> {
   signalAll(await topology.pids(host), 'SIGKILL');
@@ -50,7 +39,7 @@ function lastStart(host: HostName): string {
 }
 
 test('a restarted backup acks its owner at once, so that with the witness gone nothing moves and nothing is lost (L9)', async () => {
-  const owner = await ownerNow();
+  const owner = await pair.owner();
   const backup = other(owner);
   await system.witness?.stop();
   const fromUs = prober.nowUs();
@@ -63,7 +52,7 @@ test('a restarted backup acks its owner at once, so that with the witness gone n
   expect(group.quorum.votes[0]).toMatchObject({ voter: backup, state: 'bound_elsewhere' });
   expect(lastStart(backup)).toContain('the votes of an earlier run bind on as they were recorded');
   await sleep(WATCHED_MS);
-  const analysis = analyse(prober.between(fromUs, prober.nowUs()));
+  const analysis = pair.seenSince(fromUs);
   expect(analysis).toMatchObject({ twoOwnersMs: 0, moved: false, client: { lost: 0 } });
   expect((await system.agents[owner].group())?.role).toBe('active');
 });
@@ -72,7 +61,7 @@ test.each([
   ['is lost', (path: string) => rmSync(path)],
   ['is damaged', (path: string) => writeFileSync(path, readFileSync(path, 'utf8').slice(0, -5))],
 ])('a restarted backup whose record %s waits until every promise has run out (L9)', async (_what, spoil) => {
-  const owner = await ownerNow();
+  const owner = await pair.owner();
   const backup = other(owner);
   await kill(backup);
   spoil(join(topology.runFolderOf(`tiebreak-${backup}`), 'register-edge'));

@@ -4,9 +4,8 @@ import { nextBackoffMs } from './backoff.ts';
 import { type EngineEnd, endOfEngine } from './engine-end.ts';
 import type { Handover, ReloadOrder, StopOrder } from './handover.ts';
 import { recentCrashes } from './hold-off.ts';
-import { doLastDuties, type Released } from './last-duties.ts';
+import type { Released } from './last-duties.ts';
 import { raisePriority } from './priority.ts';
-import { rehearseHandover } from './rehearsal.ts';
 
 /** Of the guardian's work; the first compiles it, the others find out what was compiled wrongly. */
 const REHEARSALS = 3;
@@ -57,8 +56,10 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
+    // What will have to be done is loaded while the engine starts, which has nothing to hand over before.
+    const duties = import('./duties.ts');
     const end = await endOfEngine(engine, (first) => {
-      if (!hasRun) rehearse(first, onReady);
+      if (!hasRun) void rehearse(duties, first, onReady);
       hasRun = true;
     });
     if (end.code === 0) return 0;
@@ -67,6 +68,7 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
     const diedAtMs = performance.now();
     inForce = end.handover?.inForce ?? inForce;
     crashedAtMs.push(diedAtMs);
+    const { doLastDuties } = await duties;
     const released =
       end.handover === undefined ? [] : await doLastDuties(end.handover, (text) => report('error', text));
     const died = `${deathInWords(end)}${released.map(inWords).join('')}`;
@@ -89,7 +91,12 @@ async function announceReload(announce: GuardOptions['announce']): Promise<void>
   await announce('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
 }
 
-async function rehearse({ runDir }: Handover, onReady: (() => void) | undefined): Promise<void> {
+async function rehearse(
+  duties: Promise<typeof import('./duties.ts')>,
+  { runDir }: Handover,
+  onReady: (() => void) | undefined,
+): Promise<void> {
+  const { rehearseHandover } = await duties;
   for (let round = 0; round < REHEARSALS; round += 1) await rehearseHandover(runDir);
   onReady?.();
 }

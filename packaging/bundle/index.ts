@@ -2,6 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { bundleWorker } from '../../witness/serve/bundle.ts';
+import { loadedLate } from './loaded-late.ts';
 import { ownPlaces } from './own-places.ts';
 
 /** Programs of their own: the command line, and the threads beside the engine. */
@@ -40,11 +41,15 @@ export async function bundle(
     chunkNames: '[name]-[hash]',
     external: [...EXTERNAL],
     banner: { js: BANNER },
+    // Names stay, so that a stack trace says where; the rest is read at each start.
+    minifySyntax: true,
+    minifyWhitespace: true,
     legalComments: 'eof',
     metafile: true,
     logLevel: 'warning',
     plugins: [
       ownPlaces(top),
+      loadedLate(),
       {
         name: 'built-worker',
         setup({ onResolve }) {

@@ -3,7 +3,8 @@
  * `decideWitness` answers one request, `witnessTimerRanOut` is told of each timer. Every function returns the next voter
  * and the effects that must be performed, in order, before the answer leaves.
  */
-import { agreedProtocol, WITNESS_PROTOCOLS, type WitnessResult } from '../wire/witness.ts';
+import { agreedProtocol, WITNESS_PROTOCOLS } from '../wire/protocols.ts';
+import type { WitnessResult } from '../wire/witness.ts';
 import { sameBallot } from './ballot.ts';
 import { TTL_MAX_MS } from './constants.ts';
 import type {

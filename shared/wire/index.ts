@@ -3,6 +3,7 @@ export * from './events.ts';
 export * from './health.ts';
 export * from './identifiers.ts';
 export { parseJson } from './json.ts';
+export { agreedProtocol, WITNESS_PROTOCOLS } from './protocols.ts';
 export { readRequest } from './read-request.ts';
 export * from './report.ts';
 export {

@@ -11,15 +11,6 @@ import {
   REPORT_PEERS_MAX,
 } from './report.ts';
 
-/** The versions of the link's messages that this side speaks. */
-export const WITNESS_PROTOCOLS: readonly number[] = [1];
-
-/** The highest version that both sides speak; undefined: there is none. */
-export function agreedProtocol(spoken: readonly number[]): number | undefined {
-  const common = spoken.filter((version) => WITNESS_PROTOCOLS.includes(version));
-  return common.length === 0 ? undefined : Math.max(...common);
-}
-
 /** The text frames that the runtime answers by itself; they neither wake nor bill the object, and they are no vote. */
 export const LINK_PING = 'ping';
 export const LINK_PONG = 'pong';

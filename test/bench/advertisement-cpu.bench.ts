@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
 import { machineFacts } from '../lab/machine.ts';
+import { useInstalled } from './installed.ts';
 import { measureSections, type Section } from './plan.ts';
 import { tableOf } from './report/table.ts';
 import { advertisementCpu, type CpuPlan, leaseCpu } from './rows/advertisement-cpu.ts';
@@ -31,6 +32,7 @@ process.exitCode = await runLabCommand<Options>({
   readOptions,
   tools: () => ['keepalived'],
   run: async ({ plan, lease }) => {
+    await useInstalled();
     console.log(await machineFacts());
     const sections = [
       { name: 'mode "vrrp"', measure: () => advertisementCpu(plan) },

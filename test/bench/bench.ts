@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
 import { machineFacts } from '../lab/machine.ts';
 import { ofRuns, quantile, workerdVersion } from './figures.ts';
+import { useInstalled } from './installed.ts';
 import { longForm, measureSections, type Section, SHORT_FORM, WHOLE_EFFORT } from './plan.ts';
 import { type Measurement, ratioOf, verdictOf } from './report/measurement.ts';
 import { isStable, REFERENCE_FILE, type Reference, readReference, regression } from './report/regression.ts';
@@ -32,7 +33,10 @@ process.exitCode = await runLabCommand<Options>({
   usage: USAGE,
   readOptions,
   tools: () => ['keepalived'],
-  run: async ({ form, sections }) => (form === 'record' ? await record(sections) : await show(form, sections)),
+  run: async ({ form, sections }) => {
+    await useInstalled();
+    return form === 'record' ? await record(sections) : await show(form, sections);
+  },
 });
 
 function readOptions(args: string[]): Options | undefined {

@@ -10,6 +10,7 @@ import { growClusters } from './growth/clusters.ts';
 import { type Growth, type Series, slopeOf } from './growth/growth.ts';
 import { plot } from './growth/plot.ts';
 import { growRouters } from './growth/routers.ts';
+import { useInstalled } from './installed.ts';
 
 const USAGE = `Usage: npm run bench:growth -- [--only routers|agents|clusters] [--most N]
 
@@ -44,6 +45,7 @@ process.exitCode = await runLabCommand<Options>({
   readOptions,
   tools: () => ['keepalived'],
   run: async ({ growers }) => {
+    await useInstalled();
     console.log(`${await machineFacts()}\n${new Date().toISOString().slice(0, 10)}`);
     let failed = 0;
     for (const [name, { sizes, grow }] of growers) {

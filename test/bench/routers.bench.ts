@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { machine } from './figures.ts';
+import { useInstalled } from './installed.ts';
 import { measureRouters } from './routers/measure.ts';
 import { latenessRows } from './routers/report.ts';
 
@@ -17,6 +18,7 @@ if (!(Number.isSafeInteger(routers) && routers > 0 && routers <= 250 && seconds 
   process.exit(2);
 }
 process.stdout.write(`${machine()}\n${routers} virtual routers, advertisement interval 250 ms, ${seconds} s each\n`);
+await useInstalled();
 const quiet = await measureRouters({ routers, seconds, hangingChecks: false });
 const hanging = await measureRouters({ routers, seconds, hangingChecks: true });
 process.stdout.write(`${latenessRows(quiet, hanging)}\n`);

@@ -13,7 +13,15 @@ import { LocalWitness } from './witness.ts';
 
 export const CLUSTER = 'lab';
 export const GROUP = 'edge';
-export const AGENT_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+/** The environment's name for another build of the program than the sources. */
+export const LAB_TIEBREAK = 'LAB_TIEBREAK';
+const SOURCE_SCRIPT = fileURLToPath(new URL('../../agent/cli/tiebreak.ts', import.meta.url));
+
+/** The program that the laboratory starts. */
+export function agentScript(): string {
+  return process.env[LAB_TIEBREAK] ?? SOURCE_SCRIPT;
+}
+
 const API_TIMEOUT_MS = 1_000;
 /** A group that goes departs first. */
 const RELOAD_TIMEOUT_MS = 15_000;
@@ -93,7 +101,7 @@ export class TiebreakProgram implements Agent {
     this.#topology.runFolderOf(`tiebreak-${this.host}`);
     this.#process = this.#topology.spawn(this.host, {
       command: process.execPath,
-      args: [AGENT_SCRIPT, 'run', '--config', this.#path('tiebreak.toml')],
+      args: [agentScript(), 'run', '--config', this.#path('tiebreak.toml')],
       logFile: this.#path('log'),
       environment: this.#environment,
     });

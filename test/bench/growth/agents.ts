@@ -2,16 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { ExtraHost } from '../../lab/extra-host.ts';
 import { type LabProcess, waitFor } from '../../lab/process.ts';
+import { agentScript } from '../../lab/tiebreak.ts';
 import { NETWORK, Topology } from '../../lab/topology.ts';
 import { LocalWitness } from '../../lab/witness.ts';
 import { prepareNetwork, readCounts } from '../pair/network.ts';
 import { memoryOf, processorNs } from '../process-cost.ts';
 import { Collected, type Growth } from './growth.ts';
 
-const AGENT_SCRIPT = fileURLToPath(new URL('../../../agent/cli/tiebreak.ts', import.meta.url));
 /** The laboratory has a port for a client, `lan-c`. */
 const NAMES = ['a', 'b', 'x', 'y', 'z'] as const;
 const CLUSTER = 'bench';
@@ -168,7 +167,7 @@ async function configurations(
     ];
     const file = join(topology.folderOf(`tiebreak-${name}`), 'tiebreak.toml');
     writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
-    const args = [AGENT_SCRIPT, 'run', '--config', file, '--log-level', 'warn'];
+    const args = [agentScript(), 'run', '--config', file, '--log-level', 'warn'];
     return { command: process.execPath, args, logFile: join(topology.folder, `agent-${name}.log`) };
   };
 }

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type LabProcess, waitFor } from '../../lab/process.ts';
+import { agentScript } from '../../lab/tiebreak.ts';
 import { type HostName, Topology } from '../../lab/topology.ts';
 import { LocalWitness } from '../../lab/witness.ts';
 import { memoryOf, processorNs } from '../process-cost.ts';
@@ -16,7 +16,6 @@ import {
 } from './configuration.ts';
 import { type Counts, prepareNetwork, readCounts } from './network.ts';
 
-const AGENT_SCRIPT = fileURLToPath(new URL('../../../agent/cli/tiebreak.ts', import.meta.url));
 const CLUSTER = 'bench';
 /** 250 lease groups each wait for the promises of a former life, and then elect. */
 const READY_TIMEOUT_MS = 40_000;
@@ -169,7 +168,7 @@ function spawned(
           ? ({ arrangement: 'vrrp' } as const)
           : { arrangement, lease: lease[host] };
       writeFileSync(file, tiebreakManyRouters(host, load, folders, groups), { mode: 0o600 });
-      const args = [AGENT_SCRIPT, 'run', '--config', file, '--log-level', 'warn'];
+      const args = [agentScript(), 'run', '--config', file, '--log-level', 'warn'];
       const command = system.ownBinary === true && host === 'a' ? join(topology.folder, 'node') : process.execPath;
       if (command !== process.execPath) copyFileSync(process.execPath, command);
       return topology.spawn(host, { command, args, logFile });

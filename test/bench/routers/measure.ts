@@ -1,13 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { writeApi } from '../../../agent/cli/local-api.ts';
 import { Capture } from '../../lab/capture.ts';
 import { run, waitFor } from '../../lab/process.ts';
+import { agentScript } from '../../lab/tiebreak.ts';
 import { NETWORK, PORTS, Topology } from '../../lab/topology.ts';
 
-const BIN = fileURLToPath(new URL('../../../agent/cli/tiebreak.ts', import.meta.url));
 const INTERVAL_MS = 250;
 const START_TIMEOUT_MS = 60_000;
 const ETHERNET_AND_IPV4 = 14 + 20;
@@ -29,10 +28,10 @@ export async function measureRouters({ routers, seconds, hangingChecks }: Settin
   try {
     const file = join(topology.folderOf('agent'), 'tiebreak.toml');
     writeFileSync(file, configuration(topology, routers, hangingChecks));
-    const checkMs = await timed(() => run(process.execPath, [BIN, 'check', '--config', file]));
+    const checkMs = await timed(() => run(process.execPath, [agentScript(), 'check', '--config', file]));
     const agent = topology.spawn('a', {
       command: process.execPath,
-      args: [BIN, 'run', '--config', file, '--log-level', 'error'],
+      args: [agentScript(), 'run', '--config', file, '--log-level', 'error'],
       logFile: join(topology.folderOf('agent'), 'log'),
     });
     const seen = new Map<number, number>();
@@ -53,7 +52,7 @@ export async function measureRouters({ routers, seconds, hangingChecks }: Settin
     await sleep(seconds * 1_000);
     const during = latenessMs;
     await capture.stop();
-    const statusMs = await timed(() => run(process.execPath, [BIN, 'status', '--config', file]));
+    const statusMs = await timed(() => run(process.execPath, [agentScript(), 'status', '--config', file]));
     let priority = 100;
     const reloadMs = await timed(() => {
       priority += 1;

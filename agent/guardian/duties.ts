@@ -1,0 +1,2 @@
+export { doLastDuties } from './last-duties.ts';
+export { rehearseHandover } from './rehearsal.ts';

@@ -52,7 +52,7 @@ export function fenceBetween(before: FenceOptions, after: FenceOptions): FenceOp
   };
 }
 
-/** The fence of before, which holds back as well, closed, what `after` has more; nothing is taken from anybody. */
+/** The fence of before, which holds back as well what `after` has more; nothing is taken from anybody. */
 export function fenceWithAdditions(before: FenceOptions, after: FenceOptions): FenceOptions {
   const added = after.groups.filter(({ id }) => !before.groups.some((group) => group.id === id));
   const grown = before.groups.map((group) => {

@@ -16,7 +16,7 @@ export type Section = { readonly name: string; readonly measure: (doing: Doing) 
 const MANY = { routers: 250, intervalMs: 100 } as const;
 /** What the short form takes instead: a shared runner must carry it. */
 const FEWER = { routers: 100, intervalMs: 100 } as const;
-/** What one lease group with the whole fence carries for certain. */
+/** Whose memory is watched, as one lease group. */
 const GROUP = { routers: 50, intervalMs: 100 } as const;
 
 /** How often each fault, and how long the false failovers are waited for; memory is watched six times as long. */

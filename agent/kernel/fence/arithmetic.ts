@@ -36,7 +36,7 @@ export function guardUs(kernelTickUs: number): number {
 
 /**
  * The lifetimes that the ruleset knows, in ascending milliseconds, each a multiple of `STEP_MS`. Every one is a chain
- * per group, so the spacing grows with the lifetime: rounding down costs 3 % on average instead of 375 chains.
+ * in both tables, so the spacing grows with the lifetime: rounding down costs 3 % on average instead of 375 chains.
  */
 export function lifetimeLadderMs(kernelTickUs: number): readonly number[] {
   const ladder: number[] = [];

@@ -65,7 +65,7 @@ export interface Fence {
   addInterface(name: string): NftResult;
   /**
    * Makes the fence what `config` wants, at once or not at all: a group that is open stays open, for no longer than it was; what it
-   * has more opens with its next refresh, what it has withdrawn is closed. A group that is missing must be closed.
+   * has more hangs on the same lease, what it has withdrawn is closed. A group that is missing must be closed.
    */
   change(config: FenceConfig): NftResult;
   /** Takes the tables away. Only when the agent leaves and the groups' addresses are gone. */

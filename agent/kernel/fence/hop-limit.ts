@@ -1,6 +1,6 @@
 import { type AddressFamily, VRRP_PROTOCOL } from '@tiebreak/shared/vrrp';
 import { addressesOf, type FencedGroup } from './config.ts';
-import { chain } from './lease-chains.ts';
+import { chain } from './nft-text.ts';
 
 /*
  * VRRP that came through a router (RFC 9568 section 7.1) ends in the kernel: raw-socket cannot see IPv6's hop limit, and a

@@ -1,21 +1,18 @@
 import { type AddressFamily, VRRP_PROTOCOL } from '@tiebreak/shared/vrrp';
 import { addressesOf, allOf, assertSecret, type RulesetConfig, type SidebandPort } from './config.ts';
 import { hopLimitChains, hopLimitRules } from './hop-limit.ts';
+import { leaseChains } from './lease-chains.ts';
+import { CONFIRMED_PORT, HANDED_ON_PORT, LEASE_PORT } from './lease-packet.ts';
 import {
-  advertisingSet,
-  chain,
-  gatewaySet,
-  type Ipv6Keys,
-  ipv6Key,
-  ipv6SetType,
-  label,
-  leaseChains,
+  advertisingMap,
+  isOpen,
+  leasedKeys,
   TARGET,
   type TableDuties,
-  virtualMac,
-  virtualMacSet,
-} from './lease-chains.ts';
-import { CONFIRMED_PORT, HANDED_ON_PORT, LEASE_PORT } from './lease-packet.ts';
+  virtualAddresses,
+  virtualMacMap,
+} from './leased-keys.ts';
+import { chain, label } from './nft-text.ts';
 
 /** Before conntrack (-200), raw (-300) and everybody's filters (0). */
 const PRIORITY = -500;
@@ -39,40 +36,27 @@ export function fenceRuleset(config: RulesetConfig): string {
   ].join('\n');
 }
 
-/** A table: its sets, one a line, and its chains. `duties`: undefined for one that takes no lease packets. */
+/** A table: its sets and maps, one a line, and its chains. */
 export interface FenceTable {
   readonly family: 'netdev' | 'inet' | 'arp';
   readonly body: readonly string[];
-  readonly duties: TableDuties | undefined;
 }
 
 /** The tables without the chains of interfaces, which `interfaceHooks` has. */
 export function tablesOf(config: RulesetConfig): FenceTable[] {
   return [
-    { family: 'netdev', body: netdevTable(config), duties: netdevDuties(config) },
-    { family: 'inet', body: inetTable(config), duties: inetDuties(config) },
-    ...(config.egress ? [] : [{ family: 'arp', body: arpTable(config), duties: undefined } as const]),
+    { family: 'netdev', body: netdevTable(config) },
+    { family: 'inet', body: inetTable(config) },
+    ...(config.egress ? [] : [{ family: 'arp', body: arpTable(config) } as const]),
   ];
 }
 
 function netdevDuties({ egress }: RulesetConfig): TableDuties {
-  return {
-    nextPort: HANDED_ON_PORT,
-    advertisements: egress,
-    ipv6Keys: 'target',
-    virtualMacs: true,
-    forwarding: false,
-  };
+  return { advertisements: egress, ipv6Keys: 'target', virtualMacs: true };
 }
 
 function inetDuties({ egress }: RulesetConfig): TableDuties {
-  return {
-    nextPort: CONFIRMED_PORT,
-    advertisements: !egress,
-    ipv6Keys: 'header',
-    virtualMacs: false,
-    forwarding: true,
-  };
+  return { advertisements: !egress, ipv6Keys: 'header', virtualMacs: false };
 }
 
 /** Hooks for an interface that has come (or come again) after the installation. Leaves everything else as it is. */
@@ -92,21 +76,21 @@ function removal(families: readonly string[]): string[] {
 
 function netdevTable(config: RulesetConfig): string[] {
   return [
-    ...virtualAddressSets(config, 'target'),
-    ...leaseChains(config, netdevDuties(config)),
+    ...leasedKeys(config, netdevDuties(config)),
+    ...leaseChains(config, HANDED_ON_PORT),
     ...chain('lo_in', [
       `type filter hook ingress device "lo" priority ${PRIORITY}`,
       `ip daddr 127.0.0.1 udp dport ${LEASE_PORT} goto lease`,
     ]),
     ...chain('arp_in', [
       // A request in which one of our addresses is the sender is the owner's announcement: this host must learn it.
-      'arp operation request arp daddr ip @vip4 arp saddr ip != @vip4 arp daddr ip != @owned4 drop',
+      'arp operation request arp saddr ip != @vip4 arp daddr ip vmap @lease4',
     ]),
-    ...chain('arp_out', ['arp saddr ip @vip4 arp saddr ip != @owned4 drop']),
+    ...chain('arp_out', ['arp saddr ip vmap @lease4']),
     // Also from `::`: that is another host's duplicate address detection, which an ex-owner must not spoil. Others
     // announce by advertisements, which come in.
-    ...chain('nd_in', [`icmpv6 type nd-neighbor-solicit ${TARGET} @vip6 ${TARGET} != @owned6 drop`]),
-    ...chain('nd_out', [`icmpv6 type nd-neighbor-advert ${TARGET} @vip6 ${TARGET} != @owned6 drop`]),
+    ...chain('nd_in', [`icmpv6 type nd-neighbor-solicit ${TARGET} vmap @lease6`]),
+    ...chain('nd_out', [`icmpv6 type nd-neighbor-advert ${TARGET} vmap @lease6`]),
   ];
 }
 
@@ -135,13 +119,11 @@ export function interfaceHooks(config: RulesetConfig, name: string): string[] {
 
 function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' | 'output'): string[] {
   return (['ipv4', 'ipv6'] as const).flatMap((family) => {
-    const ids = routersOn(config, name, family);
-    if (ids.length === 0) return [];
+    if (!advertisesOn(config, name, family)) return [];
     const vrrp = family === 'ipv4' ? `ip protocol ${VRRP_PROTOCOL}` : `ip6 version 6 meta l4proto ${VRRP_PROTOCOL}`;
     // Priority 0 may always leave: it says that this host is *not* the owner.
-    const advertisement = `${vrrp} @th,16,8 != 0 @th,8,8 { ${ids.join(', ')} }`;
     const where = hook === 'output' ? `oifname "${name}" ` : '';
-    return [`${where}${advertisement} @th,8,8 != @${advertisingSet(name, family)} drop`];
+    return [`${where}${vrrp} @th,16,8 != 0 @th,8,8 vmap @${advertisingMap(name, family)}`];
   });
 }
 
@@ -151,9 +133,8 @@ function advertisementRules(config: RulesetConfig, name: string, hook: 'egress' 
  */
 function virtualMacRules(config: RulesetConfig, name: string, side: 'daddr' | 'saddr'): string[] {
   const routers = config.groups.flatMap((group) => allOf(group).virtualRouters);
-  const macs = routers.filter((router) => router.interface === name && router.virtualMac).map(virtualMac);
-  if (macs.length === 0) return [];
-  return [`ether ${side} { ${macs.join(', ')} } ether ${side} != @${virtualMacSet(name)} drop`];
+  const used = routers.some((router) => router.interface === name && router.virtualMac);
+  return used ? [`ether ${side} vmap @${virtualMacMap(name)}`] : [];
 }
 
 /** The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device. */
@@ -164,18 +145,18 @@ function untagged(rules: readonly string[]): string[] {
 function inetTable(config: RulesetConfig): string[] {
   const { userId, egress } = config;
   return [
-    ...virtualAddressSets(config, 'header'),
+    ...leasedKeys(config, inetDuties(config)),
     'set sideband_rate4 { type ipv4_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
     'set sideband_rate6 { type ipv6_addr; flags dynamic,timeout; size 65535; timeout 10s; }',
-    ...leaseChains(config, inetDuties(config)),
+    ...leaseChains(config, CONFIRMED_PORT),
     ...chain('pre', [
       `type filter hook prerouting priority ${PRIORITY}; policy accept;`,
       `iif lo ip daddr 127.0.0.1 udp dport ${HANDED_ON_PORT} goto lease`,
       // What passes through on its way to another host is none of ours.
       `udp dport ${LEASE_PORTS} fib daddr type local drop`,
       // `fib`: only what this host would answer itself. Transit to the owner goes on.
-      'ip daddr @vip4 fib daddr type local ip daddr != @owned4 drop',
-      'ip6 daddr @vip6 fib daddr type local ip6 daddr != @owned6 drop',
+      'ip daddr @vip4 fib daddr type local ip daddr vmap @lease4',
+      'ip6 daddr @vip6 fib daddr type local ip6 daddr vmap @lease6',
     ]),
     ...forwardChain(config),
     ...sidebandChains(config.sideband),
@@ -193,8 +174,8 @@ function inetTable(config: RulesetConfig): string[] {
       `udp dport ${LEASE_PORT} notrack`,
       // What an ex-owner's own connections would still send; it also keeps its kernel from asking by ARP in their name,
       // and from announcing itself (arp_notify's sibling ndisc_notify) where there is no egress hook.
-      'ip saddr @vip4 ip saddr != @owned4 drop',
-      'ip6 saddr @vip6 ip6 saddr != @owned6 drop',
+      'ip saddr vmap @lease4',
+      'ip6 saddr vmap @lease6',
       ...(egress ? [] : config.interfaces.flatMap((name) => advertisementRules(config, name, 'output'))),
     ]),
   ];
@@ -222,14 +203,23 @@ function refusalRules({ groups }: RulesetConfig): string[] {
 
 /** A client that missed the new owner's announcement sends its frames here still: forwarded, they would hide the move. */
 function forwardChain(config: RulesetConfig): string[] {
-  const names = new Set(config.groups.flatMap((group) => group.gatewayInterfaces));
-  if (names.size === 0) return [];
-  const rules = [...names].map((name) => {
+  const names = [...new Set(config.groups.flatMap((group) => group.gatewayInterfaces))];
+  if (names.length === 0) return [];
+  const gateways = names.flatMap((name) => {
     const groups = config.groups.filter((group) => group.gatewayInterfaces.includes(name));
-    const closed = groups.map((group) => `iifname != @${gatewaySet(group)}`);
-    return `iifname "${name}" ${closed.join(' ')} drop`;
+    return chain(gatewayChain(name), [...groups.map((group) => `${isOpen(group)} return`), 'drop']);
   });
-  return chain('through', [`type filter hook forward priority ${PRIORITY}; policy accept;`, ...rules]);
+  return [
+    ...gateways,
+    ...chain('through', [
+      `type filter hook forward priority ${PRIORITY}; policy accept;`,
+      ...names.map((name) => `iifname "${name}" jump ${gatewayChain(name)}`),
+    ]),
+  ];
+}
+
+function gatewayChain(interfaceName: string): string {
+  return `gateway_${label(interfaceName)}`;
 }
 
 /**
@@ -238,7 +228,7 @@ function forwardChain(config: RulesetConfig): string[] {
  * why this level is called `no_egress`: frames that a program sends through a packet socket.
  */
 function arpTable(config: RulesetConfig): string[] {
-  const pairs = virtualAddresses(config, 'ipv4').map((address) => `${address} . ${address}`);
+  const pairs = virtualAddresses(config.groups, 'ipv4').map((address) => `${address} . ${address}`);
   if (pairs.length === 0) return [];
   return chain('out', [
     `type filter hook output priority ${PRIORITY}; policy accept;`,
@@ -271,25 +261,9 @@ function sidebandPorts(sideband: readonly SidebandPort[]): SidebandPort[] {
   }));
 }
 
-function virtualAddressSets(config: RulesetConfig, ipv6Keys: Ipv6Keys): string[] {
-  const elements = (keys: readonly string[]) => (keys.length === 0 ? '' : ` elements = { ${keys.join(', ')} }`);
-  const keys6 = virtualAddresses(config, 'ipv6').map((address) => ipv6Key(address, ipv6Keys));
-  return [
-    `set vip4 { type ipv4_addr;${elements(virtualAddresses(config, 'ipv4'))} }`,
-    `set vip6 { ${ipv6SetType(ipv6Keys)};${elements(keys6)} }`,
-  ];
-}
-
-/** Every address of one family that is held back. */
-export function virtualAddresses(config: RulesetConfig, family: AddressFamily): string[] {
-  const addresses = config.groups.flatMap((group) => allOf(group).addresses);
-  return addressesOf(addresses, family);
-}
-
-function routersOn(config: RulesetConfig, name: string, family: AddressFamily): number[] {
-  const routers = config.groups.flatMap((group) => allOf(group).virtualRouters);
-  const here = routers.filter((router) => router.interface === name && router.family === family);
-  return here.map((router) => router.virtualRouterId);
+function advertisesOn({ groups }: RulesetConfig, name: string, family: AddressFamily): boolean {
+  const routers = groups.flatMap((group) => allOf(group).virtualRouters);
+  return routers.some((router) => router.interface === name && router.family === family);
 }
 
 function table(family: string, body: readonly string[]): string[] {

@@ -48,32 +48,58 @@ describe('the ruleset', () => {
     ]);
   });
 
-  it('renews `alive` first, so that nothing outlives what vouches for it', () => {
-    expect(rulesOf('g33_512ms')[0]).toMatch(/^update @alive \{ @th,224,16 timeout 512ms \}/);
-  });
-
-  it('renews all of a group in one rule, so that one failure stops the confirmation', () => {
-    expect(rulesOf('g33_512ms')).toEqual([
-      'update @alive { @th,224,16 timeout 512ms } update @owned4 { 10.77.0.100 timeout 512ms }' +
-        ' update @owned4 { 10.77.0.101 timeout 512ms }' +
-        ' update @owned6 { 0xfe800000000000000000000000000100 timeout 512ms }' +
-        ' update @advertising4_eth0 { 51 timeout 512ms } update @advertising6_eth0 { 52 timeout 512ms }' +
-        ' udp dport set 3114 accept',
+  it('extends a lease by one element, whatever hangs on it, and is confirmed by the rule that did', () => {
+    expect(rulesOf('for_512ms')).toEqual([
+      'update @alive { @th,224,16 timeout 512ms } udp dport set 3114 accept',
       'drop',
     ]);
   });
 
-  it('leads from rule to rule only by success where a group has too many addresses for one', () => {
-    const addresses = Array.from({ length: 30 }, (_, index) => `192.0.2.${index + 1}`);
-    const text = fenceRuleset({
-      ...config,
-      groups: [{ id: 1, addresses, virtualRouters: [], gatewayInterfaces: [], intervalUs: 1e6 }],
-    });
-    const [first, ...others] = rulesOf('g1_512ms', text);
-    expect(first).toMatch(/goto g1_512ms_19$/);
-    expect(others).toEqual(['drop']);
-    expect(rulesOf('g1_512ms_19', text)[0]).toMatch(/goto g1_512ms_19_7$/);
-    expect(rulesOf('g1_512ms_19_7', text)[0]).toMatch(/udp dport set 3114 accept$/);
+  it('lets what packets carry through only while its group is open', () => {
+    const text = fenceRuleset(config);
+    expect(rulesOf('while_g33_open')).toEqual(['@nh,0,16 & 0 | 33 @alive return', 'drop']);
+    expect(text).toContain(
+      'map lease4 { type ipv4_addr : verdict; elements = { 10.77.0.100 : jump while_g33_open, ' +
+        '10.77.0.101 : jump while_g33_open, 10.77.0.102 : jump while_g34_open }; }',
+    );
+    expect(text).toContain(
+      'map lease6 { typeof @th,64,128 : verdict; elements = { 0xfe800000000000000000000000000100 : jump while_g33_open }; }',
+    );
+    expect(text).toContain('map lease6 { type ipv6_addr : verdict; elements = { fe80::100 : jump while_g33_open }; }');
+    expect(text).toContain(
+      'map advertising6_eth0 { typeof @th,8,8 : verdict; elements = { 52 : jump while_g33_open }; }',
+    );
+  });
+
+  it('grows by one line of a map for an address, and by two chains for a group', () => {
+    const linesWith = (groups: number, addresses: number) => {
+      const list = Array.from({ length: groups }, (_, group) => ({
+        id: group + 1,
+        addresses: Array.from({ length: addresses }, (_, index) => `10.1.${group}.${index}`),
+        virtualRouters: [],
+        gatewayInterfaces: [],
+        intervalUs: 1e6,
+      }));
+      return fenceRuleset({ ...config, groups: list }).split('\n').length;
+    };
+    expect(linesWith(1, 250)).toBe(linesWith(1, 1));
+    expect(linesWith(250, 1) - linesWith(1, 1)).toBe(249 * 2 * rulesOf('while_g33_open').length * 2);
+  });
+
+  it('lets nobody’s lease let through what is withdrawn, and a new owner’s what another has lost', () => {
+    const [edge, web] = config.groups;
+    if (edge === undefined || web === undefined) throw new Error('there are two');
+    const withdrawn = {
+      addresses: ['10.77.0.101', '10.77.0.102'],
+      virtualRouters: [{ interface: 'eth0', family: 'ipv4', virtualRouterId: 51 }] as const,
+    };
+    const going = { ...edge, addresses: ['10.77.0.100'], virtualRouters: [], withdrawn };
+    const text = fenceRuleset({ ...config, groups: [going, web] });
+    expect(text).toContain(
+      'elements = { 10.77.0.101 : drop, 10.77.0.102 : jump while_g34_open, 10.77.0.100 : jump while_g33_open }',
+    );
+    expect(text).toContain('set vip4 { type ipv4_addr; elements = { 10.77.0.100, 10.77.0.101, 10.77.0.102 }; }');
+    expect(text).toContain('map advertising4_eth0 { typeof @th,8,8 : verdict; elements = { 51 : drop }; }');
   });
 
   it('delivers nothing to addresses that are refused, but lets neighbours find them', () => {
@@ -91,15 +117,10 @@ describe('the ruleset', () => {
     expect(problemIn({ ...config, groups: [{ ...first, refused: ['192.0.2.1'] }] })).toContain('192.0.2.1');
   });
 
-  it('takes everything away on CLOSE, the sentinel first', () => {
-    expect(rulesOf('g33_close')).toEqual([
+  it('takes the lease away on CLOSE, the sentinel first', () => {
+    expect(rulesOf('close')).toEqual([
       'delete @armed { @th,192,32 . @th,224,16 }',
       'delete @alive { @th,224,16 }',
-      'delete @owned4 { 10.77.0.100 }',
-      'delete @owned4 { 10.77.0.101 }',
-      'delete @owned6 { 0xfe800000000000000000000000000100 }',
-      'delete @advertising4_eth0 { 51 }',
-      'delete @advertising6_eth0 { 52 }',
       'udp dport set 3114 accept',
     ]);
   });
@@ -110,10 +131,10 @@ describe('the ruleset', () => {
     );
   });
 
-  it('leads REFRESH and OPEN of one step to the same chain, by group and code', () => {
-    const verdicts = rulesOf('lease').find((rule) => rule.startsWith('@th,224,32')) ?? '';
-    expect(verdicts).toContain(`${33 * 65_536 + 128} : goto g33_512ms`);
-    expect(verdicts).toContain(`${33 * 65_536 + 0x8000 + 128} : goto g33_512ms`);
+  it('leads REFRESH and OPEN of one step to the same chain, by code', () => {
+    const verdicts = rulesOf('lease').find((rule) => rule.startsWith('@th,240,16 vmap')) ?? '';
+    expect(verdicts).toContain(`128 : goto for_512ms, ${0x8000 + 128} : goto for_512ms`);
+    expect(verdicts.split('goto for_512ms')).toHaveLength(3);
   });
 
   it('has one lifetime, as step 1, for a group that is held open without a lease', () => {
@@ -126,7 +147,7 @@ describe('the ruleset', () => {
       heldMs: 765_000,
     };
     const text = fenceRuleset({ ...config, groups: [held] });
-    expect(rulesOf('g9_765000ms', text)).toHaveLength(2);
+    expect(rulesOf('for_765000ms', text)).toHaveLength(2);
     expect(rulesOf('g9_held', text)).toEqual(['update @alive { 9 timeout 765000ms } return', 'drop']);
     expect(text).toContain('map held { typeof @th,224,16 : verdict; elements = { 9 : jump g9_held }; }');
     // The numbers lie behind the lease packet's 24 bytes, which follow the eight of UDP.
@@ -138,14 +159,19 @@ describe('the ruleset', () => {
     ]);
     expect(rulesOf('held')).toEqual([]);
     expect(rulesOf('lease', text).find((rule) => rule.startsWith('@th,224,32'))).toMatch(
-      new RegExp(`, ${9 * 65_536 + 1} : goto g9_765000ms, ${9 * 65_536 + 0x8001} : goto g9_765000ms }$`),
+      new RegExp(`{ ${9 * 65_536 + 1} : goto for_765000ms, ${9 * 65_536 + 0x8001} : goto for_765000ms }$`),
     );
   });
 
   it('forwards nothing in on a gateway’s interface unless a group of that interface is open', () => {
     const gateways = config.groups.map((group) => ({ ...group, gatewayInterfaces: ['eth0'] }));
     const text = fenceRuleset({ ...config, groups: gateways });
-    expect(rulesOf('through', text)[1]).toBe('iifname "eth0" iifname != @gateway_g33 iifname != @gateway_g34 drop');
+    expect(rulesOf('through', text)[1]).toBe('iifname "eth0" jump gateway_eth0');
+    expect(rulesOf('gateway_eth0', text)).toEqual([
+      '@nh,0,16 & 0 | 33 @alive return',
+      '@nh,0,16 & 0 | 34 @alive return',
+      'drop',
+    ]);
     expect(rulesOf('through')).toEqual([]);
   });
 
@@ -165,15 +191,15 @@ describe('the ruleset', () => {
 
   it('holds advertisements back at the egress of the router’s interface, or in inet without that hook', () => {
     const egressRule =
-      'add rule netdev tiebreak out_eth0 ip protocol 112 @th,16,8 != 0 @th,8,8 { 51 } @th,8,8 != @advertising4_eth0 drop';
+      'add rule netdev tiebreak out_eth0 ip protocol 112 @th,16,8 != 0 @th,8,8 vmap @advertising4_eth0';
     expect(fenceRuleset(config)).toContain(egressRule);
     expect(fenceRuleset(config)).toContain(
-      'out_eth0 ip6 version 6 meta l4proto 112 @th,16,8 != 0 @th,8,8 { 52 } @th,8,8 != @advertising6_eth0 drop',
+      'out_eth0 ip6 version 6 meta l4proto 112 @th,16,8 != 0 @th,8,8 vmap @advertising6_eth0',
     );
     const without = fenceRuleset({ ...config, egress: false });
     expect(without).not.toContain('hook egress');
     expect(rulesOf('out', without)).toContain(
-      'oifname "eth0" ip protocol 112 @th,16,8 != 0 @th,8,8 { 51 } @th,8,8 != @advertising4_eth0 drop',
+      'oifname "eth0" ip protocol 112 @th,16,8 != 0 @th,8,8 vmap @advertising4_eth0',
     );
   });
 

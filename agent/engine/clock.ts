@@ -15,8 +15,15 @@ export interface Clock {
   monotonicUs(): number;
   /** `ring` is called at or after the time that was set, never from within `set`. */
   alarm(ring: () => void): Alarm;
+  /** `act` is called once what runs now is done, and before anything else happens; where nothing else runs, at once. */
+  soon(act: () => void): void;
 }
 
 const alarms = new AlarmClock();
 
-export const SYSTEM_CLOCK: Clock = { nowUs: boottimeUs, monotonicUs, alarm: (ring) => alarms.alarm(ring) };
+export const SYSTEM_CLOCK: Clock = {
+  nowUs: boottimeUs,
+  monotonicUs,
+  alarm: (ring) => alarms.alarm(ring),
+  soon: queueMicrotask,
+};

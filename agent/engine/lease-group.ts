@@ -543,7 +543,7 @@ export class LeaseGroup implements LinkedGroup {
         this.#verdict = effect.verdict;
         return undefined;
       case 'send-heartbeat':
-        for (const link of this.#links) link.heartbeatNow();
+        for (const link of this.#links) link.heartbeatSoon();
         return undefined;
       case 'send-release':
         for (const link of this.#links) link.release(this.name, effect.ballot);

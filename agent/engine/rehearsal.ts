@@ -129,6 +129,10 @@ class ImaginaryTime implements Clock {
     return alarm;
   }
 
+  soon(act: () => void): void {
+    act();
+  }
+
   pass(lengthUs: number): void {
     this.#nowUs += lengthUs;
     for (const [alarm, { atUs, ring }] of [...this.#due]) {

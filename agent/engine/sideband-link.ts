@@ -77,6 +77,7 @@ export class SidebandLink {
   #started = false;
   #nextBeatUs = 0;
   #nextHelloUs = 0;
+  #beatsSoon = false;
 
   constructor(options: {
     node: string;
@@ -145,6 +146,7 @@ export class SidebandLink {
 
   stop(): void {
     this.#started = false;
+    this.#beatsSoon = false;
     this.#beat.clear();
   }
 
@@ -192,7 +194,17 @@ export class SidebandLink {
     return undefined;
   }
 
+  /** One heartbeat for all the groups that ask for one now: each says what all of them claim. */
+  heartbeatSoon(): void {
+    if (this.#beatsSoon) return;
+    this.#beatsSoon = true;
+    this.#clock.soon(() => {
+      if (this.#beatsSoon) this.heartbeatNow();
+    });
+  }
+
   heartbeatNow(): void {
+    this.#beatsSoon = false;
     const { sequence, sentAtUs } = this.#dispatch({
       kind: 'heartbeat',
       claims: this.#groups.map((group) => group.claim()),

@@ -426,3 +426,55 @@ test('a link goes on with other keys, addresses and groups, and the peer need no
   a.link.heartbeatNow();
   for (const { datagram } of a.take()) expect(b.link.receive(datagram, '10.0.0.a')).toBe('unknown_key');
 });
+
+describe('groups that want a heartbeat at the same moment', () => {
+  class Turns extends VirtualTime {
+    readonly #waiting: (() => void)[] = [];
+
+    override soon(act: () => void): void {
+      this.#waiting.push(act);
+    }
+
+    /** What runs now is done. */
+    end(): void {
+      for (const act of this.#waiting.splice(0)) act();
+    }
+  }
+
+  function linkOf(count: number) {
+    const time = new Turns();
+    const groups = Array.from({ length: count }, (_, index) => new ScriptedGroup(`g${index}`));
+    return { time, groups, a: new SidebandEnd(time, 'a', 'b', groups) };
+  }
+
+  test('share one, which says what all of them claim by then', () => {
+    const { time, groups, a } = linkOf(250);
+    for (const group of groups) {
+      group.kind = 'requests';
+      a.link.heartbeatSoon();
+    }
+    expect(a.take()).toHaveLength(0);
+    time.end();
+    expect(a.take()).toHaveLength(1);
+    expect(groups.map(({ sentAtUs }) => sentAtUs.length)).toEqual(groups.map(() => 1));
+  });
+
+  test('need none of their own where one has left meanwhile, and get the next when they want it', () => {
+    const { time, a } = linkOf(1);
+    a.link.heartbeatSoon();
+    a.link.heartbeatNow();
+    time.end();
+    expect(a.take()).toHaveLength(1);
+    a.link.heartbeatSoon();
+    time.end();
+    expect(a.take()).toHaveLength(1);
+  });
+
+  test('get none from a link that has been stopped', () => {
+    const { time, a } = linkOf(1);
+    a.link.heartbeatSoon();
+    a.link.stop();
+    time.end();
+    expect(a.take()).toHaveLength(0);
+  });
+});

@@ -24,6 +24,10 @@ export class VirtualTime implements Clock {
     return alarm;
   }
 
+  soon(act: () => void): void {
+    act();
+  }
+
   /** Time goes by, and alarms ring at their times. */
   pass(lengthUs: number): void {
     const untilUs = this.#nowUs + lengthUs;

@@ -1,6 +1,8 @@
 import {
   type Ballot,
   type Claim,
+  type IdentityChange,
+  isAgreed,
   PROMISE_MAX_MS,
   type RegisterRecord,
   sameBallot,
@@ -12,8 +14,10 @@ import type { GuardedGroup } from './handover.ts';
 /** /proc/uptime counts in hundredths of a second; the record may bind for longer than the promise, never for less. */
 const RECORD_MARGIN_US = 20_000;
 
+type AgreeingGroup = GuardedGroup & { readonly change?: IdentityChange | undefined };
+
 export type LastVoteOptions = {
-  readonly group: GuardedGroup;
+  readonly group: AgreeingGroup;
   readonly node: string;
   readonly register: RegisterFile;
   /** whether state_dir holds a promise that binds the next engine whatever the register says (policy bias, L17) */
@@ -29,7 +33,7 @@ export type LastVoteOptions = {
  * to the first peer that asks for a ballot after the dead one's, and stays with that peer.
  */
 export class LastVote {
-  readonly group: GuardedGroup;
+  readonly group: AgreeingGroup;
   /** What is released: it never lives again (L5). */
   readonly released: Ballot;
   readonly #mayUse: (counter: number) => boolean;
@@ -61,9 +65,9 @@ export class LastVote {
 
   /** Recorded before it is returned (L9), for the next engine to go by. */
   judge(from: string, claim: Claim): Verdict | undefined {
-    const { configHash, name } = this.group;
+    const { name } = this.group;
     const { ballot } = claim;
-    if (claim.kind !== 'requests' || claim.configHash !== configHash) return undefined;
+    if (claim.kind !== 'requests' || !isAgreed({ change: undefined, ...this.group }, claim)) return undefined;
     // L5: above the released one.
     if (ballot.counter <= this.released.counter) return undefined;
     const given = this.#given;

@@ -24,7 +24,7 @@ import { SYSTEM_CLOCK } from './clock.ts';
 import { identityReasons } from './explain-identity.ts';
 import { narrowFence, plainIdsOf } from './fence-reload.ts';
 import { FramePacer } from './frame-pacer.ts';
-import { GroupIdentity } from './group-identity.ts';
+import type { GroupIdentity } from './group-identity.ts';
 import { GroupStanding, plainDecision } from './group-standing.ts';
 import { handoverOf } from './handover.ts';
 import { type Hearing, hearingPeersOnly } from './hearing.ts';
@@ -34,7 +34,7 @@ import { metricsReading } from './metrics-reading.ts';
 import { nodeStatus, type ReloadReport } from './node-status.ts';
 import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
 import { identityText, memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
-import { type OpenedHistory, openHistory, openPromises, openState, recordInForce } from './open-state.ts';
+import { type OpenedHistory, openHistory, openIdentity, openPromises, openState, recordInForce } from './open-state.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
@@ -164,7 +164,11 @@ export class Agent {
     clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
-    for (const { name } of leases) this.#kept.set(name, openPromises(stateDir, name, this.#log));
+    for (const group of leases) {
+      const kept = openPromises(stateDir, group.name, this.#log);
+      this.#kept.set(group.name, kept);
+      this.#identities.set(group.name, openIdentity(group, this.#setting, kept, this.#log));
+    }
     for (const group of groups) {
       const routers: ReconciledRouter[] = [];
       for (const router of group.virtualRouters) {
@@ -348,7 +352,10 @@ export class Agent {
       if (prepared !== undefined) this.#changeGroup(to, prepared);
     }
     this.#routers = [...kept, ...groups.flatMap(({ routers }) => routers), ...departing];
-    for (const [name, kept] of promises) this.#kept.set(name, kept);
+    for (const [name, { kept, identity }] of promises) {
+      this.#kept.set(name, kept);
+      this.#identities.set(name, identity);
+    }
     const started = added.map((group) => {
       const prepared = groups.find((candidate) => candidate.group === group);
       return this.#addGroup(group, prepared?.routers ?? []);
@@ -594,17 +601,14 @@ export class Agent {
     const { name } = config;
     const ranHere = this.#ranHere.has(name);
     this.#ranHere.add(name);
-    const [kept, log, setting] = [this.#opened(this.#kept.get(name)), this.#log, this.#setting];
-    const identity = new GroupIdentity({ group: name, configured: identityText(config, setting), kept, log });
-    this.#identities.set(name, identity);
     return openLeaseGroup(config, {
-      setting,
+      setting: this.#setting,
       fence: this.#opened(this.#fence).fence,
       state: this.#opened(this.#state),
       bootId: this.#bootId,
       standing,
-      kept,
-      identity,
+      kept: this.#opened(this.#kept.get(name)),
+      identity: this.#opened(this.#identities.get(name)),
       identityChanged: () => this.#identityChanged(),
       ranHere,
       // One that comes by a reload comes when somebody wants it.
@@ -612,16 +616,13 @@ export class Agent {
       history: () => this.#history?.log,
       witness: () => this.#witness?.link,
       leaseGroups: () => this.#leaseGroups,
-      log,
+      log: this.#log,
     });
   }
 
-  /** Once the step that has changed it is done. */
   #identityChanged(): void {
-    setImmediate(() => {
-      this.#prepareGuardian();
-      this.#witness?.follow();
-    });
+    this.#witness?.follow();
+    setImmediate(() => this.#prepareGuardian());
   }
 
   #openWitness(): WitnessInUse {

@@ -6,32 +6,39 @@ import type { KeptPromises } from '../state/kept-promises.ts';
 
 export type GroupIdentityOptions = {
   readonly group: string;
-  /** The text of what the group is configured for. */
-  readonly configured: string;
-  readonly kept: Pick<KeptPromises, 'found' | 'keepIdentity'>;
+  /** What the group is configured for, and the text of its hash. */
+  readonly configured: Identity;
+  readonly text: string;
+  readonly kept: Pick<KeptPromises, 'found' | 'keepIdentity' | 'beginWith'>;
   readonly log: Logger;
 };
 
 /** A group's identities (L16) between the core, which knows their hashes, and the disk, which has what those were made of. */
 export class GroupIdentity {
-  /** What an earlier run went by, as far as this one may go on from there. */
-  readonly found: IdentityRecord | undefined;
+  /** What this run begins with. It is on disk. */
+  readonly found: IdentityRecord;
   readonly #kept: GroupIdentityOptions['kept'];
   readonly #texts = new Map<string, string>();
 
-  constructor({ group, configured, kept, log }: GroupIdentityOptions) {
+  /** Throws what the file system answers. */
+  constructor({ group, configured, text, kept, log }: GroupIdentityOptions) {
     this.#kept = kept;
-    this.learn(configured);
+    this.learn(text);
     const { identity } = kept.found;
-    if (identity === undefined) return;
-    const known = [identity.agreed, ...(identity.joint === null ? [] : [identity.joint])];
-    if (!known.every(({ text }) => text === configured || canGoOver(text, configured))) {
-      const text = `${group}: its nodes, or its policy "available", have changed since the last run; no node may go by the configuration of before any more`;
-      log.warn({ group }, text);
+    const known = identity === undefined ? [] : [identity.agreed, ...(identity.joint === null ? [] : [identity.joint])];
+    const leadsHere = known.every((of) => of.text === null || of.text === text || canGoOver(of.text, text));
+    for (const of of known) if (of.text !== null) this.learn(of.text);
+    if (identity !== undefined && leadsHere) {
+      this.found = foundIdentity(identity, text);
       return;
     }
-    for (const { text } of known) this.learn(text);
-    this.found = foundIdentity(identity, configured);
+    this.found = { generation: identity?.generation ?? 0, agreed: configured, joint: undefined };
+    kept.beginWith(this.#described(this.found));
+    if (identity === undefined) return;
+    log.warn(
+      { group },
+      `${group}: its nodes, or its policy "available", have changed since the last run; no node may go by the configuration of before any more`,
+    );
   }
 
   /** The group may go over to it. */
@@ -41,12 +48,11 @@ export class GroupIdentity {
 
   /** `onDisk` is called once it is on disk, and never if something else is kept before that. */
   keep(record: IdentityRecord, onDisk: () => void): void {
-    const textOf = (hash: string): string => {
-      const text = this.#texts.get(hash);
-      if (text === undefined) throw new Error(`nothing led to the identity ${hash}`);
-      return text;
-    };
-    this.#kept.keepIdentity(keptIdentity(record, textOf), onDisk);
+    this.#kept.keepIdentity(this.#described(record), onDisk);
+  }
+
+  #described(record: IdentityRecord): KeptIdentity {
+    return keptIdentity(record, (hash) => this.#texts.get(hash));
   }
 }
 
@@ -55,7 +61,7 @@ function foundIdentity({ generation, agreed, joint }: KeptIdentity, configured: 
   const reachable = ({ configHash, policy, text, witness }: KeptIdentity['agreed']): Identity => ({
     configHash,
     policy,
-    witness: witness && haveSameWitness(text, configured),
+    witness: witness && text !== null && haveSameWitness(text, configured),
   });
   return { generation, agreed: reachable(agreed), joint: joint === null ? undefined : reachable(joint) };
 }

@@ -76,7 +76,8 @@ export type GroupSurroundings = {
   readonly ballots: BallotRecord;
   readonly register: Pick<RegisterFile, 'found' | 'record'>;
   readonly kept: Pick<KeptPromises, 'found' | 'keep' | 'forget' | 'keepDeparted'>;
-  readonly identity: Pick<GroupIdentity, 'found' | 'keep'>;
+  /** What it begins with, and where its identity is kept (L16). */
+  readonly identity: { readonly found: GroupIdentity['found'] | undefined; readonly keep: GroupIdentity['keep'] };
   /** It counts other votes from now on (L16). */
   readonly identityChanged: () => void;
   /** The fence had to be made anew, which closed these groups too. */
@@ -233,8 +234,6 @@ export class LeaseGroup implements LinkedGroup {
   start(links: readonly SidebandLink[], routers: readonly VirtualRouter[]): void {
     this.#links = links;
     this.#routers = routers;
-    const { generation, wanted } = this.#state;
-    if (this.#around.identity.found === undefined) this.#keepIdentity({ generation, agreed: wanted, joint: undefined });
     this.#tellOfPromises();
     this.#noteStanding();
     this.witnessReachable(this.#around.witness?.reachable() ?? false);
@@ -418,6 +417,8 @@ export class LeaseGroup implements LinkedGroup {
     this.#noteStanding();
     this.#tellOfPeers(nowUs);
     this.#tellOfProtection(nowUs);
+    // The link to the witness is to follow before anything else is heard, and after what this step has said to that of before.
+    if (effects.some(({ type }) => type === 'identity-changed')) this.#around.identityChanged();
   }
 
   #noteStanding(): void {
@@ -573,7 +574,6 @@ export class LeaseGroup implements LinkedGroup {
         this.#keepIdentity(effect.record);
         return undefined;
       case 'identity-changed':
-        this.#around.identityChanged();
         return undefined;
       case 'send-depart':
         this.#linkTo(effect.to)?.depart(this.name, effect.ballot, effect.departure);
@@ -630,7 +630,8 @@ export class LeaseGroup implements LinkedGroup {
   }
 
   #askWitness(): void {
-    if (this.#ask !== undefined) this.#around.witness?.vote(this.#ask.ballot, this.#ask.promiseMs);
+    if (this.#ask === undefined || this.#state.witness.asked === undefined) return;
+    this.#around.witness?.vote(this.#ask.ballot, this.#ask.promiseMs);
   }
 
   /** Says it as it was at this moment, but only once the effects are done: a log line may cost a millisecond. */

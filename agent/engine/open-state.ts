@@ -3,9 +3,12 @@ import type { LeaseGroupConfig } from '../config/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
+import type { Setting } from '../reload/index.ts';
 import { type KeptPromises, openKeptPromises } from '../state/kept-promises.ts';
 import { replaceFile } from '../state/replace-file.ts';
 import { openStateFile, type StateFile } from '../state/state-file.ts';
+import { GroupIdentity } from './group-identity.ts';
+import { identityText, memberConfig } from './open-lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { StartFailure } from './start-failure.ts';
 
@@ -68,5 +71,22 @@ export function recordInForce(runDir: string, text: string, log: Logger): string
     const why = cause instanceof Error ? cause.message : String(cause);
     log.warn(`${path}: cannot be written: ${why}; after a crash the agent goes by the file as it is then`);
     return null;
+  }
+}
+
+/** The identity that a group begins with, which is on disk by then. Throws StartFailure. */
+export function openIdentity(
+  group: LeaseGroupConfig,
+  setting: Setting,
+  kept: KeptPromises,
+  log: Logger,
+): GroupIdentity {
+  const { configHash, policy, witness } = memberConfig(group, setting);
+  const configured = { configHash, policy, witness };
+  try {
+    return new GroupIdentity({ group: group.name, configured, text: identityText(group, setting), kept, log });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new StartFailure(`group ${group.name}: its identity cannot be written: ${why}`);
   }
 }

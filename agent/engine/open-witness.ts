@@ -72,12 +72,14 @@ export function openWitness(options: {
   });
 }
 
-/** What the witness is told of each group: a joint node never goes by its old identity again (L16). */
+/**
+ * What the witness is told: not of a group that does without its vote, whose hash would make it refuse a peer that still goes
+ * by the old one (L16).
+ */
 export function knownGroups(
   groups: readonly Pick<LeaseGroup, 'name' | 'state'>[],
 ): { group: string; configHash: string }[] {
-  return groups.map(({ name, state: { change, config } }) => ({
-    group: name,
-    configHash: change?.stage === 'joint' ? change.to.configHash : config.configHash,
-  }));
+  return groups.flatMap(({ name, state: { config } }) =>
+    config.witness ? [{ group: name, configHash: config.configHash }] : [],
+  );
 }

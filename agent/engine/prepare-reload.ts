@@ -7,8 +7,9 @@ import type { ReloadPlan, Setting } from '../reload/index.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
 import { refuseUnsafePrograms, tasksOf } from './checks.ts';
 import { type PreparedFence, prepareFence } from './fence-reload.ts';
+import type { GroupIdentity } from './group-identity.ts';
 import { clearLeftOvers, fencedInterfaces, type OpenedFence } from './open-fence.ts';
-import { openPromises } from './open-state.ts';
+import { openIdentity, openPromises } from './open-state.ts';
 import { type PreparedRouters, prepareRouters, withNewAddresses, withNewRouters } from './reload-parts.ts';
 import { requireInterfaces } from './require-interfaces.ts';
 import type { PreparedLinks, Sideband } from './sideband.ts';
@@ -37,12 +38,14 @@ export type ReloadFrom = {
 };
 
 /** All that has been opened for a reload, which can no longer fail. */
+export type OpenedPromises = { readonly kept: KeptPromises; readonly identity: GroupIdentity };
+
 export type PreparedReload = {
   readonly tasks: readonly Task[];
   /** The changed ones and the new ones. */
   readonly groups: readonly PreparedRouters[];
   /** Of the new groups in mode `lease`, by name. */
-  readonly promises: ReadonlyMap<string, KeptPromises>;
+  readonly promises: ReadonlyMap<string, OpenedPromises>;
   readonly links: PreparedLinks;
   readonly fence: PreparedFence | undefined;
 };
@@ -60,9 +63,11 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
   refuseUnsafePrograms(config.groups);
   const tasks = tasksOf(config.groups);
   const promises = new Map(
-    added
-      .filter(({ mode }) => mode === 'lease')
-      .map(({ name }) => [name, openPromises(config.stateDir, name, log)] as const),
+    added.flatMap((group) => {
+      if (group.mode === 'vrrp') return [];
+      const kept = openPromises(config.stateDir, group.name, log);
+      return [[group.name, { kept, identity: openIdentity(group, { config, secrets }, kept, log) }] as const];
+    }),
   );
   // What departs still speaks, with the keys of before.
   const groupKeys = new Map([...setting.secrets.groupKeys, ...secrets.groupKeys]);

@@ -30,8 +30,8 @@ type Opened = {
   readonly url: string;
   readonly cluster: string;
   readonly witnessId: string;
-  /** What its hello has said of each group. */
-  readonly hashes: ReadonlyMap<string, string>;
+  /** What its hello has said of each group that there was; undefined: nothing. */
+  readonly hashes: ReadonlyMap<string, string | undefined>;
   readonly link: WitnessLink;
 };
 
@@ -68,7 +68,8 @@ export class WitnessInUse {
     if (witness === null || credential === null) return;
     const link = openLink({ config: witness, credential, lastSequence: this.#lastSequence, routes: this.#routes });
     const { url, cluster } = witness;
-    const hashes = new Map(knownGroups(leaseGroups()).map(({ group, configHash }) => [group, configHash]));
+    const told = new Map(knownGroups(leaseGroups()).map(({ group, configHash }) => [group, configHash]));
+    const hashes = new Map(leaseGroups().map(({ name }) => [name, told.get(name)]));
     this.#opened = { url, cluster, witnessId: credential.witnessId, hashes, link };
   }
 
@@ -97,8 +98,8 @@ export class WitnessInUse {
     const { url, cluster } = config.witness;
     if (opened?.url !== url || opened.cluster !== cluster || opened.witnessId !== secrets.witness.witnessId)
       return false;
-    return knownGroups(leaseGroups()).every(
-      ({ group, configHash }) => (opened.hashes.get(group) ?? configHash) === configHash,
-    );
+    // One that has come since has been told nothing of, which is not worth another link.
+    const told = new Map(knownGroups(leaseGroups()).map(({ group, configHash }) => [group, configHash]));
+    return leaseGroups().every(({ name }) => !opened.hashes.has(name) || opened.hashes.get(name) === told.get(name));
   }
 }

@@ -8,6 +8,8 @@ import {
   type Claim,
   claimOf,
   type Fitness,
+  type FoundAtStart,
+  type IdentityRecord,
   type MemberConfig,
   type MemberEffect,
   type MemberEvent,
@@ -20,6 +22,7 @@ import {
 import type { Clock } from './clock.ts';
 import { Disk } from './disk.ts';
 import { FenceHands } from './fence-hands.ts';
+import { type GroupIdentity, type Identities, identityOf, type WitnessName } from './group-identity.ts';
 import { Guardian } from './guardian.ts';
 import type { KernelFence } from './kernel-fence.ts';
 import type { SidebandDatagram } from './messages.ts';
@@ -34,9 +37,12 @@ export { type AgentTroubles, NO_TROUBLES } from './troubles.ts';
 export type AgentOptions = {
   readonly around: Surroundings;
   readonly config: MemberConfig;
+  readonly identities: Identities;
+  /** what it is configured for at first */
+  readonly identity: GroupIdentity;
   readonly clock: Clock;
   readonly fence: KernelFence;
-  readonly witness: (agent: AgentShell) => WitnessAccess;
+  readonly witnesses: (agent: AgentShell) => ReadonlyMap<WitnessName, WitnessAccess>;
   readonly deliver: (to: string, datagram: SidebandDatagram) => void;
   readonly advertise: (from: string, priority: number) => void;
   /** refuse duplicates and datagrams of earlier runs, as the real session does; without it everything comes through */
@@ -53,16 +59,23 @@ export class AgentShell {
   /** for whom the guardian has voted in the place of the engine that is gone */
   lastWord: string | undefined;
   state: MemberState | undefined;
+  /** The state in which its last process ended. */
+  lastState: MemberState | undefined;
   /** Grows by two with each start: between two runs lies the guardian's. */
   incarnation = 0;
   /** How often the witness was asked. */
   asks = 0;
   readonly #options: AgentOptions;
-  readonly #witness: WitnessAccess;
+  readonly #witnesses: ReadonlyMap<WitnessName, WitnessAccess>;
   readonly #process: Process;
   readonly #hands: FenceHands;
   readonly #sideband: Sideband;
-  #configHash: string;
+  #configured: GroupIdentity;
+  /** What of it the process that runs has read. */
+  #inForce: GroupIdentity;
+  /** The witness that its link leads to; none while it runs without, and before it runs. */
+  #witness: WitnessAccess | undefined;
+  #identityWanted: IdentityRecord | undefined;
   #stopping = false;
   #startedAtUs = 0;
   #unfit: { readonly why: Unfitness; readonly untilUs: number } | undefined;
@@ -76,7 +89,8 @@ export class AgentShell {
     this.clock = options.clock;
     this.fence = options.fence;
     this.disk = new Disk(around);
-    this.#configHash = config.configHash;
+    this.#configured = options.identity;
+    this.#inForce = options.identity;
     this.#hands = new FenceHands(around, this, config.intervalUs);
     this.#sideband = new Sideband(this.node, options.sessions, options.deliver);
     const { schedule, random } = around;
@@ -87,14 +101,14 @@ export class AgentShell {
       dueUs: () => this.#dueUs(),
       tick: () => this.dispatch({ type: 'tick' }),
     });
-    this.#witness = options.witness(this);
+    this.#witnesses = options.witnesses(this);
     const { sessions, deliver } = options;
     const { group, peers } = config;
     this.guardian = new Guardian({ around, agent: this, group, peers, sessions, deliver });
   }
 
-  get configHash(): string {
-    return this.#configHash;
+  get witness(): WitnessAccess | undefined {
+    return this.#witness;
   }
 
   get running(): boolean {
@@ -107,9 +121,10 @@ export class AgentShell {
   }
 
   /** A new process: it clears what a former one left behind, and knows what is in its directories (L9, L10). */
-  start(configHash = this.#configHash): void {
-    const { around, config } = this.#options;
-    this.#configHash = configHash;
+  start(configured = this.#configured): void {
+    const { around } = this.#options;
+    this.#configured = configured;
+    this.#inForce = configured;
     this.guardian.end();
     this.lastWord = undefined;
     this.incarnation += 2;
@@ -118,18 +133,71 @@ export class AgentShell {
     this.#stopping = false;
     this.#sideband.begin(this.incarnation);
     const { usedCounter } = this.disk;
-    const started = { ...config, configHash, usedCounter, seed: around.random.integer(2 ** 31) };
+    const started = { ...this.#config, usedCounter, seed: around.random.integer(2 ** 31) };
     const nowUs = this.localUs();
-    const found = this.disk.find(nowUs);
+    const found = this.#find(nowUs);
     this.state = startMember(started, nowUs, around.tampering.found?.(found) ?? found);
     this.disk.noteRun();
     this.#process.start();
     around.monitor.started(this, found);
     this.note(() => `starts, and finds of its register: ${found.register.kind}`);
-    this.#witness.start(this.incarnation);
+    this.#connect();
     this.#beat(this.incarnation);
     if (this.#unfit !== undefined) this.#tellFitness();
     this.#process.run();
+  }
+
+  /**
+   * Its configuration is another one from now on: a process that runs reads it anew, the next one in any case. Its link leads
+   * to another witness once the group goes by no identity of the one before, as the real one does.
+   */
+  configure(configured: GroupIdentity): void {
+    this.#configured = configured;
+    if (this.state === undefined) return;
+    this.note(() => `is configured for ${configured.configHash}`);
+    this.#process.take(() => {
+      if (this.state === undefined) return;
+      this.#inForce = configured;
+      const { usedCounter, seed } = this.state.config;
+      this.dispatch({ type: 'configured', config: { ...this.#config, usedCounter, seed }, fitness: this.#fitness });
+    });
+    this.#process.take(() => this.#followWitness());
+  }
+
+  /** What it is configured for. */
+  get configured(): GroupIdentity {
+    return this.#configured;
+  }
+
+  get #config(): MemberConfig {
+    return { ...this.#options.config, ...identityOf(this.#inForce) };
+  }
+
+  #find(nowUs: number): FoundAtStart {
+    const { identity: record, ...found } = this.disk.find(nowUs);
+    const identity = this.#options.identities.found(record, this.#configured);
+    if (identity !== undefined) return { ...found, identity };
+    // Before it says a word: the next run may be configured for another one.
+    this.disk.keep({ identity: { generation: 0, agreed: identityOf(this.#configured), joint: undefined } });
+    return found;
+  }
+
+  /** The identity that the node goes by has changed, or the one that it is configured for. */
+  #followWitness(): void {
+    const { state } = this;
+    if (state === undefined) return;
+    if (state.change !== undefined && state.change.stage !== 'joint') return;
+    this.#connect();
+    this.dispatch({ type: 'witness-reachable', reachable: false });
+  }
+
+  /** Opens the link to the configured witness, or says hello anew if there is one. */
+  #connect(): void {
+    const { witness } = this.#inForce;
+    const wanted = witness === undefined ? undefined : this.#witnesses.get(witness);
+    if (this.#witness !== wanted) this.#witness?.end();
+    this.#witness = wanted;
+    wanted?.start(this.incarnation);
   }
 
   /** Someone empties `run_dir` while no process runs. */
@@ -159,13 +227,15 @@ export class AgentShell {
     this.note(() => 'loses its engine');
     this.#end();
     const livedUs = this.#options.around.schedule.nowUs - this.#startedAtUs;
-    this.guardian.engineDied(livedUs, this.#configHash);
+    this.guardian.engineDied(livedUs);
   }
 
   #end(): void {
+    this.lastState = this.state;
     this.state = undefined;
     this.#process.end();
-    this.#witness.end();
+    this.#witness?.end();
+    this.#witness = undefined;
   }
 
   /** Whether the process has been asked to leave. */
@@ -315,6 +385,13 @@ export class AgentShell {
           return { type: 'departed-persisted', departed: effect.departed };
         });
         return;
+      case 'persist-identity':
+        this.#keepIdentity(effect.record);
+        return;
+      case 'identity-changed':
+        this.note(() => this.#identityInWords());
+        this.#process.take(() => this.#followWitness());
+        return;
       case 'forget-promise':
         this.#persist(() => {
           this.disk.keep({ promise: undefined });
@@ -354,11 +431,12 @@ export class AgentShell {
       case 'ask-witness':
         this.asks++;
         this.note(() => `asks W for ${effect.ballot.counter}.${effect.ballot.node}`);
-        this.#witness.vote(effect.ballot, effect.promiseMs);
+        this.#witness?.vote(effect.ballot, effect.promiseMs);
         return;
       case 'release-witness':
         this.note(() => `gives W's vote for ${effect.ballot.counter}.${effect.ballot.node} back`);
-        this.#witness.release(effect.ballot);
+        around.monitor.witnessReleased(this);
+        this.#witness?.release(effect.ballot);
         return;
       case 'advertise':
         if (this.fence.isOpen(around.schedule.nowUs)) advertise(this.node, 100);
@@ -379,22 +457,55 @@ export class AgentShell {
     }
   }
 
-  #tellFitness(): void {
+  get #fitness(): Fitness {
     const { priority, skewUs } = this.#options.config;
-    const fitness: Fitness = { priority, skewUs, unfit: this.#unfit?.why };
-    this.#process.take(() => this.dispatch({ type: 'fitness', fitness }));
+    return { priority, skewUs, unfit: this.#unfit?.why };
   }
 
-  #persist(write: () => MemberEvent): void {
+  #tellFitness(): void {
+    this.#process.take(() => this.dispatch({ type: 'fitness', fitness: this.#fitness }));
+  }
+
+  #identityInWords(): string {
+    const { state } = this;
+    if (state === undefined) return '';
+    const { change, config, generation } = state;
+    const towards = change === undefined ? '' : `, ${change.stage} with ${change.to.configHash}`;
+    return `goes by ${config.configHash} (${generation})${towards}`;
+  }
+
+  /** One write after the other, each until it is done or the next one takes its place. */
+  #keepIdentity(record: IdentityRecord): void {
+    this.#identityWanted = record;
+    const { joint } = record;
+    const event: MemberEvent =
+      joint === undefined ? { type: 'tick' } : { type: 'identity-persisted', configHash: joint.configHash };
+    this.#persist(
+      () => {
+        this.disk.keep({ identity: record });
+        return this.#identityWanted === record ? event : undefined;
+      },
+      () => {
+        if (this.#identityWanted === record) this.#keepIdentity(record);
+      },
+    );
+  }
+
+  /** Without `again` the core asks once more by itself. */
+  #persist(write: () => MemberEvent | undefined, again?: () => void): void {
     const { incarnation } = this;
+    const isGone = (): boolean => this.incarnation !== incarnation || this.state === undefined;
     this.disk.persist(
       () => {
-        if (this.incarnation !== incarnation || this.state === undefined) return undefined;
+        if (isGone()) return undefined;
         const event = write();
         this.note(() => `has written down: ${this.disk.content}`);
         return event;
       },
       (event) => this.#process.take(() => this.dispatch(event)),
+      () => {
+        if (!isGone()) again?.();
+      },
     );
   }
 

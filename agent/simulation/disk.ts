@@ -2,6 +2,7 @@ import type {
   DepartedVote,
   FoundAtStart,
   FoundRegister,
+  IdentityRecord,
   KeptPromise,
   MemberEvent,
   RegisterRecord,
@@ -12,7 +13,11 @@ const FAILURE_CHANCE = 0.05;
 const FSYNC_MIN_US = 200;
 const FSYNC_MAX_US = 200_000;
 
-type StateDir = { readonly promise?: KeptPromise | undefined; readonly departed?: DepartedVote | undefined };
+type StateDir = {
+  readonly promise?: KeptPromise | undefined;
+  readonly departed?: DepartedVote | undefined;
+  readonly identity?: IdentityRecord | undefined;
+};
 
 /** One host's `run_dir` and `state_dir`: the first is written at once and lost with the boot, the second takes an fsync. */
 export class Disk {
@@ -73,9 +78,9 @@ export class Disk {
 
   /**
    * An fsync takes its time, and the process may be gone before it is done or before it hears of it; none overtakes.
-   * `write` says what the process then hears; undefined: nobody is there to go on with it.
+   * `write` says what the process then hears; undefined: nobody is there to go on with it. `failed`: the disk was full.
    */
-  persist(write: () => MemberEvent | undefined, told: (event: MemberEvent) => void): void {
+  persist(write: () => MemberEvent | undefined, told: (event: MemberEvent) => void, failed: () => void): void {
     const { schedule, random, tampering } = this.#around;
     if (tampering.noFsync) {
       const stateDir = this.#stateDir;
@@ -84,10 +89,14 @@ export class Disk {
       if (event !== undefined) told(event);
       return;
     }
-    const failed = random.chance(FAILURE_CHANCE);
+    const fails = random.chance(FAILURE_CHANCE);
     this.#freeUs = Math.max(schedule.nowUs, this.#freeUs) + random.logBetween(FSYNC_MIN_US, FSYNC_MAX_US);
     schedule.at(this.#freeUs, () => {
-      const event = failed ? undefined : write();
+      if (fails) {
+        failed();
+        return;
+      }
+      const event = write();
       if (event !== undefined) told(event);
     });
   }

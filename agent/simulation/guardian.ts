@@ -39,7 +39,6 @@ export class Guardian {
   #found: FoundRegister = { kind: 'nothing' };
   #vote: LastVote | undefined;
   #listening = false;
-  #configHash = '';
 
   constructor(options: GuardianOptions) {
     this.#options = options;
@@ -68,10 +67,9 @@ export class Guardian {
     this.#process.setPauses(chance, maxUs);
   }
 
-  engineDied(livedUs: number, configHash: string): void {
+  engineDied(livedUs: number): void {
     const { schedule, random } = this.#options.around;
     this.#diedAtUs = schedule.nowUs;
-    this.#configHash = configHash;
     this.#backoffMs = nextBackoffMs(this.#backoffMs, livedUs / 1000);
     this.#process.start();
     schedule.after(random.logBetween(NOTICE_MIN_US, NOTICE_MAX_US), () => this.#process.take(() => this.#closeFence()));
@@ -128,9 +126,11 @@ export class Guardian {
 
   #lastVote(register: FoundRegister): LastVote | undefined {
     const { agent, group, around } = this.#options;
-    const { disk, node } = agent;
+    const { disk, lastState, node } = agent;
+    if (lastState === undefined) return undefined;
+    const { change, config } = lastState;
     return LastVote.of({
-      group: { id: 1, name: group, configHash: this.#configHash, change: undefined },
+      group: { id: 1, name: group, configHash: config.configHash, change },
       node,
       register: {
         found: around.tampering.guardian === 'claims_every_vote' ? asOwn(register, node) : register,

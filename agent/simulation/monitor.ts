@@ -14,11 +14,12 @@
  *                                  for W (TTL_MAX of a new instance) under 4
  *  9 kernel expiry within D        'lease containment', in the clocks of those who gave the votes
  * 10 idempotency                   'a replay counted': agent-shell.ts (within one run of the receiver) and witness-host.ts
- * 11 no vote across configuration  'a vote crossed configurations'; across witnesses: 'unauthenticated input counted'
+ * 11 no vote across configuration  'a vote crossed configurations', 'identities not agreed'; across witnesses:
+ *                                  'unauthenticated input counted', and 2 and 3, which ask the witness of the identity
  * 12 RELEASE behind a closed fence 'released before the fence was closed': agents, guardians, and W's vote
  * 13 unauthenticated input         'unauthenticated input counted': forged advertisements here, forged frames in
  *                                  witness-access.ts
- * 14 one owner in bounded time     'no owner after the faults', after every kind of seed
+ * 14 one owner in bounded time     'no owner after the faults', 'identity not reached', after every kind of seed
  * 15 W moves nothing               'moved without need', 'interrupted without need': kind witness
  * 16 link cut, W near              the same: kind link
  * 17 no dead end                   as 14, from wherever chaos has led; 'does not end' and 'ticks do not settle' for the shell
@@ -30,8 +31,10 @@ import {
   boundTo,
   type Cause,
   type Claim,
+  claimOf,
   type FoundAtStart,
   type FoundRegister,
+  isAgreed,
   leaseEndUs,
   type MemberEffect,
   type MemberEvent,
@@ -42,6 +45,7 @@ import {
   witnessVotes,
 } from '@tiebreak/shared/lease';
 import type { AgentShell } from './agent-shell.ts';
+import type { Identities, WitnessName } from './group-identity.ts';
 import { checkRegister } from './register-rules.ts';
 import type { Schedule } from './schedule.ts';
 import type { Timeline } from './timeline.ts';
@@ -71,7 +75,8 @@ export class Monitor {
   readonly #timeline: Timeline;
   readonly #group: string;
   #agents: readonly AgentShell[] = [];
-  #witness: WitnessHost | undefined;
+  #witnesses: ReadonlyMap<WitnessName, WitnessHost> = new Map();
+  #identities: Identities | undefined;
   #needed = 2;
   /** by each node's own clock: until when its last start forbids it to vote for anyone new, and to stand (L9) */
   readonly #quarantines = new Map<string, number>();
@@ -84,10 +89,12 @@ export class Monitor {
     this.#group = group;
   }
 
-  watch(agents: readonly AgentShell[], witness: WitnessHost, hasWitness: boolean): void {
+  watch(agents: readonly AgentShell[], witnesses: ReadonlyMap<WitnessName, WitnessHost>, identities: Identities): void {
     this.#agents = agents;
-    this.#needed = votesNeeded(agents.length, hasWitness);
-    if (witnessVotes(agents.length, hasWitness)) this.#witness = witness;
+    // As many with a witness as without.
+    this.#needed = votesNeeded(agents.length, true);
+    this.#identities = identities;
+    if (witnessVotes(agents.length, true)) this.#witnesses = witnesses;
   }
 
   get moves(): number {
@@ -109,6 +116,7 @@ export class Monitor {
     const waitUs = register.kind === 'recorded' ? 0 : Math.max(0, PROMISE_MAX_MS * 1000 - knownUs);
     this.#quarantines.set(agent.node, agent.localUs() + waitUs);
     this.voterChanged(agent);
+    this.#checkIdentities(agent);
   }
 
   /** The node that answers for the group right now. */
@@ -136,6 +144,8 @@ export class Monitor {
     }
     if (!isSame || state.role.name !== before.role.name) this.voterChanged(agent);
     this.#checkNewBeliefs(agent, before, state);
+    if (state.change !== before.change || state.config.configHash !== before.config.configHash)
+      this.#checkIdentities(agent);
   }
 
   witnessForgot(): void {
@@ -192,13 +202,14 @@ export class Monitor {
   }
 
   /** A guardian has voted: for its own dead engine, behind a closed fence, and once (L5, L9, L10). */
-  guardianVoted(agent: AgentShell, before: FoundRegister, from: string, { ballot, configHash }: Claim): void {
+  guardianVoted(agent: AgentShell, before: FoundRegister, from: string, claim: Claim): void {
+    const { ballot } = claim;
     const record = before.kind === 'recorded' ? before.record : undefined;
     const isOwn = record?.holder === agent.node || (record?.holder === from && agent.lastWord === from);
     if (record === undefined || !isOwn || ballot.counter < record.highestGranted.counter)
       this.violated('the guardian gave a vote that was not its own', `${agent.node} to ${from}`);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
-    if (configHash !== agent.configHash) this.crossedConfigurations(agent.node, from);
+    if (!agreesWith(agent.lastState, claim)) this.crossedConfigurations(agent.node, from);
     agent.lastWord = from;
     this.voterChanged(agent);
   }
@@ -242,13 +253,13 @@ export class Monitor {
         return untilUs > nowUs ? [`${voter.node} ${inMs(untilUs)}`] : [];
       });
       const byWitnessUs = agent.clock.realUs(state.witness.voteUntilUs);
-      if (byWitnessUs > nowUs) beliefs.push(`w ${inMs(byWitnessUs)}`);
+      if (byWitnessUs > nowUs) beliefs.push(`${this.#witnessOf(agent)?.name ?? 'no witness'} ${inMs(byWitnessUs)}`);
       return `${node}: ${state.role.name}, ${vote}${open}${beliefs.length === 0 ? '' : `; counts on ${beliefs.join(', ')}`}`;
     });
-    if (this.#witness !== undefined) {
-      const holder = this.#witness.holder(this.#group);
-      const until = holder === undefined ? '' : ` ${inMs(this.#witness.boundUntilUs(this.#group, holder))}`;
-      lines.push(`w: ${holder === undefined ? 'vote free' : `votes for ${holder}${until}`}`);
+    for (const [name, witness] of this.#witnesses) {
+      const holder = witness.holder(this.#group);
+      const until = holder === undefined ? '' : ` ${inMs(witness.boundUntilUs(this.#group, holder))}`;
+      lines.push(`${name}: ${holder === undefined ? 'vote free' : `votes for ${holder}${until}`}`);
     }
     return lines;
   }
@@ -266,8 +277,7 @@ export class Monitor {
     const isKnown = boundTo(before.register, agent.localUs())?.holder === from;
     if ((name === 'initialize' || this.#isQuarantined(agent)) && !isKnown)
       this.violated('voted in quarantine', agent.node);
-    if (event.type === 'claim' && event.claim.configHash !== state?.config.configHash)
-      this.crossedConfigurations(agent.node, from);
+    if (event.type === 'claim' && !agreesWith(state, event.claim)) this.crossedConfigurations(agent.node, from);
     if (agent.fence.isOpen(this.#schedule.nowUs)) this.violated('an owner granted', `${agent.node}'s fence is open`);
   }
 
@@ -312,10 +322,12 @@ export class Monitor {
 
   #checkWitnessBelief(agent: AgentShell): void {
     const { state } = agent;
-    if (this.#witness === undefined || !isStanding(state) || state.witness.returning) return;
+    if (this.#witnesses.size === 0 || !isStanding(state) || state.witness.returning) return;
     const believedUntilUs = agent.clock.realUs(state.witness.voteUntilUs);
     if (believedUntilUs <= this.#schedule.nowUs) return;
-    this.#compare(agent, 'w', believedUntilUs, this.#witness.boundUntilUs(this.#group, agent.node));
+    const witness = this.#witnessOf(agent);
+    const heldUntilUs = witness?.boundUntilUs(this.#group, agent.node) ?? Number.NEGATIVE_INFINITY;
+    this.#compare(agent, witness?.name ?? 'a witness without a vote', believedUntilUs, heldUntilUs);
   }
 
   #compare(agent: AgentShell, voter: string, believedUntilUs: number, heldUntilUs: number): void {
@@ -329,11 +341,36 @@ export class Monitor {
     const { openUntilUs } = agent.fence;
     if (openUntilUs <= this.#schedule.nowUs) return;
     const others = this.#peerRegistersUntilUs(agent);
-    if (this.#witness !== undefined) others.push(this.#witness.boundUntilUs(this.#group, agent.node));
+    const witness = this.#witnessOf(agent);
+    if (witness !== undefined) others.push(witness.boundUntilUs(this.#group, agent.node));
     const heldUntilUs = leaseEndUs(others, this.#needed);
     if (heldUntilUs + TOLERANCE_US >= openUntilUs) return;
     const excess = ((openUntilUs - heldUntilUs) / 1000).toFixed(1);
     this.violated('lease containment', `${agent.node}'s fence outlives its last other vote by ${excess} ms`);
+  }
+
+  /** The witness whose vote counts by the identity that the agent's process goes by, or went by at its end. */
+  #witnessOf({ state, lastState }: AgentShell): WitnessHost | undefined {
+    const goneBy = state ?? lastState;
+    const name = goneBy && this.#identities?.witnessOf(goneBy);
+    return name && this.#witnesses.get(name);
+  }
+
+  /** L16: nobody goes by a new identity while somebody goes by an old one and is not joint with that. */
+  #checkIdentities({ node, state }: AgentShell): void {
+    if (state === undefined || this.#isForeign(state)) return;
+    for (const other of this.#agents) {
+      if (other.state === undefined || this.#isForeign(other.state)) continue;
+      if (agreesWith(state, claimOf(other.state))) continue;
+      this.violated(
+        'identities not agreed',
+        `${node} goes by ${wordsOf(state)}, ${other.node} by ${wordsOf(other.state)}`,
+      );
+    }
+  }
+
+  #isForeign({ config }: MemberState): boolean {
+    return this.#identities?.of(config.configHash).foreign === true;
   }
 
   #peerRegistersUntilUs(holder: AgentShell): number[] {
@@ -352,6 +389,15 @@ export class Monitor {
     const boundUntilUs = bound?.holder === holder ? clock.realUs(bound.untilUs) : Number.NEGATIVE_INFINITY;
     return state.role.name === 'initialize' ? Math.max(boundUntilUs, clock.realUs(state.role.untilUs)) : boundUntilUs;
   }
+}
+
+function agreesWith(state: MemberState | undefined, claim: Claim): boolean {
+  return state !== undefined && isAgreed({ configHash: state.config.configHash, change: state.change }, claim);
+}
+
+function wordsOf({ config, change, generation }: MemberState): string {
+  const joint = change?.stage === 'joint' ? `, joint with ${change.to.configHash}` : '';
+  return `${config.configHash} (${generation}${joint})`;
 }
 
 /** Whether it may count votes at all. */

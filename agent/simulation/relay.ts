@@ -1,10 +1,11 @@
+import type { WitnessName } from './group-identity.ts';
 import type { SidebandBody, SidebandDatagram } from './messages.ts';
 import type { Network } from './network.ts';
 import type { Schedule } from './schedule.ts';
-import { WITNESS } from './witness-host.ts';
 
 /** As agent/engine/sideband-link.ts has it: of each kind one, so that the witness's patience is not used up. */
 const RELAY_INTERVAL_US = 5_000_000;
+const RELAY: WitnessName = 'w';
 
 /** The witness passes on what no later message says again, while the way between two agents is known to be cut. */
 export class Relay {
@@ -23,7 +24,7 @@ export class Relay {
     const { nowUs } = this.#schedule;
     if (nowUs - (this.#passedAtUs.get(what) ?? Number.NEGATIVE_INFINITY) < RELAY_INTERVAL_US) return;
     this.#passedAtUs.set(what, nowUs);
-    this.#network.send(from, WITNESS, () => this.#network.send(WITNESS, to, deliver));
+    this.#network.send(from, RELAY, () => this.#network.send(RELAY, to, deliver));
   }
 }
 

@@ -3,8 +3,9 @@ import type { Ballot } from '@tiebreak/shared/lease';
 import type { WitnessMessage, WitnessRequest } from '@tiebreak/shared/wire';
 import { type Effect, WitnessSession } from '../witness-link/session.ts';
 import type { AgentShell } from './agent-shell.ts';
+import type { WitnessName } from './group-identity.ts';
 import type { Surroundings } from './surroundings.ts';
-import { REPLY_KEY, WITNESS, WITNESS_ID, type WitnessHost } from './witness-host.ts';
+import { REPLY_KEY, type WitnessHost, witnessId } from './witness-host.ts';
 
 const RECONNECT_US = 10_000_000;
 const PING_US = 1_000_000;
@@ -12,14 +13,20 @@ const PONG_DEADLINE_US = 2_500_000;
 const ANOTHER_WITNESS_ID = 'f'.repeat(32);
 const ANOTHER_KEY = Buffer.alloc(32, 9);
 
-/** One agent's way to the witness: the real session; socket and HTTPS alike are datagrams here, and so even worse. */
+/** One agent's way to one witness: the real session; socket and HTTPS alike are datagrams here, and so even worse. */
 export class WitnessAccess {
   readonly #around: Surroundings;
   readonly #agent: AgentShell;
   readonly #host: WitnessHost;
   readonly #group: string;
-  readonly #configHash: () => string;
+  readonly #configHash: () => string | undefined;
+  readonly #pings: boolean;
+  readonly name: WitnessName;
+  /** Of this run: it numbers the requests of all its links, or the witness would take them for old ones (L13). */
   #session: WitnessSession | undefined;
+  #incarnation = 0;
+  /** The link that is open. */
+  #link: object | undefined;
   #serial = 0;
   #pongAtUs = Number.NEGATIVE_INFINITY;
   #reachable = false;
@@ -31,53 +38,69 @@ export class WitnessAccess {
     agent: AgentShell;
     host: WitnessHost;
     group: string;
-    configHash: () => string;
+    /** what the witness is told that the group goes by; undefined: nothing that another node could contradict */
+    configHash: () => string | undefined;
+    /** whether to look all the time if the witness is in reach */
+    pings: boolean;
   }) {
     this.#around = options.around;
     this.#agent = options.agent;
     this.#host = options.host;
     this.#group = options.group;
     this.#configHash = options.configHash;
+    this.#pings = options.pings;
+    this.name = options.host.name;
   }
 
+  /** Opens a link, in place of the one that there may be. */
   start(incarnation: number): void {
-    this.#session = new WitnessSession({
-      node: this.#agent.node,
-      incarnation,
-      witnessId: WITNESS_ID,
-      replyKey: REPLY_KEY,
-      serial: this.#serial,
-      groups: () => [{ group: this.#group, configHash: this.#configHash() }],
-    });
+    if (this.#session === undefined || this.#incarnation !== incarnation) this.#session = this.#begin(incarnation);
+    this.#incarnation = incarnation;
+    const link = {};
+    this.#link = link;
     this.#tickAtUs = Number.POSITIVE_INFINITY;
     this.#pongAtUs = Number.NEGATIVE_INFINITY;
     this.#reachable = false;
-    this.#connect(this.#session);
-    if (this.#agent.state?.config.policy.name === 'bias') this.#ping(this.#session);
+    this.#connect(link);
+    if (this.#pings) this.#ping(link);
+  }
+
+  #begin(incarnation: number): WitnessSession {
+    return new WitnessSession({
+      node: this.#agent.node,
+      incarnation,
+      witnessId: witnessId(this.name),
+      replyKey: REPLY_KEY,
+      serial: this.#serial,
+      groups: () => {
+        const configHash = this.#configHash();
+        return configHash === undefined ? [] : [{ group: this.#group, configHash }];
+      },
+    });
   }
 
   /** The highest grant serial that a running agent can show (L14). */
   get knownSerial(): number {
-    return this.#session === undefined ? -1 : this.#serial;
+    return this.#link === undefined ? -1 : this.#serial;
   }
 
   end(): void {
-    this.#session = undefined;
+    this.#link = undefined;
   }
 
   vote(ballot: Ballot, promiseMs: number): void {
-    if (this.#session === undefined) return;
+    if (this.#session === undefined || this.#link === undefined) return;
     this.#perform(this.#session.vote(this.#group, ballot, promiseMs, this.#agent.localUs()).effects);
   }
 
   release(ballot: Ballot): void {
-    this.#around.monitor.witnessReleased(this.#agent);
-    if (this.#session === undefined) return;
+    if (this.#session === undefined || this.#link === undefined) return;
     this.#perform(this.#session.release(this.#group, ballot, this.#agent.localUs()).effects);
   }
 
   /** The object was reset, which closes the link: the agent opens it again, and says hello with its serial (L14). */
   reopen(): void {
+    if (this.#link === undefined) return;
     const effects = this.#session?.socketOpened(this.#agent.localUs()) ?? [];
     for (const effect of effects) {
       if (effect.kind !== 'send') continue;
@@ -88,43 +111,45 @@ export class WitnessAccess {
   }
 
   /** The keeper's part: a link that is opened again and again, and so keeps its stamp fresh. */
-  #connect(session: WitnessSession): void {
-    if (this.#session !== session) return;
-    this.#agent.take(() => this.#perform(session.socketOpened(this.#agent.localUs())));
-    this.#around.schedule.after(RECONNECT_US, () => this.#connect(session));
+  #connect(link: object): void {
+    if (this.#link !== link) return;
+    this.#agent.take(() => {
+      if (this.#link === link) this.#perform(this.#session?.socketOpened(this.#agent.localUs()) ?? []);
+    });
+    this.#around.schedule.after(RECONNECT_US, () => this.#connect(link));
   }
 
   /** The ping each second whose answer comes from the runtime, and is no vote. */
-  #ping(session: WitnessSession): void {
-    if (this.#session !== session) return;
+  #ping(link: object): void {
+    if (this.#link !== link) return;
     const { schedule, network } = this.#around;
     const { node } = this.#agent;
-    network.send(node, WITNESS, () =>
-      network.send(WITNESS, node, () => {
+    network.send(node, this.name, () =>
+      network.send(this.name, node, () => {
         this.#pongAtUs = schedule.nowUs;
-        this.#noteReachable(session);
+        this.#noteReachable(link);
       }),
     );
-    this.#noteReachable(session);
-    schedule.after(PING_US, () => this.#ping(session));
+    this.#noteReachable(link);
+    schedule.after(PING_US, () => this.#ping(link));
   }
 
-  #noteReachable(session: WitnessSession): void {
+  #noteReachable(link: object): void {
     const reachable = this.#around.schedule.nowUs - this.#pongAtUs < PONG_DEADLINE_US;
-    if (reachable === this.#reachable) return;
+    if (this.#link !== link || reachable === this.#reachable) return;
     this.#reachable = reachable;
     this.#agent.take(() => {
-      if (this.#session === session) this.#agent.dispatch({ type: 'witness-reachable', reachable });
+      if (this.#link === link) this.#agent.dispatch({ type: 'witness-reachable', reachable });
     });
   }
 
   #send(request: WitnessRequest): void {
     if (request.type === 'vote') this.#lastVote = request;
     const { node, incarnation } = this.#agent;
-    this.#around.network.send(node, WITNESS, () => {
+    this.#around.network.send(node, this.name, () => {
       const message = this.#host.answer(node, request);
       if (message === undefined) return;
-      this.#around.network.send(WITNESS, node, () => {
+      this.#around.network.send(this.name, node, () => {
         if (this.#agent.incarnation === incarnation) this.hear(message);
       });
     });
@@ -134,20 +159,24 @@ export class WitnessAccess {
   hear(message: WitnessMessage): void {
     this.#agent.take(() => {
       const session = this.#session;
-      if (session !== undefined) this.#perform(session.hear('socket', message, this.#agent.localUs()));
+      if (session !== undefined && this.#link !== undefined)
+        this.#perform(session.hear('socket', message, this.#agent.localUs()));
     });
   }
 
   /** Another deployment under its own name, and a forger under the true one: real frames, of which none may count (L14). */
   hearAnotherWitness(): void {
     const [session, asked] = [this.#session, this.#lastVote];
-    if (session === undefined || asked === undefined) return;
+    if (session === undefined || this.#link === undefined || asked === undefined) return;
     const { group, ballot, promise_ms, sequence, incarnation } = asked;
     const { node } = this.#agent;
     const result = { kind: 'granted', group, ballot, promise_ms } as const;
     const order = { node, sequence, incarnation, stamp_ms: asked.stamp_ms, serial: asked.serial };
     const message = (witness_id: string): WitnessMessage => ({ type: 'reply', witness_id, ...order, result });
-    for (const frame of [sign(message(ANOTHER_WITNESS_ID), REPLY_KEY), sign(message(WITNESS_ID), ANOTHER_KEY)]) {
+    for (const frame of [
+      sign(message(ANOTHER_WITNESS_ID), REPLY_KEY),
+      sign(message(witnessId(this.name)), ANOTHER_KEY),
+    ]) {
       const effects = session.receive('socket', frame, this.#agent.localUs());
       if (effects.some(({ kind }) => kind !== 'dropped')) this.#around.monitor.believedForgery(this.#agent);
       this.#perform(effects);
@@ -185,7 +214,7 @@ export class WitnessAccess {
     this.#around.schedule.at(atUs, () => {
       if (this.#tickAtUs === atUs) this.#tickAtUs = Number.POSITIVE_INFINITY;
       this.#agent.take(() => {
-        if (this.#session === session) this.#perform(session.tick(this.#agent.localUs()));
+        if (this.#session === session && this.#link !== undefined) this.#perform(session.tick(this.#agent.localUs()));
       });
     });
   }

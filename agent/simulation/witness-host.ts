@@ -14,13 +14,17 @@ import {
 } from '@tiebreak/shared/lease';
 import type { WitnessMessage, WitnessRequest, WitnessResult } from '@tiebreak/shared/wire';
 import type { Clock } from './clock.ts';
+import type { WitnessName } from './group-identity.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export const WITNESS = 'w';
-export const WITNESS_ID = '0'.repeat(32);
 export const REPLY_KEY = Buffer.alloc(32, 7);
 
 const RECORDED_MAX = 16;
+
+/** 32 hex digits */
+export function witnessId(name: WitnessName): string {
+  return Buffer.from(name).toString('hex').padStart(32, '0');
+}
 
 const EMPTY_STORAGE: WitnessMemory = { serial: 0, recovering: false, registers: new Map(), answers: new Map() };
 
@@ -45,6 +49,7 @@ type Instance = {
  * been superseded goes on hearing some of the requests for a while, as one with open connections does.
  */
 export class WitnessHost {
+  readonly name: WitnessName;
   readonly #around: Surroundings;
   readonly #clock: Clock;
   readonly #agents: readonly string[];
@@ -62,12 +67,14 @@ export class WitnessHost {
   #superseded: { instance: Instance; untilUs: number } | undefined;
 
   constructor(options: {
+    name: WitnessName;
     around: Surroundings;
     clock: Clock;
     agents: readonly string[];
     comparesHashes: boolean;
     hear: (node: string, message: WitnessMessage) => void;
   }) {
+    this.name = options.name;
     this.#around = options.around;
     this.#clock = options.clock;
     this.#agents = options.agents;
@@ -78,7 +85,7 @@ export class WitnessHost {
 
   /** A deploy, a host move, an end of hibernation: another instance, which knows what is stored and nothing else. */
   restart(supersededForUs: number, wallOffsetMs: number): void {
-    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => 'a new instance');
+    this.#around.timeline.note(this.#around.schedule.nowUs, this.name, () => 'a new instance');
     this.#superseded = {
       instance: this.#current,
       untilUs: this.#around.schedule.nowUs + supersededForUs,
@@ -91,7 +98,7 @@ export class WitnessHost {
 
   /** Storage loses what it has learned since it was last kept, or everything; the instance starts anew from it. */
   rollBack(everything: boolean): void {
-    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => 'storage is rolled back');
+    this.#around.timeline.note(this.#around.schedule.nowUs, this.name, () => 'storage is rolled back');
     const kept = everything ? EMPTY_STORAGE : this.#kept;
     this.#serial = kept.serial;
     this.#recovering = kept.recovering;
@@ -131,7 +138,7 @@ export class WitnessHost {
     const rivalHashes = this.#noteHashes(node, request);
     const { result, ...step } = decideWitness(voter, { node, request, rivalHashes }, nowMs);
     if (!this.#perform(instance, step)) return undefined;
-    this.#around.timeline.note(this.#around.schedule.nowUs, WITNESS, () => {
+    this.#around.timeline.note(this.#around.schedule.nowUs, this.name, () => {
       const ballot = 'ballot' in request ? ` for ${request.ballot.counter}.${request.ballot.node}` : '';
       return `${request.type}${ballot}: ${result.kind === 'refused' ? result.reason : result.kind}`;
     });
@@ -140,7 +147,7 @@ export class WitnessHost {
     if (this.#decided.length > RECORDED_MAX) this.#decided.shift();
     this.#watch(instance, voter, { node, request, rivalHashes }, result);
     const { incarnation, sequence } = request;
-    const order = { witness_id: WITNESS_ID, node, sequence, incarnation, stamp_ms: nowMs };
+    const order = { witness_id: witnessId(this.name), node, sequence, incarnation, stamp_ms: nowMs };
     return { type: 'reply', ...order, serial: instance.voter.serial, result };
   }
 
@@ -151,7 +158,7 @@ export class WitnessHost {
       const before = this.#registers.get(request.group);
       this.decide(node, request);
       const after = this.#registers.get(request.group);
-      if (before !== after) this.#around.monitor.believedTwice({ node: WITNESS }, request.type);
+      if (before !== after) this.#around.monitor.believedTwice({ node: this.name }, request.type);
     }
   }
 
@@ -191,7 +198,7 @@ export class WitnessHost {
     if (holder !== false && holder !== node) monitor.witnessMovedVote(holder, node);
     const { config_hash: hash } = request.type === 'vote' ? request : { config_hash: '' };
     const isRenewal = holder === node && vote?.kind === 'held' && vote.configHash === hash;
-    if (!isRenewal && rivalHashes.some((rival) => rival !== hash)) monitor.crossedConfigurations(WITNESS, node);
+    if (!isRenewal && rivalHashes.some((rival) => rival !== hash)) monitor.crossedConfigurations(this.name, node);
   }
 
   /** Of the newest grant. */
@@ -300,8 +307,8 @@ export class WitnessHost {
   }
 
   #announce(node: string, group: string): void {
-    const message: WitnessMessage = { type: 'freed', witness_id: WITNESS_ID, group };
-    this.#around.network.send(WITNESS, node, () => this.#hear(node, message));
+    const message: WitnessMessage = { type: 'freed', witness_id: witnessId(this.name), group };
+    this.#around.network.send(this.name, node, () => this.#hear(node, message));
   }
 
   /** The runtime's clock: whole milliseconds. */

@@ -3,6 +3,14 @@ import { skewTimeUs } from '@tiebreak/shared/vrrp';
 import { AgentShell } from './agent-shell.ts';
 import { Clock } from './clock.ts';
 import { FENCE_GUARD_US } from './fence-hands.ts';
+import {
+  type GroupIdentity,
+  Identities,
+  identityOf,
+  isWitness,
+  WITNESSES,
+  type WitnessName,
+} from './group-identity.ts';
 import { KernelFence } from './kernel-fence.ts';
 import type { SidebandDatagram } from './messages.ts';
 import { Monitor } from './monitor.ts';
@@ -15,7 +23,7 @@ import { Tenures } from './tenures.ts';
 import { Timeline } from './timeline.ts';
 import { type AgentTroubles, NO_TROUBLES } from './troubles.ts';
 import { WitnessAccess } from './witness-access.ts';
-import { WITNESS, WitnessHost } from './witness-host.ts';
+import { WitnessHost } from './witness-host.ts';
 
 export const GROUP = 'edge';
 
@@ -35,10 +43,11 @@ export type WorldOptions = {
   readonly sessions?: boolean;
   readonly sideband?: LinkQuality;
   readonly uplink?: LinkQuality;
-  readonly configHashes?: Readonly<Partial<Record<NodeName, string>>>;
   /** W refuses a first vote while the other node's link reports another configuration (L16) */
   readonly comparesHashes?: boolean;
   readonly policy?: Policy;
+  /** what nodes may be configured for besides (L16); without, there is no second witness */
+  readonly otherIdentities?: readonly Omit<GroupIdentity, 'foreign'>[];
   /** 1 to 255; each node has its usual one without */
   readonly priorities?: Readonly<Partial<Record<NodeName, number>>>;
   /** of the virtual routers, on which the skew hangs; 3 without */
@@ -53,18 +62,19 @@ export type WorldOptions = {
 
 const PRIORITIES = { a: 200, b: 100, c: 150, d: 150, e: 50 } as const;
 const HASH = '0123456789abcdef';
+const FOREIGN_HASH = 'fedcba9876543210';
 
 const RECORDED_SHARE = 0.01;
 const RECORDED_MAX = 16;
 
 export type NodeName = keyof typeof PRIORITIES;
 export const NODE_NAMES: readonly NodeName[] = ['a', 'b', 'c', 'd', 'e'];
-export type Place = NodeName | typeof WITNESS;
+export type Place = NodeName | WitnessName;
 
 /** `heardIn`: the receiver's run that has got it already. */
 type Recorded = { readonly to: string; readonly datagram: SidebandDatagram; heardIn: number | undefined };
 
-/** Two to five agents and a witness, and everything that can happen to them. */
+/** Two to five agents and their witness, or two of them, and everything that can happen to them. */
 export class World {
   readonly schedule = new Schedule();
   readonly random: Random;
@@ -78,14 +88,18 @@ export class World {
   readonly agents: readonly AgentShell[];
   readonly hasWitness: boolean;
   readonly witness: WitnessHost;
+  /** `w`, and `x` where nodes may be configured for that */
+  readonly witnesses: ReadonlyMap<WitnessName, WitnessHost>;
   readonly intervalUs: number;
   readonly policy: Policy;
   readonly preemptDelayUs: number | undefined;
-  readonly configHash = HASH;
+  /** what nodes may be configured for; the first one to begin with */
+  readonly identities: readonly [GroupIdentity, ...GroupIdentity[]];
+  /** the group's name under other members */
+  readonly foreign: GroupIdentity;
   /** When the last outage that has begun so far is over. */
   troubledUntilUs = 0;
   readonly #byName: ReadonlyMap<string, AgentShell>;
-  readonly #accesses = new Map<string, WitnessAccess>();
   readonly #recorded: Recorded[] = [];
   readonly #relay: Relay | undefined;
   #troubles = NO_TROUBLES;
@@ -101,23 +115,33 @@ export class World {
     this.timeline = new Timeline(options.recorded ?? false);
     this.monitor = new Monitor(this.schedule, this.timeline, GROUP);
     const usual = (from: string, to: string): LinkQuality =>
-      (from === WITNESS || to === WITNESS ? options.uplink : options.sideband) ?? GOOD_LINK;
+      (isWitness(from) || isWitness(to) ? options.uplink : options.sideband) ?? GOOD_LINK;
     this.network = new Network(this.schedule, this.random, usual);
     this.#relay = options.relays ? new Relay(this.network, this.schedule) : undefined;
     const clockOf = (rate: number): Clock => new Clock(this.random.integer(1e12), rate);
     const { schedule, network, random, monitor, timeline } = this;
     const tampering = options.tampering ?? NO_TAMPERING;
     const around = { schedule, network, random, monitor, timeline, intervalUs, tampering };
-    const accesses = this.#accesses;
-    this.witness = new WitnessHost({
-      around,
-      clock: clockOf(rates.w ?? 1),
-      agents: this.nodes,
-      comparesHashes: options.comparesHashes ?? false,
-      hear: (node, message) => accesses.get(node)?.hear(message),
-    });
+    const first: GroupIdentity = { configHash: HASH, witness: this.hasWitness ? 'w' : undefined, policy: this.policy };
+    this.identities = [first, ...(options.otherIdentities ?? [])];
+    this.foreign = { ...first, configHash: FOREIGN_HASH, foreign: true };
+    const identities = new Identities([...this.identities, this.foreign]);
+    const pings = this.identities.some(({ policy }) => policy.name === 'bias');
+    const accesses = new Map<string, ReadonlyMap<WitnessName, WitnessAccess>>();
+    const makeWitness = (name: WitnessName): WitnessHost =>
+      new WitnessHost({
+        name,
+        around,
+        clock: clockOf(rates[name] ?? 1),
+        agents: this.nodes,
+        comparesHashes: options.comparesHashes ?? false,
+        hear: (node, message) => accesses.get(node)?.get(name)?.hear(message),
+      });
+    this.witness = makeWitness('w');
+    const others = WITNESSES.slice(1).filter((name) => this.identities.some(({ witness }) => witness === name));
+    const all = [this.witness, ...others.map(makeWitness)];
+    this.witnesses = new Map(all.map((host) => [host.name, host]));
     const makeAgent = (node: NodeName): AgentShell => {
-      const configHash = options.configHashes?.[node] ?? HASH;
       const peers = this.nodes.filter((other) => other !== node);
       const paceUs = intervalUs * (options.paces?.[node] ?? 1);
       const priority = options.priorities?.[node] ?? PRIORITIES[node];
@@ -127,28 +151,33 @@ export class World {
           node,
           group: GROUP,
           peers,
-          witness: this.hasWitness,
-          policy: this.policy,
+          ...identityOf(first),
           intervalUs: paceUs,
           priority,
           skewUs: skewTimeUs(options.version ?? 3, priority, paceUs),
           preemptDelayUs: options.preemptDelayUs,
           standNotBeforeUs: 0,
           settings: '000000bb',
-          configHash,
           guardUs: FENCE_GUARD_US,
           usedCounter: 0,
           seed,
         },
+        identities,
+        identity: first,
         clock: clockOf(rates[node] ?? 1),
         fence: new KernelFence(options.unslewedTicks ? 1 : (rates[node] ?? 1), (nowUs, openUntilUs) =>
           this.tenures.note(node, nowUs, openUntilUs),
         ),
-        witness: (agent) => {
-          const hash = (): string => agent.state?.config.configHash ?? configHash;
-          const access = new WitnessAccess({ around, agent, host: this.witness, group: GROUP, configHash: hash });
-          accesses.set(node, access);
-          return access;
+        witnesses: (agent) => {
+          // A node that counts no witness's vote, as a joint one, contradicts nobody.
+          const configHash = (): string | undefined =>
+            agent.state?.config.witness ? agent.state.config.configHash : undefined;
+          const made = all.map(
+            (host) => [host.name, new WitnessAccess({ around, agent, host, group: GROUP, configHash, pings })] as const,
+          );
+          const own = new Map(made);
+          accesses.set(node, own);
+          return own;
         },
         deliver: (to, datagram) => this.#deliver(to, datagram),
         advertise: (from, priority) => {
@@ -162,7 +191,7 @@ export class World {
     this.b = b;
     this.agents = [a, b, ...this.nodes.slice(2).map(makeAgent)];
     this.#byName = new Map(this.agents.map((agent) => [agent.node, agent]));
-    monitor.watch(this.agents, this.witness, this.hasWitness);
+    monitor.watch(this.agents, this.witnesses, identities);
   }
 
   get nowUs(): number {
@@ -177,6 +206,13 @@ export class World {
     const agent = this.agents[this.nodes.indexOf(node)];
     if (agent === undefined) throw new RangeError(`there is no node ${node}`);
     return agent;
+  }
+
+  /** @throws RangeError if there are not so many */
+  identity(index: number): GroupIdentity {
+    const identity = this.identities[index];
+    if (identity === undefined) throw new RangeError(`there is no identity ${index}`);
+    return identity;
   }
 
   role(node: NodeName): string {
@@ -235,16 +271,16 @@ export class World {
   /**
    * The witness forgets. Whoever remembers a later serial says so as its link comes back, before anyone asks for a vote:
    * without that a witness that has forgotten everything cannot know it, and L14 promises nothing. Hence nothing is lost
-   * while the newest grant is known to no agent that runs, as when its reply is still under way.
+   * while the newest grant is known to no agent that has a link to it, as when its reply is still under way.
    */
-  rollBackWitness(everything: boolean): void {
-    const known = [...this.#accesses.values()].some(({ knownSerial }) => knownSerial >= this.witness.serial);
-    if (!known) {
-      this.note(() => 'nobody knows yet of W’s newest grant: its storage stays');
+  rollBackWitness(everything: boolean, witness = this.witness): void {
+    const linked = this.agents.flatMap((agent) => (agent.witness?.name === witness.name ? [agent.witness] : []));
+    if (!linked.some(({ knownSerial }) => knownSerial >= witness.serial)) {
+      this.note(() => `nobody knows yet of ${witness.name}'s newest grant: its storage stays`);
       return;
     }
-    this.witness.rollBack(everything);
-    for (const access of this.#accesses.values()) access.reopen();
+    witness.rollBack(everything);
+    for (const access of linked) access.reopen();
     this.monitor.witnessForgot();
     this.monitor.witnessChanged();
   }
@@ -252,11 +288,11 @@ export class World {
   /** Plays again what was sent long ago, as someone with a recording could. */
   replay(): void {
     for (const { to, datagram, heardIn } of this.#recorded.splice(0)) this.receiver(to)?.receive(datagram, heardIn);
-    this.witness.replay();
+    for (const witness of this.witnesses.values()) witness.replay();
   }
 
   grantByAnotherWitness(node: NodeName): void {
-    this.#accesses.get(node)?.hearAnotherWitness();
+    this.agent(node).witness?.hearAnotherWitness();
   }
 
   note(what: () => string): void {

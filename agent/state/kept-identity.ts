@@ -9,11 +9,11 @@ export const KeptIdentity = z.object({
 });
 export type KeptIdentity = z.infer<typeof KeptIdentity>;
 
-/** `text`: what the hash was made of. */
+/** `text`: what the hash was made of; null: a peer has led this node to an identity that it was never configured for. */
 function described() {
   return z.object({
     configHash: z.string().regex(/^[0-9a-f]{16}$/),
-    text: z.string(),
+    text: z.string().nullable(),
     witness: z.boolean(),
     policy: z.discriminatedUnion('name', [
       z.object({ name: z.literal('safe') }),
@@ -23,14 +23,14 @@ function described() {
   });
 }
 
-/** @param textOf what an identity's hash was made of */
+/** @param textOf what an identity's hash was made of, if that is known */
 export function keptIdentity(
   { generation, agreed, joint }: IdentityRecord,
-  textOf: (hash: string) => string,
+  textOf: (hash: string) => string | undefined,
 ): KeptIdentity {
   const kept = ({ configHash, witness, policy }: Identity) => ({
     configHash,
-    text: textOf(configHash),
+    text: textOf(configHash) ?? null,
     witness,
     policy: { ...policy },
   });

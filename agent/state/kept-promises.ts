@@ -4,7 +4,7 @@ import type { DepartedVote, FoundAtStart, KeptPromise } from '@tiebreak/shared/l
 import { z } from 'zod';
 import { promisesPath, VERSION } from './dead-agents-promise.ts';
 import { KeptIdentity } from './kept-identity.ts';
-import { replaceFileInBackground } from './replace-file.ts';
+import { replaceFile, replaceFileInBackground } from './replace-file.ts';
 
 const Ballot = z.object({ counter: z.int().min(0), node: z.string() });
 const Content = z.object({
@@ -40,6 +40,8 @@ export interface KeptPromises {
   forget(): void;
   keepDeparted(departed: DepartedVote, onDisk: () => void): void;
   keepIdentity(identity: KeptIdentity, onDisk: () => void): void;
+  /** Before anything is said or asked for: on disk when it returns. Throws what the file system answers. */
+  beginWith(identity: KeptIdentity): void;
   /** Writes what is still to be written; one attempt. Nothing is called any more. */
   close(): Promise<void>;
 }
@@ -105,6 +107,11 @@ class OpenKeptPromises implements KeptPromises {
     this.#want({ ...this.#wanted, identity });
   }
 
+  beginWith(identity: KeptIdentity): void {
+    this.#wanted = { ...this.#wanted, identity };
+    replaceFile(this.#path, textOf(this.#wanted));
+  }
+
   async close(): Promise<void> {
     this.#promiseKept = undefined;
     this.#departedKept = undefined;
@@ -137,7 +144,7 @@ class OpenKeptPromises implements KeptPromises {
     const content = this.#wanted;
     this.#unwritten = false;
     try {
-      await replaceFileInBackground(this.#path, `${JSON.stringify(content, null, 2)}\n`, () => true);
+      await replaceFileInBackground(this.#path, textOf(content), () => true);
     } catch (cause) {
       this.#unwritten = true;
       this.#onFailure(`${this.#path}: cannot be written: ${reasonOf(cause)}`);
@@ -164,6 +171,10 @@ class OpenKeptPromises implements KeptPromises {
       told?.();
     }
   }
+}
+
+function textOf(content: Content): string {
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 function readContent(stateDir: string, group: string): { ok: true; content: Content } | { ok: false; error: string } {

@@ -3,15 +3,21 @@
  * same, and so it takes one stage between the old rule and the new one, in which the agents alone vote:
  *
  * 1. `announced`: the node goes by the old identity, and says which one it has been configured for.
- * 2. `joint`, once every peer has said the same: a majority of the agents is needed, and the witness has no vote. A node
- *    writes that down before it says so, and never goes back.
- * 3. The new identity, once every peer is known to be joint.
+ * 2. `joint`, once every peer has said the same, or one is joint already: a majority of the agents is needed, and the witness
+ *    has no vote. A node writes that down before it says so, and never goes back.
+ * 3. The new identity, once every peer is known to be joint with it.
  *
  * A majority of the agents has one in common with every majority of the old voters and with every one of the new voters,
  * since at most one voter of either is no agent, and it is never less than either asks for. Nobody goes by the new
  * identity while somebody goes by the old one: all are joint in between, after any restart too. So of two owners' votes
  * one would always have been given twice, which no register does (L1). Changes are numbered, so that what was said during
  * one of them means nothing in a later one that leads back.
+ *
+ * Nodes that are configured for one identity and then for another one may become joint with different ones. Whoever is joint
+ * with the lower one goes over to the higher one, in the order of their hashes, and never the other way: the first that was
+ * joint with the highest one was joint with no lower one before, so that not all have ever been joint with that, and nobody
+ * has taken it on. A node that is configured for yet another one passes through, and counts no witness's vote there: its
+ * own link leads to the witness that it is configured for.
  */
 import type { Claim } from './claim.ts';
 import type { MemberConfig, MemberState, PeerView } from './member.types.ts';
@@ -30,14 +36,20 @@ export type IdentityRecord = {
 export type IdentityChange = {
   readonly from: Identity;
   readonly to: Identity;
-  readonly stage:
-    | 'announced'
-    /** is being written down as joint */
-    | 'writing'
-    /** is written down, and waits until nothing rests on the witness's vote */
-    | 'written'
-    | 'joint';
-};
+} & (
+  | { readonly stage: 'announced' }
+  | {
+      readonly stage: /** is being written down as joint; from here on there is no way back */
+        | 'writing'
+        /** is written down, and waits until nothing rests on the witness's vote */
+        | 'written';
+    }
+  | {
+      readonly stage: 'joint';
+      /** the higher one that a peer is joint with: is being written down in the place of `to` */
+      readonly instead?: Identity;
+    }
+);
 
 /** Whether a claim is made under an identity whose votes have to do with those of this one: L16 refuses every other. */
 export function isAgreed(
@@ -82,21 +94,55 @@ export function configure(turn: Turn, configured: MemberConfig): void {
   const { change, config } = turn;
   turn.wanted = identityOf(configured);
   const agreed = change?.from ?? identityOf(config);
-  const isSame = agreed.configHash === configured.configHash;
+  // On a way of no return the link stays where it leads to, which may be another witness.
+  const isSame = !isBound(change) && agreed.configHash === configured.configHash;
   turn.config = { ...configured, ...(isSame ? {} : agreed) };
   if (change?.stage === 'joint') turn.config = withoutWitness(turn.config);
 }
 
-/** Goes for the identity that the node is configured for, unless it is joint with one already: that comes first. */
+/** Goes for the identity that the node is configured for, unless it has begun to be joint with one: that comes first. */
 function aim(turn: Turn): void {
-  const { change, config, generation, wanted } = turn;
-  if (change?.stage === 'joint' || (change?.to ?? config).configHash === wanted.configHash) return;
+  const { change, config, wanted } = turn;
+  if (isBound(change) || (change?.to ?? config).configHash === wanted.configHash) return;
   const from = change?.from ?? identityOf(config);
   turn.change = wanted.configHash === from.configHash ? undefined : { from, to: wanted, stage: 'announced' };
   turn.effects.push({ type: 'send-heartbeat' });
-  if (change === undefined || change.stage === 'announced') return;
-  // What was written down was never said.
-  turn.effects.push({ type: 'persist-identity', record: { generation, agreed: from, joint: undefined } });
+}
+
+/** A peer that is joint never goes back, whatever this node has been configured for since it announced that identity. */
+function follow(turn: Turn): void {
+  const { change, config } = turn;
+  const highest = highestJoint(turn);
+  if (highest === undefined) return;
+  const from = change?.from ?? identityOf(config);
+  const to = [turn.wanted, ...(change === undefined ? [] : [change.to])].find((known) => known.configHash === highest);
+  const target = to ?? { ...from, configHash: highest, witness: false };
+  if (!isBound(change)) {
+    turn.change = { from, to: target, stage: 'writing' };
+    writeJoint(turn, from, target);
+  } else if (change.stage === 'joint' && highest > (change.instead ?? change.to).configHash) {
+    turn.change = { ...change, instead: target };
+    writeJoint(turn, from, target);
+  }
+}
+
+/** Of the identities that peers are joint with, during this change. */
+function highestJoint({ generation, peers }: Turn): string | undefined {
+  let highest: string | undefined;
+  for (const node in peers) {
+    const said = peers[node]?.said;
+    if (said?.next?.joint !== true || said.generation !== generation) continue;
+    if (highest === undefined || said.next.configHash > highest) highest = said.next.configHash;
+  }
+  return highest;
+}
+
+function isBound(change: IdentityChange | undefined): change is Exclude<IdentityChange, { stage: 'announced' }> {
+  return change !== undefined && change.stage !== 'announced';
+}
+
+function writeJoint({ effects, generation }: Turn, agreed: Identity, joint: Identity): void {
+  effects.push({ type: 'persist-identity', record: { generation, agreed, joint } });
 }
 
 /** A peer's claim, as far as it concerns this. */
@@ -104,22 +150,23 @@ export function noteIdentity(turn: Turn, peer: PeerView, { configHash, next, gen
   const { config, change } = turn;
   peer.said = { configHash, next, generation };
   // Whoever has lost its state_dir counts its changes from the others' number on.
-  const isSame = configHash === config.configHash && next?.joint !== true;
+  const isSame = configHash === config.configHash;
   const isAhead = next?.configHash === config.configHash;
   const atLeast = isSame ? generation : isAhead ? generation + 1 : 0;
-  if (change === undefined || change.stage === 'announced') turn.generation = Math.max(turn.generation, atLeast);
+  if (!isBound(change)) turn.generation = Math.max(turn.generation, atLeast);
 }
 
 /** Does the next step as soon as every peer has done the one before. */
 export function pursueIdentityChange(turn: Turn): void {
+  follow(turn);
   aim(turn);
-  const { change, config, generation } = turn;
+  const { change, config } = turn;
   if (change === undefined) return;
   switch (change.stage) {
     case 'announced':
       if (!Object.values(turn.peers).every((peer) => hasAnnounced(turn, peer, change.to))) return;
       turn.change = { ...change, stage: 'writing' };
-      turn.effects.push({ type: 'persist-identity', record: { generation, agreed: change.from, joint: change.to } });
+      writeJoint(turn, change.from, change.to);
       return;
     case 'writing':
       return;
@@ -149,11 +196,14 @@ export function identityChangeWaitsFor(state: MemberState, nowUs: number): strin
 export function noteJointWritten(turn: Turn, configHash: string): void {
   const { change } = turn;
   if (change?.stage === 'writing' && change.to.configHash === configHash) turn.change = { ...change, stage: 'written' };
+  if (change?.stage !== 'joint' || change.instead?.configHash !== configHash) return;
+  turn.change = { from: change.from, to: change.instead, stage: 'joint' };
+  turn.effects.push({ type: 'identity-changed' }, { type: 'send-heartbeat' });
 }
 
 function takeIdentity(turn: Turn, joint: Identity): void {
   // The same identity may be configured in another way since.
-  const to = turn.wanted.configHash === joint.configHash ? turn.wanted : joint;
+  const to = turn.wanted.configHash === joint.configHash ? turn.wanted : { ...joint, witness: false };
   turn.config = { ...turn.config, ...to };
   turn.change = undefined;
   turn.generation += 1;
@@ -183,13 +233,13 @@ type Seen = Pick<Turn, 'config' | 'fitness' | 'generation' | 'nowUs'>;
 /** It will follow; and it is there, for without it nobody may own until it is back. */
 function hasAnnounced(turn: Seen, { said, heardAtUs }: PeerView, to: Identity): boolean {
   if (said === undefined || heardAtUs + downUs(turn) < turn.nowUs) return false;
-  if (said.generation > turn.generation) return true;
+  if (said.generation > turn.generation) return said.configHash === to.configHash;
   return said.generation === turn.generation && said.next?.configHash === to.configHash;
 }
 
 /** For good, so that it does not matter how long ago it has said so. */
 function isJoint(turn: Seen, { said }: PeerView, to: Identity): boolean {
   if (said === undefined) return false;
-  if (said.generation > turn.generation) return true;
+  if (said.generation > turn.generation) return said.configHash === to.configHash;
   return said.generation === turn.generation && said.next?.configHash === to.configHash && said.next.joint;
 }

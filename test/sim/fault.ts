@@ -1,8 +1,15 @@
+import type { WitnessName } from '../../agent/simulation/group-identity.ts';
 import type { Random } from '../../agent/simulation/random.ts';
 import type { NodeName, World } from '../../agent/simulation/world.ts';
 
 /** What a fault must know of the world in order to be drawn before there is one. */
-export type Scene = { readonly nodes: readonly NodeName[]; readonly intervalUs: number };
+export type Scene = {
+  readonly nodes: readonly NodeName[];
+  readonly witnesses: readonly [WitnessName, ...WitnessName[]];
+  /** how many identities nodes may be configured for */
+  readonly identities: number;
+  readonly intervalUs: number;
+};
 
 /** A fault with all its parameters; `text` names them. */
 export type Drawn = {

@@ -1,5 +1,6 @@
 /** Everything that can go wrong once: each fault draws its parameters when the seed's plan is made. */
 import type { AgentShell } from '../../agent/simulation/agent-shell.ts';
+import type { GroupIdentity, WitnessName } from '../../agent/simulation/group-identity.ts';
 import { GOOD_LINK, type LinkQuality } from '../../agent/simulation/network.ts';
 import type { Random } from '../../agent/simulation/random.ts';
 import type { NodeName, Place, World } from '../../agent/simulation/world.ts';
@@ -8,7 +9,7 @@ import { type DrawFault, type Drawn, lasting, type Scene } from './fault.ts';
 const SECOND_US = 1_000_000;
 const OUTAGE_MAX_US = 12 * SECOND_US;
 const FREEZE_MAX_US = 7 * SECOND_US;
-const OTHER_HASH = 'fedcba9876543210';
+const CHANGE_MAX_US = 5 * SECOND_US;
 
 type Cut = readonly [from: Place, to: Place];
 
@@ -47,6 +48,11 @@ export const cutPeers: DrawFault = (random, scene) => {
   return cut(someWays(random, from, to), drawUs(random, scene, OUTAGE_MAX_US));
 };
 
+/** One of those that there are. */
+function witnessOf(random: Random, { witnesses: [only, ...others] }: Scene): WitnessName {
+  return others.length === 0 ? only : random.pick([only, ...others]);
+}
+
 /** The nodes fall into two parts that do not hear each other; each may reach the witness still. */
 export const partition: DrawFault = (random, scene) => {
   const left = scene.nodes.filter(() => random.chance(0.5));
@@ -56,15 +62,17 @@ export const partition: DrawFault = (random, scene) => {
 };
 
 export const cutWitness: DrawFault = (random, scene) =>
-  cut(someWays(random, random.pick(scene.nodes), 'w'), drawUs(random, scene, OUTAGE_MAX_US));
+  cut(someWays(random, random.pick(scene.nodes), witnessOf(random, scene)), drawUs(random, scene, OUTAGE_MAX_US));
 
 /** Hours at a provider, in short. */
-export const loseWitness: DrawFault = (random, scene) =>
-  cut(bothWays(scene.nodes.map((node): Cut => [node, 'w'])), drawUs(random, scene, 3 * OUTAGE_MAX_US));
+export const loseWitness: DrawFault = (random, scene) => {
+  const witness = witnessOf(random, scene);
+  return cut(bothWays(scene.nodes.map((node): Cut => [node, witness])), drawUs(random, scene, 3 * OUTAGE_MAX_US));
+};
 
 export const isolate: DrawFault = (random, scene) => {
   const node = random.pick(scene.nodes);
-  const others: Place[] = [...scene.nodes.filter((other) => other !== node), 'w'];
+  const others: Place[] = [...scene.nodes.filter((other) => other !== node), ...scene.witnesses];
   return cut(bothWays(others.map((other): Cut => [node, other])), drawUs(random, scene, OUTAGE_MAX_US));
 };
 
@@ -75,11 +83,11 @@ export const freeze: DrawFault = (random, scene) => {
 };
 
 /** As systemd does: a process that is still on its way out is waited for. */
-function startOnceGone(world: World, agent: AgentShell, configHash?: string): void {
-  if (!agent.running) agent.start(configHash);
+function startOnceGone(world: World, agent: AgentShell): void {
+  if (!agent.running) agent.start();
   else if (agent.stopping) {
     world.troubledUntilUs = Math.max(world.troubledUntilUs, world.nowUs + SECOND_US / 2);
-    world.schedule.after(SECOND_US / 2, () => startOnceGone(world, agent, configHash));
+    world.schedule.after(SECOND_US / 2, () => startOnceGone(world, agent));
   }
 }
 
@@ -97,8 +105,8 @@ function down(name: string, maxUs: number, how: (agent: AgentShell, random: Rand
   };
 }
 
-const crash = down('crash of', 5 * SECOND_US, (agent) => agent.crash());
-const reboot = down('reboot of', 15 * SECOND_US, (agent) => agent.reboot());
+export const crash = down('crash of', 5 * SECOND_US, (agent) => agent.crash());
+export const reboot = down('reboot of', 15 * SECOND_US, (agent) => agent.reboot());
 const stop = down('orderly stop of', 5 * SECOND_US, (agent) => agent.stop());
 const depart = down('departure of', 15 * SECOND_US, (agent) => agent.stop('depart'));
 
@@ -137,15 +145,71 @@ export const crashEngine: DrawFault = (random, scene) => {
 export const misconfigure: DrawFault = (random, scene) => {
   const node = random.pick(scene.nodes);
   const lastsUs = drawUs(random, scene, OUTAGE_MAX_US);
-  const restart = (hash: string | undefined) => (world: World) => {
+  const restart = (world: World, configured: GroupIdentity): void => {
     world.agent(node).crash();
-    world.agent(node).start(hash);
+    world.agent(node).start(configured);
   };
   return {
     text: `${node} restarts with another configuration ${lasting(lastsUs)}`,
     lastsUs,
-    begin: restart(OTHER_HASH),
-    end: (world) => restart(world.configHash)(world),
+    begin: (world) => restart(world, world.foreign),
+    end: (world) => restart(world, world.identities[0]),
+  };
+};
+
+/**
+ * L16: someone goes from node to node to configure them for another witness or policy, forgets one perhaps, and changes
+ * their mind perhaps before all is done.
+ */
+export const changeIdentity: DrawFault = (random, scene) => {
+  const lastUs = random.logBetween(scene.intervalUs / 5, CHANGE_MAX_US);
+  const goals = [random.integer(scene.identities), ...(random.chance(0.4) ? [random.integer(scene.identities)] : [])];
+  const forgets = random.chance(0.3) ? random.pick(scene.nodes) : undefined;
+  const orders = goals.flatMap((identity, round) =>
+    scene.nodes
+      .filter((node) => node !== forgets)
+      .map((node) => ({
+        node,
+        identity,
+        how: random.pick(['reads', 'reads', 'starts with']),
+        afterUs: round * random.between(0, lastUs) + random.between(0, lastUs),
+      })),
+  );
+  const told = orders.map(({ node, how, identity, afterUs }) => {
+    return `${node} ${how} ${identity} after ${(afterUs / 1000).toFixed(1)} ms`;
+  });
+  return {
+    text: `another identity: ${told.join(', ')}`,
+    lastsUs: 2 * lastUs,
+    begin: (world) => {
+      for (const { node, how, identity, afterUs } of orders) {
+        const agent = world.agent(node);
+        world.schedule.after(afterUs, () => {
+          // Before its first run it would have nothing to go over from.
+          if (agent.incarnation === 0) return;
+          agent.configure(world.identity(identity));
+          if (how === 'reads' || !agent.running) return;
+          agent.crash();
+          agent.start();
+        });
+      }
+    },
+  };
+};
+
+/** Every node in its turn, and nothing else goes wrong. */
+export const changeIdentityCalmly: DrawFault = (random, scene) => {
+  const identity = 1 + random.integer(scene.identities - 1);
+  const orders = scene.nodes.map((node) => ({ node, afterUs: random.between(0, CHANGE_MAX_US) }));
+  const told = orders.map(({ node, afterUs }) => `${node} reads ${identity} after ${(afterUs / 1000).toFixed(1)} ms`);
+  return {
+    text: `another identity: ${told.join(', ')}`,
+    lastsUs: CHANGE_MAX_US,
+    begin: (world) => {
+      for (const { node, afterUs } of orders) {
+        world.schedule.after(afterUs, () => world.agent(node).configure(world.identity(identity)));
+      }
+    },
   };
 };
 
@@ -174,28 +238,30 @@ export const handOver: DrawFault = (random, scene) => {
   };
 };
 
-const restartWitness: DrawFault = (random) => {
+const restartWitness: DrawFault = (random, scene) => {
+  const name = witnessOf(random, scene);
   const supersededForUs = random.chance(0.7) ? random.between(0, 15 * SECOND_US) : 0;
   const wallOffsetMs = random.chance(0.5) ? 0 : Math.floor(random.between(-3000, 3000));
   return {
-    text: `a new instance of w, its wall clock off by ${wallOffsetMs} ms, the old one heard ${lasting(supersededForUs)}`,
+    text: `a new instance of ${name}, its wall clock off by ${wallOffsetMs} ms, the old one heard ${lasting(supersededForUs)}`,
     lastsUs: 0,
-    begin: (world) => world.witness.restart(supersededForUs, wallOffsetMs),
+    begin: (world) => world.witnesses.get(name)?.restart(supersededForUs, wallOffsetMs),
   };
 };
 
 /** The object's storage goes back to an earlier state: a restore, a deletion, a class migration (L14). */
-const rollBackWitness: DrawFault = (random) => {
+const rollBackWitness: DrawFault = (random, scene) => {
+  const name = witnessOf(random, scene);
   const everything = random.chance(0.5);
   return {
-    text: everything ? 'w loses its storage' : 'w’s storage goes back to an earlier state',
+    text: everything ? `${name} loses its storage` : `${name}’s storage goes back to an earlier state`,
     lastsUs: 0,
-    begin: (world) => world.rollBackWitness(everything),
+    begin: (world) => world.rollBackWitness(everything, world.witnesses.get(name)),
   };
 };
 
-const degrade: DrawFault = (random, scene) => {
-  const places: readonly Place[] = [...scene.nodes, 'w'];
+export const degrade: DrawFault = (random, scene) => {
+  const places: readonly Place[] = [...scene.nodes, ...scene.witnesses];
   const from = random.pick(places);
   const to = random.pick(places.filter((place) => place !== from));
   const quality: LinkQuality = {
@@ -295,6 +361,14 @@ export const ALL_FAULTS: readonly DrawFault[] = [
   spoof,
   replay,
   foreignWitness,
+];
+
+/** Where nodes are configured for other identities: a node of other members has no place among them. */
+export const CHANGING_FAULTS: readonly DrawFault[] = [
+  ...ALL_FAULTS.filter((draw) => draw !== misconfigure),
+  changeIdentity,
+  changeIdentity,
+  changeIdentity,
 ];
 
 /** Any way to cut the link between two agents, while the witness is near. */

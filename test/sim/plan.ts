@@ -3,7 +3,16 @@
 import type { Random } from '../../agent/simulation/random.ts';
 import type { AgentTroubles } from '../../agent/simulation/troubles.ts';
 import type { DrawFault, Drawn, Fault, Scene } from './fault.ts';
-import { ALL_FAULTS, cutLink, handOver, SINGLE_FAULTS, unfit, WITNESS_FAULTS } from './faults.ts';
+import {
+  ALL_FAULTS,
+  CHANGING_FAULTS,
+  changeIdentityCalmly,
+  cutLink,
+  handOver,
+  SINGLE_FAULTS,
+  unfit,
+  WITNESS_FAULTS,
+} from './faults.ts';
 
 const SECOND_US = 1_000_000;
 const FREEZE_MAX_US = 7 * SECOND_US;
@@ -12,9 +21,9 @@ export type Plan = { readonly faults: readonly Fault[]; readonly fromUs: number;
 
 /**
  * What a seed is about, and so what it may ask beyond safety: faults at the witness only; the link cut once; one fault; one
- * planned change of owner; everything at once.
+ * planned change of owner; one change of identity; everything at once.
  */
-export const KINDS = ['witness', 'link', 'single', 'planned', 'chaos'] as const;
+export const KINDS = ['witness', 'link', 'single', 'planned', 'identity', 'chaos'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export type PlanOptions = {
@@ -48,9 +57,12 @@ function draw(random: Random, options: PlanOptions): Dated[] {
       return [{ ...random.pick(kinds ?? SINGLE_FAULTS)(random, scene), atUs: soonUs }];
     case 'planned':
       return [{ ...random.pick(kinds ?? [unfit, handOver])(random, scene), atUs: soonUs }];
+    case 'identity':
+      return [{ ...changeIdentityCalmly(random, scene), atUs: soonUs }];
     case 'chaos': {
       const everyUs = random.logBetween(Math.max(4 * scene.intervalUs, 300_000), 8 * SECOND_US);
-      return [...troubles(random, options), ...sow(random, options, kinds ?? ALL_FAULTS, everyUs)];
+      const usual = scene.identities > 1 ? CHANGING_FAULTS : ALL_FAULTS;
+      return [...troubles(random, options), ...sow(random, options, kinds ?? usual, everyUs)];
     }
   }
 }

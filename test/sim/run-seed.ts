@@ -5,10 +5,10 @@ import { NODE_NAMES, type World } from '../../agent/simulation/world.ts';
 import { type DrawFault, inWords, schedule } from './fault.ts';
 import { type Kind, makePlan, type Plan } from './plan.ts';
 import { INTERVALS_US, type Mix, makeWorld } from './seed-world.ts';
-import { settleAtLast } from './settle.ts';
+import { identitiesInWords, isAgreedUpon, settleAtLast } from './settle.ts';
 
 /** The kinds as they are drawn: most seeds are chaos. */
-const DRAWN: readonly Kind[] = ['witness', 'link', 'single', 'planned', ...Array<Kind>(6).fill('chaos')];
+const DRAWN: readonly Kind[] = ['witness', 'link', 'single', 'planned', 'identity', ...Array<Kind>(6).fill('chaos')];
 
 export type SeedResult = {
   readonly seed: number;
@@ -99,7 +99,13 @@ function planOf(seed: number, kind: Kind, world: World, random: Random, options:
   const fromUs = kind !== 'chaos' || random.chance(0.5) ? settledUs + preemptedUs : 0;
   const untilUs = fromUs + (20 + 30 * random.next()) * SECOND_US + 20 * intervalUs;
   const { fencePauses = false, kinds } = options.mix ?? {};
-  const scene = { nodes, intervalUs };
+  const [first, ...others] = world.witnesses.keys();
+  const scene = {
+    nodes,
+    witnesses: [first ?? 'w', ...others],
+    identities: world.identities.length,
+    intervalUs,
+  } as const;
   return makePlan(new Random(seed ^ PLAN_SALT), { kind, scene, fromUs, untilUs, fencePauses, kinds });
 }
 
@@ -124,6 +130,7 @@ function play(world: World, kind: Kind, plan: Plan, onlyFaults: readonly number[
   switch (kind) {
     case 'witness':
     case 'link':
+    case 'identity':
       if (world.owner !== first || moves > 0 || monitor.unplannedMoves > 0)
         monitor.violated('moved without need', `${first} -> ${world.owner}`);
       if (monitor.ownerships.length > openings || world.owner === undefined)
@@ -139,6 +146,7 @@ function play(world: World, kind: Kind, plan: Plan, onlyFaults: readonly number[
     case 'chaos':
       break;
   }
+  if (kind === 'identity' && !isAgreedUpon(world)) monitor.violated('identity not reached', identitiesInWords(world));
   return settleAtLast(world);
 }
 

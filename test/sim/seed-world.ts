@@ -1,6 +1,7 @@
 import type { Policy } from '@tiebreak/shared/lease';
+import type { GroupIdentity } from '../../agent/simulation/group-identity.ts';
 import { GOOD_LINK, type LinkQuality } from '../../agent/simulation/network.ts';
-import type { Random } from '../../agent/simulation/random.ts';
+import { Random } from '../../agent/simulation/random.ts';
 import { NO_TAMPERING, type Tampering } from '../../agent/simulation/tampering.ts';
 import { World } from '../../agent/simulation/world.ts';
 import type { Kind } from './plan.ts';
@@ -11,12 +12,15 @@ const SECOND_US = 1_000_000;
 /** chrony slews by 8 % */
 export const SLOWEST = 0.92;
 const BIAS_PROMISE_MS = 20_000;
+const IDENTITY_SALT = 0x1b873593;
 
 /** More of what exposes one defect than chance would bring. */
 export type Mix = {
   readonly uneven?: boolean;
   readonly bias?: boolean;
   readonly agents?: number;
+  /** whether nodes may be configured for other identities; by chance without */
+  readonly identities?: boolean;
   /** policy available: two agents may own, but never for long once they hear each other */
   readonly available?: boolean;
 };
@@ -64,15 +68,28 @@ export function makeWorld(random: Random, choice: WorldChoice): World {
   const uplink: LinkQuality = lossy
     ? { loss: 0.02, duplicate: 0.03, delayMinUs: 500, delayMaxUs: uplinkMaxUs, late: 0.005, lateMaxUs: 5 * SECOND_US }
     : { ...GOOD_LINK, delayMinUs: 500, delayMaxUs: uplinkMaxUs };
+  // Drawn apart, so that it changes nothing else of the seed.
+  const changing = new Random(seed ^ IDENTITY_SALT);
+  const drawn = kind === 'chaos' ? changing.chance(0.5) : kind === 'identity';
+  const changes = !mix.available && (mix.identities ?? drawn);
   return new World({
     seed,
     intervalUs,
-    rates: { a: rate(), b: rate(), c: rate(), d: rate(), e: rate(), w: rate() },
+    rates: {
+      a: rate(),
+      b: rate(),
+      c: rate(),
+      d: rate(),
+      e: rate(),
+      w: rate(),
+      x: changing.between(SLOWEST, 2 - SLOWEST),
+    },
     agents,
     comparesHashes: true,
     hasWitness,
     paces,
     policy,
+    otherIdentities: changes ? otherIdentities(agents, hasWitness, policy) : [],
     preemptDelayUs: preempts ? preemptDelayUs : undefined,
     unslewedTicks: random.chance(0.25),
     sessions: random.chance(0.7),
@@ -81,4 +98,17 @@ export function makeWorld(random: Random, choice: WorldChoice): World {
     recorded: choice.recorded,
     tampering: choice.tampering ?? NO_TAMPERING,
   });
+}
+
+/** The other witness under the same policy, the other policy where there is a choice, and both. */
+function otherIdentities(agents: number, hasWitness: boolean, policy: Policy): GroupIdentity[] {
+  const first = hasWitness ? 'w' : undefined;
+  const flipped: Policy = policy.name === 'bias' ? { name: 'safe' } : { name: 'bias', promiseMs: BIAS_PROMISE_MS };
+  const other: Policy = agents === 2 ? flipped : policy;
+  return [
+    { configHash: '1111111111111111', witness: 'x', policy },
+    { configHash: '2222222222222222', witness: first, policy: other },
+    { configHash: '3333333333333333', witness: 'x', policy: other },
+    { configHash: '4444444444444444', witness: hasWitness ? undefined : 'w', policy: { name: 'safe' } },
+  ];
 }

@@ -6,6 +6,8 @@ import { SLOWEST } from './seed-world.ts';
 const SECOND_US = 1_000_000;
 const PROMISE_MAX_US = 10 * SECOND_US;
 const TENURE_US = 10 * SECOND_US;
+/** Two changes, each with writes to disk. */
+const CHANGES_US = 5 * SECOND_US;
 
 /** Liveness: one owner in bounded time once nothing fails any more; and after that nothing happens at all. */
 export function settleAtLast(world: World): number {
@@ -13,11 +15,15 @@ export function settleAtLast(world: World): number {
   endFaults(world);
   while (world.nowUs < world.troubledUntilUs) world.schedule.runUntil(world.troubledUntilUs);
   while (world.agents.some(({ guardian }) => guardian.atWork)) world.runFor(SECOND_US / 2);
-  const { policy } = world;
-  const longestUs = PROMISE_MAX_US + (policy.name === 'bias' ? policy.promiseMs * 1000 : PROMISE_MAX_US);
-  const limitUs = longestUs / SLOWEST + 15 * intervalUs;
+  const goal = world.random.pick(world.identities);
+  if (world.identities.length > 1) for (const agent of world.agents) agent.configure(goal);
+  const promises = world.identities.map(({ policy }) => (policy.name === 'bias' ? policy.promiseMs * 1000 : 0));
+  const longestUs = PROMISE_MAX_US + Math.max(PROMISE_MAX_US, ...promises);
+  const changesUs = world.identities.length > 1 ? CHANGES_US + 10 * intervalUs : 0;
+  const limitUs = longestUs / SLOWEST + 15 * intervalUs + changesUs;
   const neededUs = world.runUntil(() => isIdle(world), limitUs, intervalUs);
   if (neededUs === undefined) {
+    if (!isAgreedUpon(world)) monitor.violated('identity not reached', identitiesInWords(world));
     const roles = `${world.nodes.map((node) => `${node} is ${world.role(node)}`).join(', ')}, owner ${world.owner ?? 'nobody'}`;
     monitor.violated('no owner after the faults', `${roles}, W holds ${world.witness.holder(GROUP) ?? 'nothing'}`);
     return limitUs;
@@ -37,10 +43,27 @@ export function settleAtLast(world: World): number {
   return neededUs;
 }
 
-/** One owner, on its peers' votes alone. */
+/** All nodes go by what they are configured for. */
+export function isAgreedUpon({ agents }: World): boolean {
+  return agents.every(
+    ({ configured, state }) => state?.change === undefined && state?.config.configHash === configured.configHash,
+  );
+}
+
+export function identitiesInWords({ agents }: World): string {
+  return agents
+    .map(({ configured, node, state }) => {
+      const change = state?.change && `, ${state.change.stage} with ${state.change.to.configHash}`;
+      return `${node} goes by ${state?.config.configHash} (${state?.generation}${change ?? ''}) for ${configured.configHash}`;
+    })
+    .join('; ');
+}
+
+/** One owner, on its peers' votes alone, by the identity that all are configured for. */
 function isIdle(world: World): boolean {
   const { owner } = world;
-  if (owner === undefined || world.witness.holder(GROUP) !== undefined) return false;
+  if (!isAgreedUpon(world) || owner === undefined) return false;
+  if ([...world.witnesses.values()].some((witness) => witness.holder(GROUP) !== undefined)) return false;
   const roles = world.nodes.map((node) => world.role(node));
   const owners = roles.filter((role) => role === 'active').length;
   return owners === 1 && roles.every((role) => role === 'active' || role === 'backup');

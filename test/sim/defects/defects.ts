@@ -1,7 +1,20 @@
-import type { MemberEffect, MemberEvent, Verdict } from '@tiebreak/shared/lease';
+import type { MemberEffect, MemberEvent, MemberState, Verdict } from '@tiebreak/shared/lease';
 import type { Tampering } from '../../../agent/simulation/tampering.ts';
 import type { Rule } from '../../../agent/simulation/violation.ts';
-import { crashEngine, cutPeers, cutWitness, freeze, isolate, loseWitness, misconfigure, partition } from '../faults.ts';
+import {
+  changeIdentity,
+  crash,
+  crashEngine,
+  cutPeers,
+  cutWitness,
+  degrade,
+  freeze,
+  isolate,
+  loseWitness,
+  misconfigure,
+  partition,
+  reboot,
+} from '../faults.ts';
 import type { Kind } from '../plan.ts';
 import type { SeedOptions } from '../run-seed.ts';
 
@@ -21,6 +34,7 @@ export type Defect = {
 const NOT_SAFETY: readonly Rule[] = [
   'ticks do not settle',
   'no owner after the faults',
+  'identity not reached',
   'moved without need',
   'interrupted without need',
   'not idle in steady state',
@@ -42,6 +56,17 @@ function withPromise(event: MemberEvent, promiseMs: (verdict: Verdict & { kind: 
   if (event.type !== 'verdict' || event.verdict.kind !== 'granted') return event;
   return { ...event, verdict: { ...event.verdict, promiseMs: promiseMs(event.verdict) } };
 }
+
+/** What a node does that goes by its new identity from now on. */
+function takeIdentity(after: MemberState): MemberState {
+  const { change, config, generation } = after;
+  if (change === undefined) return after;
+  return { ...after, config: { ...config, ...change.to }, change: undefined, generation: generation + 1 };
+}
+
+/** Changes of identity, and what makes some nodes late for them or forgetful. */
+const CHANGING = [changeIdentity, changeIdentity, cutPeers, degrade, freeze];
+const CHANGING_AND_CRASHING = [changeIdentity, changeIdentity, crash, crashEngine, reboot];
 
 /** Engines that die alone, and links that make others want the vote. */
 const GUARDED = [crashEngine, crashEngine, cutPeers, cutWitness, partition, isolate, freeze];
@@ -234,6 +259,78 @@ const PLANTED: readonly Defect[] = [
         event.type === 'claim' ? { ...event, claim: { ...event.claim, configHash } } : event,
     },
     mix: { kinds: [misconfigure] },
+  },
+  {
+    name: 'L16a',
+    what: 'a node goes over to the new identity as soon as all have announced it: no joint stage',
+    tampering: {
+      state: (after) => (after.change?.stage === 'writing' ? takeIdentity(after) : after),
+      effect: (effect) => {
+        if (effect.type !== 'persist-identity' || effect.record.joint === undefined) return effect;
+        const { generation, joint } = effect.record;
+        return { ...effect, record: { generation: generation + 1, agreed: joint, joint: undefined } };
+      },
+    },
+    mix: { identities: true, kinds: CHANGING },
+  },
+  {
+    name: 'L16b',
+    what: 'a joint node goes over to the new identity without waiting for its peers to be joint',
+    tampering: { state: (after) => (after.change?.stage === 'joint' ? takeIdentity(after) : after) },
+    mix: { identities: true, kinds: CHANGING },
+  },
+  {
+    name: 'L16c',
+    what: 'a node says that it is joint before that is on disk',
+    tampering: {
+      state: (after) =>
+        after.change?.stage === 'writing' ? { ...after, change: { ...after.change, stage: 'written' } } : after,
+    },
+    mix: { identities: true, kinds: CHANGING_AND_CRASHING },
+  },
+  {
+    name: 'L16d',
+    what: 'a node becomes joint while its fence rests on the witness’s vote',
+    tampering: {
+      state: (after) => {
+        const { change, config } = after;
+        if (change?.stage !== 'written') return after;
+        return { ...after, change: { ...change, stage: 'joint' }, config: { ...config, witness: false } };
+      },
+    },
+    mix: { agents: 2, identities: true, kinds: CHANGING },
+  },
+  {
+    name: 'L16e',
+    what: 'a joint node counts the witness’s vote',
+    tampering: {
+      state: (after) =>
+        after.change?.stage === 'joint' ? { ...after, config: { ...after.config, witness: true } } : after,
+    },
+    mix: { agents: 2, identities: true, kinds: CHANGING },
+  },
+  {
+    name: 'L16f',
+    what: 'changes are not numbered: what was said during an earlier one counts in a later one that leads back',
+    tampering: {
+      event: (event, { change }) =>
+        event.type === 'claim' && change !== undefined && event.claim.configHash === change.to.configHash
+          ? { ...event, claim: { ...event.claim, next: { configHash: change.to.configHash, joint: true } } }
+          : event,
+      state: (after) => ({ ...after, generation: 0 }),
+    },
+    mix: { identities: true, kinds: CHANGING },
+  },
+  {
+    name: 'L16g',
+    what: 'a node that passes through an identity counts the witness that it is configured for instead',
+    tampering: {
+      state: (after) =>
+        after.change === undefined && after.wanted.configHash !== after.config.configHash
+          ? { ...after, config: { ...after.config, witness: true } }
+          : after,
+    },
+    mix: { agents: 2, identities: true, kinds: CHANGING },
   },
   {
     name: 'L18',

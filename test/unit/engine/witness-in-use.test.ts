@@ -2,6 +2,7 @@ import type { MemberConfig, MemberState } from '@tiebreak/shared/lease';
 import { stepMember } from '@tiebreak/shared/lease';
 import { beforeEach, expect, test } from 'vitest';
 import type { Secrets } from '../../../agent/config/index.ts';
+import { knownGroups } from '../../../agent/engine/open-witness.ts';
 import { type GroupInUse, WitnessInUse } from '../../../agent/engine/witness-in-use.ts';
 import { createLogger } from '../../../agent/log/index.ts';
 import { noDrops } from '../../../agent/witness-link/frame.ts';
@@ -115,7 +116,12 @@ test('stays with the witness of before until the group is joint, and then leads 
   group.peerIs(true);
   expect(group.state.change).toBeUndefined();
   inUse.follow();
-  expect(opened).toHaveLength(2);
+  inUse.follow();
+  // The hello of a joint node names no hash, that of one which goes by the new one does.
+  expect(opened.slice(1)).toEqual([
+    'two at https://witness.example.com after 7',
+    'two at https://witness.example.com after 14',
+  ]);
 });
 
 test('a third witness waits until the group goes by the second, whose votes it would count as that one', () => {
@@ -136,13 +142,19 @@ test('another URL of the same witness is gone over to at once, with numbers that
   expect(opened.slice(1)).toEqual(['one at https://other.example.com after 7']);
 });
 
-test('the same witness is told the new hash by another hello', () => {
+test('the same witness is told of no hash by another hello, and of the new one by a third', () => {
   group.configure({ configHash: OTHER_HASH, policy: { name: 'bias', promiseMs: 60_000 } });
   group.peerIs(false);
   group.written();
   inUse.follow();
   inUse.follow();
   expect(opened.slice(1)).toEqual(['one at https://witness.example.com after 7']);
+  expect(knownGroups([group])).toEqual([]);
+  group.peerIs(true);
+  inUse.follow();
+  inUse.follow();
+  expect(opened.slice(2)).toEqual(['one at https://witness.example.com after 14']);
+  expect(knownGroups([group])).toEqual([{ group: 'edge', configHash: OTHER_HASH }]);
 });
 
 test('without a witness in the configuration there is no link', () => {

@@ -306,7 +306,7 @@ describe('trouble of other kinds', () => {
   test('a backup whose configuration has changed gets and gives no vote; the owner goes on by the witness (L16)', () => {
     const world = settled();
     world.b.crash();
-    world.b.start('ffffffffffffffff');
+    world.b.start(world.foreign);
     world.runFor(20 * SECOND_US);
     expect([world.owner, witnessHolder(world), world.role('b')]).toEqual(['a', 'a', 'backup']);
   });

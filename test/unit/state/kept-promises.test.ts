@@ -84,6 +84,9 @@ describe('over starts', () => {
     store.forget();
     await store.close();
     expect(onDisk()).toEqual({ promise: undefined, departed: COUNTS });
+    const begun = open();
+    begun.beginWith({ ...IDENTITY, joint: null });
+    expect(onDisk().identity).toEqual({ ...IDENTITY, joint: null });
     const again = open();
     await new Promise<void>((resolve) => again.keepIdentity(IDENTITY, resolve));
     expect(onDisk()).toEqual({ promise: undefined, departed: COUNTS, identity: IDENTITY });

@@ -1,5 +1,6 @@
 import type { WitnessAnswer, WitnessRegister } from '@tiebreak/shared/lease';
 import type { ClusterBackup } from '@tiebreak/shared/wire';
+import { ReplyKey } from './reply-key.ts';
 import type { Stored } from './storage.ts';
 
 /** What a cluster's other parts keep in rows of their own. */
@@ -18,7 +19,7 @@ export function backupOf({ identity, memory, nodes }: Stored, elsewhere: KeptEls
     nodes: Array.from(nodes, ([node, { verifier, replyKey }]) => ({
       node,
       verifier,
-      reply_key: replyKey.toString('hex'),
+      reply_key: replyKey.hex,
       last_request: orderOf(memory.answers.get(node)),
     })),
     ...elsewhere,
@@ -46,7 +47,7 @@ export function restoredFrom({ cluster, witness_id, serial, nodes, groups }: Clu
     identity: { name: cluster, witnessId: witness_id },
     memory: { serial, recovering: true, registers, answers },
     nodes: new Map(
-      nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: Buffer.from(reply_key, 'hex') }]),
+      nodes.map(({ node, verifier, reply_key }) => [node, { verifier, replyKey: new ReplyKey(reply_key) }]),
     ),
   };
 }

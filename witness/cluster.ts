@@ -28,7 +28,7 @@ import { CallerRate, RELAY_RATE, REPORT_RATE, REQUEST_RATE } from './caller-rate
 import type { ClusterApi, Denial } from './cluster-api.ts';
 import { ClusterMonitor } from './cluster-monitor.ts';
 import { clusterView } from './cluster-view.ts';
-import { newWitnessId, sign, type TokenKind } from './credential.ts';
+import { newWitnessId, type TokenKind } from './credential.ts';
 import { Credentials } from './credentials.ts';
 import type { Env } from './env.ts';
 import { eventsPage } from './event-log.ts';
@@ -393,11 +393,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const { incarnation, sequence } = request;
     const { witnessId: witness_id } = awake.identity;
     const { serial } = awake.voting.voter;
-    const frame = sign(
-      { type: 'reply', witness_id, node, sequence, incarnation, stamp_ms: nowMs, serial, result },
-      replyKey,
-    );
-    return { result, frame };
+    const reply = { type: 'reply', witness_id, node, sequence, incarnation, stamp_ms: nowMs, serial, result } as const;
+    return { result, frame: replyKey.sign(reply) };
   }
 
   #resultOf(awake: Awake, node: string, request: WitnessRequest, nowMs: number): WitnessResult | null {
@@ -422,7 +419,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (replyKey === undefined) return { kind: 'relay_refused', reason: 'unknown_node' };
     if (!this.#relayRate.take(from, nowMs)) return { kind: 'relay_refused', reason: 'rate' };
     const passedOn = { type: 'passed_on', witness_id: awake.identity.witnessId, from, datagram } as const;
-    return { kind: 'relayed', delivered: this.#links.sendTo(to, sign(passedOn, replyKey)) };
+    return { kind: 'relayed', delivered: this.#links.sendTo(to, replyKey.sign(passedOn)) };
   }
 }
 

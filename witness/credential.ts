@@ -1,19 +1,9 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import {
-  CREDENTIAL_LABEL,
-  MONITOR_TOKEN,
-  NODE_TOKEN,
-  REPLY_KEY_LABEL,
-  VIEWER_TOKEN,
-  type WitnessFrame,
-  type WitnessMessage,
-} from '@tiebreak/shared/wire';
+import { CREDENTIAL_LABEL, MONITOR_TOKEN, NODE_TOKEN, REPLY_KEY_LABEL, VIEWER_TOKEN } from '@tiebreak/shared/wire';
+import { ReplyKey } from './reply-key.ts';
 
-/**
- * What is stored of a node's secret: enough to verify it (hex) and to sign for it, not to present it. The key is in bytes:
- * to read its hex anew for each vote would be a good part of the signature.
- */
-export type Credential = { readonly verifier: string; readonly replyKey: Buffer };
+/** What is stored of a node's secret: enough to verify it (hex) and to sign for it, not to present it. */
+export type Credential = { readonly verifier: string; readonly replyKey: ReplyKey };
 
 export function newWitnessId(): string {
   return randomBytes(16).toString('hex');
@@ -51,12 +41,6 @@ export function sameText(left: string, right: string): boolean {
   return timingSafeEqual(digest(left), digest(right));
 }
 
-/** Signs for one node (L14): `mac` covers the text of `body`. */
-export function sign(message: WitnessMessage, replyKey: Buffer): WitnessFrame {
-  const body = JSON.stringify(message);
-  return { body, mac: createHmac('sha256', replyKey).update(body).digest('hex') };
-}
-
 function secretOf(pattern: RegExp, token: string, witnessId: string): Credential | null {
   const [, identity, secret] = pattern.exec(token) ?? [];
   if (identity === undefined || secret === undefined || !sameText(identity, witnessId)) return null;
@@ -64,6 +48,6 @@ function secretOf(pattern: RegExp, token: string, witnessId: string): Credential
 }
 
 function credentialOf(secret: string): Credential {
-  const derive = (label: string) => createHmac('sha256', Buffer.from(secret, 'hex')).update(label).digest();
-  return { verifier: derive(CREDENTIAL_LABEL).toString('hex'), replyKey: derive(REPLY_KEY_LABEL) };
+  const derive = (label: string) => createHmac('sha256', Buffer.from(secret, 'hex')).update(label).digest('hex');
+  return { verifier: derive(CREDENTIAL_LABEL), replyKey: new ReplyKey(derive(REPLY_KEY_LABEL)) };
 }

@@ -1,6 +1,7 @@
 import type { SqlStorage } from '@cloudflare/workers-types';
 import type { Caller } from './caller.ts';
 import { type Credential, newToken, readToken, sameText, type TokenKind } from './credential.ts';
+import type { ReplyKey } from './reply-key.ts';
 import type { ClusterStorage } from './storage.ts';
 import { type Issued, TokenHolders } from './token-holders.ts';
 
@@ -31,7 +32,7 @@ export class Credentials {
     return [...this.#nodes.keys()];
   }
 
-  replyKeyOf(node: string): Buffer | undefined {
+  replyKeyOf(node: string): ReplyKey | undefined {
     return this.#nodes.get(node)?.replyKey;
   }
 

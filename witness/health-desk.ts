@@ -10,7 +10,6 @@ import {
 import { z } from 'zod';
 import { CallerRate, HEALTH_RATE } from './caller-rate.ts';
 import type { ClusterMonitor } from './cluster-monitor.ts';
-import { sign } from './credential.ts';
 import type { Credentials } from './credentials.ts';
 import { HealthReports } from './health-reports.ts';
 import type { Links } from './links.ts';
@@ -119,6 +118,6 @@ export class HealthDesk {
     const { credentials, links, witnessId } = this.#around;
     const replyKey = credentials.replyKeyOf(node);
     if (replyKey === undefined) return false;
-    return links.sendTo(node, sign({ type: 'health', witness_id: witnessId, report }, replyKey));
+    return links.sendTo(node, replyKey.sign({ type: 'health', witness_id: witnessId, report }));
   }
 }

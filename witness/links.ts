@@ -146,13 +146,15 @@ export class Links {
 
   /** The config hashes of `group` that the other nodes' live links reported (L16). */
   rivalHashes(node: string, group: string, nowMs: number): string[] {
-    return this.#open().flatMap(({ socket, attachment }) => {
-      if (attachment.node === node) return [];
-      const hash = Object.hasOwn(attachment.configHashes, group) ? attachment.configHashes[group] : undefined;
-      // Asked last, and of others only: the runtime has to be asked for it.
-      const isLive = () => nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS;
-      return hash !== undefined && isLive() ? [hash] : [];
-    });
+    const hashes: string[] = [];
+    for (const [other, socket] of this.#ofNode) {
+      const attachment = other === node || socket.readyState !== OPEN ? null : this.#read(socket);
+      if (attachment === null || !Object.hasOwn(attachment.configHashes, group)) continue;
+      const hash = attachment.configHashes[group];
+      // Asked last: the runtime has to be asked for it.
+      if (hash !== undefined && nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS) hashes.push(hash);
+    }
+    return hashes;
   }
 
   /** @param frameFor signs for the node that will read it */

@@ -3,6 +3,7 @@ import type { WitnessAnswer, WitnessMemory, WitnessRegister } from '@tiebreak/sh
 import { BallotMessage, WitnessResult } from '@tiebreak/shared/wire';
 import { z } from 'zod';
 import type { Credential } from './credential.ts';
+import { ReplyKey } from './reply-key.ts';
 
 // One row for a group, without rowid and without index: a renewal writes exactly one row, its answer included.
 const SCHEMA = `
@@ -87,7 +88,7 @@ export class ClusterStorage {
     const answers = new Map<string, WitnessAnswer>();
     const nodes = new Map<string, Credential>();
     for (const node of z.array(NodeRow).parse(this.#rows('SELECT name, verifier, reply_key, answer FROM node'))) {
-      nodes.set(node.name, { verifier: node.verifier, replyKey: Buffer.from(node.reply_key, 'hex') });
+      nodes.set(node.name, { verifier: node.verifier, replyKey: new ReplyKey(node.reply_key) });
       if (node.answer !== null) answers.set(node.name, Answer.parse(JSON.parse(node.answer)));
     }
     let { serial } = cluster;
@@ -136,7 +137,7 @@ export class ClusterStorage {
        ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier, reply_key = excluded.reply_key, answer = NULL`,
       node,
       verifier,
-      replyKey.toString('hex'),
+      replyKey.hex,
     );
     this.#forgetAnswers(node);
   }

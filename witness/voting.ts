@@ -13,7 +13,6 @@ import {
 import type { WitnessResult } from '@tiebreak/shared/wire';
 import type { Alarm } from './alarm.ts';
 import type { ClusterMonitor } from './cluster-monitor.ts';
-import { sign } from './credential.ts';
 import type { Credentials } from './credentials.ts';
 import type { Links } from './links.ts';
 import { GROUPS_MAX } from './monitor.ts';
@@ -145,7 +144,7 @@ export class Voting {
     const freed = { type: 'freed', witness_id: identity.witnessId, group } as const;
     links.send(except, (node) => {
       const replyKey = credentials.replyKeyOf(node);
-      return replyKey === undefined ? null : sign(freed, replyKey);
+      return replyKey?.sign(freed) ?? null;
     });
   }
 

@@ -117,6 +117,18 @@ describe('a vote', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('that has run out is still the answer to its request, for the next instance too (L13)', async () => {
+    const cluster = await pair();
+    const a = cluster.agent('a');
+    const request = a.vote(1);
+    await a.ask(request);
+    await cluster.pass(5_000);
+    expect(await stored(cluster)).toContain('"kind":"free"');
+    await sleep(cluster);
+    await a.welcome();
+    expect(await a.ask({ ...a.vote(2), sequence: request.sequence })).toMatchObject({ reason: 'stale' });
+  });
+
   it('asked for twice under one number gets the stored reply, and no second longer (L13)', async () => {
     const cluster = await pair();
     const [a, b] = [cluster.agent('a'), cluster.agent('b')];

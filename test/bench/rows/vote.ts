@@ -1,9 +1,9 @@
 import type { Measurement } from '../report/measurement.ts';
 import { besideHello } from '../witness/beside-hello.ts';
 
-/** The renewal of a vote over a warm link, beside an object that only writes a row and answers. */
+/** The renewal of a vote over a warm link, each with an object beside it that only writes a row and answers. */
 export async function vote(runs: number): Promise<Measurement[]> {
-  const compared = await besideHello(runs, ['link'], [200]);
+  const compared = await besideHello(runs, ['link'], [1]);
   return compared.map(({ part, hello, renewal }) => ({
     id: `vote-${part}`,
     title: `witness vote over a warm link, ${part}`,

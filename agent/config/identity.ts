@@ -52,9 +52,10 @@ export function canGoOver(from: string, to: string): boolean {
   return isMajority && isDeepStrictEqual([protocol, mode, members], [after[1], after[2], after[4]]);
 }
 
-/** Whether the same witness votes by both identities. */
-export function haveSameWitness(one: string, other: string): boolean {
-  return isDeepStrictEqual(parse(one)?.[5], parse(other)?.[5]);
+/** The witness that votes by it, of its cluster; undefined: none, or the text is no identity. */
+export function witnessOf(identity: string): { readonly cluster: string; readonly witnessId: string } | undefined {
+  const [cluster, witnessId] = parse(identity)?.[5] ?? [];
+  return cluster === undefined || witnessId === undefined ? undefined : { cluster, witnessId };
 }
 
 function parse(identity: string): z.infer<typeof Text> | undefined {

@@ -5,9 +5,9 @@ export {
   canGoOver,
   configHash,
   configIdentity,
-  haveSameWitness,
   type IdentityContext,
   identityHash,
+  witnessOf,
 } from './identity.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { formatProblem, nearest } from './problem.ts';

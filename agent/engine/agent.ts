@@ -614,7 +614,7 @@ export class Agent {
       // One that comes by a reload comes when somebody wants it.
       standNotBeforeUs: this.#started ? 0 : this.standNotBeforeUs,
       history: () => this.#history?.log,
-      witness: () => this.#witness?.link,
+      witness: () => this.#witness,
       leaseGroups: () => this.#leaseGroups,
       log: this.#log,
     });

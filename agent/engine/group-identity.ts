@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Identity, IdentityRecord } from '@tiebreak/shared/lease';
-import { canGoOver, haveSameWitness, identityHash } from '../config/index.ts';
+import { canGoOver, identityHash, witnessOf } from '../config/index.ts';
 import type { Logger } from '../log/index.ts';
 import { type KeptIdentity, keptIdentity } from '../state/kept-identity.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
@@ -46,6 +47,12 @@ export class GroupIdentity {
     this.#texts.set(identityHash(text), text);
   }
 
+  /** Which witness votes by the identity of that hash; undefined: none that this node knows. */
+  witnessOf(configHash: string): ReturnType<typeof witnessOf> {
+    const text = this.#texts.get(configHash);
+    return text === undefined ? undefined : witnessOf(text);
+  }
+
   /** `onDisk` is called once it is on disk, and never if something else is kept before that. */
   keep(record: IdentityRecord, onDisk: () => void): void {
     this.#kept.keepIdentity(this.#described(record), onDisk);
@@ -61,7 +68,7 @@ function foundIdentity({ generation, agreed, joint }: KeptIdentity, configured: 
   const reachable = ({ configHash, policy, text, witness }: KeptIdentity['agreed']): Identity => ({
     configHash,
     policy,
-    witness: witness && text !== null && haveSameWitness(text, configured),
+    witness: witness && text !== null && isDeepStrictEqual(witnessOf(text), witnessOf(configured)),
   });
   return { generation, agreed: reachable(agreed), joint: joint === null ? undefined : reachable(joint) };
 }

@@ -15,13 +15,13 @@ import type { Logger } from '../log/index.ts';
 import type { KeptPromises } from '../state/kept-promises.ts';
 import { openRegisterFile, type RegisterFile } from '../state/register-file.ts';
 import type { StateFile } from '../state/state-file.ts';
-import type { WitnessLink } from '../witness-link/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import type { GroupIdentity } from './group-identity.ts';
 import type { GroupStanding } from './group-standing.ts';
 import type { KeptFence } from './kept-fence.ts';
 import { LeaseGroup } from './lease-group.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
+import type { WitnessInUse } from './witness-in-use.ts';
 
 /** The version of what L16 calls the protocol: nodes that differ refuse each other's votes. */
 const LEASE_PROTOCOL = 1;
@@ -44,7 +44,7 @@ export type LeaseGroupSurroundings = {
   /** CLOCK_BOOTTIME: it does not stand of its own accord before. */
   readonly standNotBeforeUs: number;
   readonly history: () => HistoryLog | undefined;
-  readonly witness: () => WitnessLink | undefined;
+  readonly witness: () => Pick<WitnessInUse, 'link' | 'linkTo'> | undefined;
   /** As they are then. */
   readonly leaseGroups: () => readonly LeaseGroup[];
   readonly log: Logger;
@@ -64,7 +64,9 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
     state,
     witness,
   } = around;
-  return new LeaseGroup({
+  // The vote of one witness never counts as another's, wherever the link leads while a change is under way (L16).
+  const link = () => witness()?.linkTo(identity.witnessOf(group.state.config.configHash));
+  const group = new LeaseGroup({
     config,
     fence,
     log,
@@ -72,7 +74,7 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
     skewUsOf: skewOf(config),
     onHistory: (decision) => {
       around.history()?.add(decision);
-      witness()?.reportSoon();
+      witness()?.link?.reportSoon();
     },
     standing,
     identity,
@@ -84,9 +86,9 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
       seed: randomBytes(4).readInt32BE(0),
     },
     witness: {
-      vote: (ballot, promiseMs) => witness()?.vote(config.name, ballot, promiseMs),
-      release: (ballot) => witness()?.release(config.name, ballot),
-      reachable: () => witness()?.state().kind === 'connected',
+      vote: (ballot, promiseMs) => link()?.vote(config.name, ballot, promiseMs),
+      release: (ballot) => link()?.release(config.name, ballot),
+      reachable: () => link()?.state().kind === 'connected',
     },
     ballots: {
       foresee: (counter) => state.foresee(config.name, counter),
@@ -98,6 +100,7 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
       for (const other of leaseGroups()) if (alsoClosed.includes(other.config.id)) other.fenceGone();
     },
   });
+  return group;
 }
 
 /** What follows from the configuration alone. */

@@ -55,6 +55,13 @@ export class WitnessInUse {
     return this.#opened?.link;
   }
 
+  /** The link, if it leads to that witness. */
+  linkTo(witness: { readonly cluster: string; readonly witnessId: string } | undefined): WitnessLink | undefined {
+    const opened = this.#opened;
+    const leadsThere = opened?.witnessId === witness?.witnessId && opened?.cluster === witness?.cluster;
+    return leadsThere ? opened?.link : undefined;
+  }
+
   /** What is wrong with the way to it, for a person. */
   get wayProblem(): string | undefined {
     return this.#opened === undefined ? undefined : this.#routes.problem;

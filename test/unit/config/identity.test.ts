@@ -3,10 +3,10 @@ import {
   canGoOver,
   configHash,
   configIdentity,
-  haveSameWitness,
   type IdentityContext,
   identityHash,
   type LeaseGroupConfig,
+  witnessOf,
 } from '../../../agent/config/index.ts';
 import { configOf, edit, PAIR } from './example.ts';
 
@@ -104,8 +104,9 @@ describe('the text of an identity', () => {
   });
 
   it('tells which witness votes', () => {
-    expect(haveSameWitness(BIAS, SAFE)).toBe(true);
-    expect(haveSameWitness(BIAS, text('policy = "bias"', OTHER))).toBe(false);
-    expect(haveSameWitness(BIAS, text('policy = "bias"', { witness: null }))).toBe(false);
+    expect(witnessOf(BIAS)).toEqual(CONTEXT.witness);
+    expect(witnessOf(text('policy = "bias"', OTHER))).toEqual(OTHER.witness);
+    expect(witnessOf(text('policy = "bias"', { witness: null }))).toBeUndefined();
+    expect(witnessOf('no identity')).toBeUndefined();
   });
 });

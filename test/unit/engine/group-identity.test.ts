@@ -94,3 +94,10 @@ test('what is kept says what each hash was made of', () => {
   group.keep({ ...record, joint: bare(THIRD) }, () => {});
   expect(written[2]).toMatchObject({ joint: { text: THIRD } });
 });
+
+test('it tells by which witness each of its identities votes, and of others that it does not know', () => {
+  const { group } = opened(NEW, { generation: 1, agreed: identity(OLD), joint: null });
+  expect(group.witnessOf(identityHash(OLD))).toEqual({ cluster: 'branch-7', witnessId: 'one' });
+  expect(group.witnessOf(identityHash(NEW))).toEqual({ cluster: 'branch-7', witnessId: 'two' });
+  expect(group.witnessOf(identityHash(THIRD))).toBeUndefined();
+});

@@ -165,3 +165,15 @@ test('without a witness in the configuration there is no link', () => {
   inUse.follow();
   expect(opened).toHaveLength(2);
 });
+
+test('leads a group to its own witness, or nowhere', () => {
+  const { link: opened } = inUse;
+  expect(opened).toBeDefined();
+  expect(inUse.linkTo({ cluster: 'branch-7', witnessId: 'one' })).toBe(opened);
+  expect(inUse.linkTo({ cluster: 'branch-8', witnessId: 'one' })).toBeUndefined();
+  expect(inUse.linkTo({ cluster: 'branch-7', witnessId: 'two' })).toBeUndefined();
+  expect(inUse.linkTo(undefined)).toBeUndefined();
+  inUse.close();
+  expect(inUse.linkTo({ cluster: 'branch-7', witnessId: 'one' })).toBeUndefined();
+  expect(inUse.linkTo(undefined)).toBeUndefined();
+});

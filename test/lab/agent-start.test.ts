@@ -211,7 +211,8 @@ describe('gateway = true', () => {
     writeFileSync(join(folder, 'tiebreak.toml'), configuration({ 'name = "edge"': 'name = "edge"\ngateway = true' }));
     await runningAgent();
     const table = await topology.inside('a', 'nft', ['list', 'table', 'inet', 'tiebreak']);
-    expect(table).toContain('iifname "eth0" iifname != @gateway_g1 drop');
+    expect(table).toContain('iifname "eth0" jump gateway_eth0');
+    expect(table).toMatch(/chain gateway_eth0 \{\s+\S.* @alive return\s+drop\s+\}/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { LeaseGroupConfig } from './types.ts';
+import type { Config, LeaseGroupConfig, Secrets } from './types.ts';
 
 /** What a group's identity takes from outside its own table. */
 export type IdentityContext = {
@@ -10,6 +10,12 @@ export type IdentityContext = {
   readonly witness: { readonly cluster: string; readonly witnessId: string } | null;
   readonly protocol: number;
 };
+
+/** The witness that a node is configured for; null: none. */
+export function configuredWitness({ witness }: Config, secrets: Secrets): IdentityContext['witness'] {
+  const witnessId = secrets.witness?.witnessId;
+  return witness === null || witnessId === undefined ? null : { cluster: witness.cluster, witnessId };
+}
 
 /**
  * The fields on which safety hangs (L16) as canonical text: the same on every node of the group, whichever file it comes

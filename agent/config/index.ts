@@ -5,6 +5,7 @@ export {
   canGoOver,
   configHash,
   configIdentity,
+  configuredWitness,
   type IdentityContext,
   identityHash,
   witnessOf,

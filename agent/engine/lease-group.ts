@@ -241,7 +241,8 @@ export class LeaseGroup implements LinkedGroup {
 
   /**
    * Goes on with another configuration, which the fence has already: ballot, votes and ownership stay, and so does the
-   * identity until every peer has the new one (L16). `replace` is called once the fence is open for what is new, and tells the virtual routers of the new configuration.
+   * identity until every peer has the new one (L16). `replace` is called once the fence is open for what is new, and tells
+   * the virtual routers of the new configuration.
    */
   configure(to: Pick<GroupSurroundings, 'config' | 'member' | 'skewUsOf'>, replace: () => ReplacedRouters): void {
     this.#config = to.config;

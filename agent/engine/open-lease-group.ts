@@ -4,6 +4,7 @@ import { skewTimeUs } from '@tiebreak/shared/vrrp';
 import {
   type Config,
   configIdentity,
+  configuredWitness,
   identityHash,
   type LeaseGroupConfig,
   type Secrets,
@@ -112,7 +113,7 @@ export function memberConfig(
     node: config.node,
     group: group.name,
     peers: group.peers.map((peer) => peer.node),
-    witness: witnessIdentity(config, secrets) !== null,
+    witness: configuredWitness(config, secrets) !== null,
     policy: group.policy,
     intervalUs: group.intervalUs,
     priority: group.priority,
@@ -126,7 +127,7 @@ export function memberConfig(
 
 /** What the group's config hash is made of (L16). */
 export function identityText(group: LeaseGroupConfig, { config, secrets }: LeaseGroupSurroundings['setting']): string {
-  const witness = witnessIdentity(config, secrets);
+  const witness = configuredWitness(config, secrets);
   return configIdentity(group, { node: config.node, witness, protocol: LEASE_PROTOCOL });
 }
 
@@ -151,9 +152,4 @@ function openRegister(group: string, { bootId, log, ranHere, setting, state }: L
     nowUs: boottimeUs(),
     onProblem: (text) => complaints.warn('run_dir', { group }, text),
   });
-}
-
-function witnessIdentity({ witness }: Config, secrets: Secrets): { cluster: string; witnessId: string } | null {
-  const witnessId = secrets.witness?.witnessId;
-  return witness === null || witnessId === undefined ? null : { cluster: witness.cluster, witnessId };
 }

@@ -24,8 +24,8 @@ export function openWitness(options: {
   onPassedOn: (from: string, datagram: Uint8Array) => void;
   onHealth: (report: PassedHealth) => void;
 }): WitnessLink {
-  const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes, tokenFile } = options;
-  const { lastSequence } = options;
+  const { node, config, credential, groups, state, log, onHealth, onPassedOn, report, routes } = options;
+  const { lastSequence, tokenFile } = options;
   const groupNamed = (name: string): LeaseGroup | undefined => groups().find((group) => group.name === name);
   return openWitnessLink({
     url: config.url,

@@ -37,9 +37,10 @@ export type ReloadFrom = {
   readonly log: Logger;
 };
 
-/** All that has been opened for a reload, which can no longer fail. */
+/** What `state_dir` holds of a group. */
 export type OpenedPromises = { readonly kept: KeptPromises; readonly identity: GroupIdentity };
 
+/** All that has been opened for a reload, which can no longer fail. */
 export type PreparedReload = {
   readonly tasks: readonly Task[];
   /** The changed ones and the new ones. */

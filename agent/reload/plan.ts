@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  Config,
-  GroupConfig,
-  LeaseGroupConfig,
-  Secrets,
-  VirtualRouterConfig,
-  VrrpGroupConfig,
+import {
+  type Config,
+  configuredWitness,
+  type GroupConfig,
+  type LeaseGroupConfig,
+  type Secrets,
+  type VirtualRouterConfig,
+  type VrrpGroupConfig,
 } from '../config/index.ts';
 import { isSameRouter, movesBetweenGroups } from './moves.ts';
 import {
@@ -129,8 +130,7 @@ function refusedWitness(before: Setting, after: Setting): Refusal[] {
 }
 
 function haveSameWitness(before: Setting, after: Setting): boolean {
-  const witnessOf = ({ config, secrets }: Setting) =>
-    config.witness === null ? null : [config.witness.cluster, secrets.witness?.witnessId];
+  const witnessOf = ({ config, secrets }: Setting) => configuredWitness(config, secrets);
   return isDeepStrictEqual(witnessOf(before), witnessOf(after));
 }
 

@@ -24,7 +24,7 @@ export type Treatment =
 export type Treatments<Table> = { readonly [Key in keyof Table]-?: Treatment };
 
 const RESTART = 'restart the agent on this node for it';
-/** L16: nodes that differ in it do not vote for each other. */
+/** Nodes that differ in it do not hear each other. */
 const AGREED = 'all nodes must agree on it: change it on every node, then restart one agent after the other';
 /** Two agents that count other votes could both have a majority. */
 const STOP = 'change it on every node, stop all agents, then start them';

@@ -72,6 +72,7 @@ export function openRouterPorts(options: {
     interfaceIndex: link.link.index,
     family,
     virtualRouterId: config.virtualRouterId,
+    intervalUs: config.advertisementIntervalUs,
     source,
     mode: unicast === null ? { kind: 'multicast' } : { kind: 'unicast', peers: unicast.map(bytesOf) },
     onMessage,

@@ -340,9 +340,10 @@ function placedAgain(placed: RouterPorts['placed'], { addresses }: VirtualRouter
   return placed.map((place, index) => ({ ...place, virtual: addresses[index] ?? place.virtual }));
 }
 
-/** Whether it is bound to the same interfaces, for the same addresses, towards the same others. */
+/** Whether it is bound to the same interfaces, for the same addresses, towards the same others, and as often. */
 function samePorts(one: VirtualRouterConfig, other: VirtualRouterConfig): boolean {
-  const bound = ({ unicast, addresses }: VirtualRouterConfig) => [
+  const bound = ({ advertisementIntervalUs, unicast, addresses }: VirtualRouterConfig) => [
+    advertisementIntervalUs,
     unicast,
     addresses.map(({ address, interface: name }) => [address, name]),
   ];

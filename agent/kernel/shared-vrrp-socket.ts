@@ -6,6 +6,7 @@ import { type SystemError, type SystemResult, systemError } from './errno.ts';
 import { type MalformedIpv4, parseIpv4Packet } from './ip-packet.ts';
 import { attachFilter, errorSentence, sendTo } from './libc.ts';
 import { newVrrpDescriptor } from './raw-descriptor.ts';
+import { isSameBytes } from './same-bytes.ts';
 import { SOCKADDR_IN6_ADDRESS_AT } from './sockaddr.ts';
 import { virtualRouterFilter } from './virtual-router-filter.ts';
 import { type VrrpSocketParameters, vrrpSocketOptions } from './vrrp-socket-options.ts';
@@ -17,14 +18,17 @@ const BATCH = 32;
 const BATCHES_MAX = 256;
 
 /**
- * Packets that follow each other within this time are gathered for as long, and read together: with hundreds of virtual routers a
- * wake-up costs more than what it is for. One alone is heard at once.
+ * Packets that follow each other closely are gathered, and read together: with hundreds of virtual routers a wake-up costs more
+ * than what it is for. One alone is heard at once, and none later than this part of the shortest interval.
  */
-const GATHER_MS = 4;
+const GATHER_MS_MAX = 8;
+const GATHERS_PER_INTERVAL = 12;
 
 /** One virtual router's part of a shared socket. */
 export interface VrrpListener {
   readonly virtualRouterId: number;
+  /** Of advertisements */
+  readonly intervalUs: number;
   /** Copies, the listener's to keep. `ip` is undefined for IPv6: raw sockets do not tell. */
   hear(message: Uint8Array, source: Uint8Array, ip: { destination: Uint8Array; hopLimit: number } | undefined): void;
   /** The last packet that it heard has come once more, byte for byte: most advertisements are no news. */
@@ -64,6 +68,7 @@ export class SharedVrrpSocket {
   readonly #byId: (VrrpListener[] | undefined)[] = [];
   readonly #known: (Known | undefined)[] = [];
   #filterIsDue = false;
+  #gatherMs = 0;
   #wokenAtMs = Number.NEGATIVE_INFINITY;
   #gatheringTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -111,6 +116,7 @@ export class SharedVrrpSocket {
     this.#byId[listener.virtualRouterId] = others.length === 0 ? undefined : others;
     // The filter stays: what it lets through in vain nobody hears, and hundreds may leave one after the other.
     if (this.#listeners.size === 0 && !this.#closed) this.#socket.close();
+    else this.#gatherMs = gatherMs(this.#listeners);
   }
 
   #add(listener: VrrpListener): void {
@@ -118,6 +124,7 @@ export class SharedVrrpSocket {
     this.#listeners.add(listener);
     this.#byId[id] = [...(this.#byId[id] ?? []), listener];
     this.#known[id] = undefined;
+    this.#gatherMs = gatherMs(this.#listeners);
     this.#filterSoon();
   }
 
@@ -139,7 +146,7 @@ export class SharedVrrpSocket {
     else this.#hearIpv6(first, first.length, parseAddress(sourceText) ?? new Uint8Array(0));
     this.hearWaiting();
     const nowMs = performance.now();
-    if (nowMs - this.#wokenAtMs < GATHER_MS && !this.#closed) this.#gather();
+    if (nowMs - this.#wokenAtMs < this.#gatherMs && !this.#closed) this.#gather();
     this.#wokenAtMs = nowMs;
   }
 
@@ -170,7 +177,7 @@ export class SharedVrrpSocket {
     this.#gatheringTimer = setTimeout(() => {
       if (this.hearWaiting() > 0) this.#gatheringTimer?.refresh();
       else this.#gathered();
-    }, GATHER_MS);
+    }, this.#gatherMs);
   }
 
   #gathered(): void {
@@ -207,9 +214,7 @@ export class SharedVrrpSocket {
     const known = this.#known[id];
     const listeners = this.#byId[id];
     const isSame =
-      known?.source !== undefined &&
-      isSameBytes(known.packet, packet, length) &&
-      isSameBytes(known.source, source, source.length);
+      known?.source !== undefined && isSameBytes(known.packet, packet, length) && isSameBytes(known.source, source);
     if (isSame && listeners !== undefined) {
       for (const listener of listeners) listener.hearAgain();
       return;
@@ -245,6 +250,12 @@ export class SharedVrrpSocket {
     this.#gathered();
     if (shared.get(this.#key) === this) shared.delete(this.#key);
   }
+}
+
+function gatherMs(listeners: Iterable<VrrpListener>): number {
+  let shortestUs = Number.POSITIVE_INFINITY;
+  for (const { intervalUs } of listeners) shortestUs = Math.min(shortestUs, intervalUs);
+  return Math.min(GATHER_MS_MAX, Math.floor(shortestUs / 1_000 / GATHERS_PER_INTERVAL));
 }
 
 const NOBODY: readonly VrrpListener[] = [];
@@ -292,12 +303,6 @@ function isSameIpv4(known: Uint8Array, packet: Uint8Array, length: number): bool
 /** Not `slice`: of a Buffer, such as raw-socket reads into again and again, that is a view. */
 function copyOf(bytes: Uint8Array, length: number): Uint8Array {
   return Uint8Array.from(bytes.subarray(0, length));
-}
-
-function isSameBytes(known: Uint8Array, bytes: Uint8Array, length: number): boolean {
-  if (known.length !== length) return false;
-  for (let at = 0; at < length; at += 1) if (known[at] !== bytes[at]) return false;
-  return true;
 }
 
 function ipv6Sender(sockaddr: Uint8Array): Uint8Array {

@@ -27,6 +27,8 @@ export interface VrrpSocketOptions {
   interfaceIndex: number;
   family: AddressFamily;
   virtualRouterId: number;
+  /** Of its advertisements: how soon one must be heard. */
+  intervalUs: number;
   /** The source address of all that is sent; IPv6 multicast wants the link-local one (RFC 9568 section 5.1.2.1). */
   source: Uint8Array;
   mode: VrrpSocketMode;
@@ -68,7 +70,7 @@ export interface VrrpSocket {
  * Fails with `EPERM` without CAP_NET_RAW, `ENODEV` for an unknown interface.
  */
 export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSocket> {
-  const { family, source, mode, virtualRouterId, onMessage, onError } = options;
+  const { family, source, mode, virtualRouterId, intervalUs, onMessage, onError } = options;
   const multicast = mode.kind === 'multicast';
   const destinations = multicast ? [family === 'ipv4' ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6] : mode.peers;
   for (const address of [source, ...destinations]) {
@@ -86,6 +88,7 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
 
   const listener: VrrpListener = {
     virtualRouterId,
+    intervalUs,
     hear(message, from, ip) {
       last =
         compareAddresses(from, source) === 0

@@ -35,48 +35,48 @@ export function failureText(error: Error, wallClockMs = Date.now()): string {
   }
 }
 
-class HandshakeAgent extends Agent {
-  readonly handshake: Handshake = { status: null, failure: null, socket: null };
-
-  override dispatch(options: Agent.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const { handshake } = this;
-    return super.dispatch(options, {
-      onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
-      onRequestUpgrade: (controller, status, headers, socket) => {
-        handshake.socket = socket;
-        return handler.onRequestUpgrade?.(controller, status, headers, socket);
-      },
-      onResponseStart: (controller, status, headers, message) => {
-        if (status < 200) return handler.onResponseStart?.(controller, status, headers, message);
-        // No upgrade comes any more. Handed on, a 401 would be asked a second time, as the fetch standard has it.
-        handshake.status = status;
-        controller.abort(new Error('the handshake was refused'));
-      },
-      onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
-      onResponseEnd: (controller, trailers) => handler.onResponseEnd?.(controller, trailers),
-      onResponseError: (controller, error) => {
-        handshake.failure = failureText(error);
-        return handler.onResponseError?.(controller, error);
-      },
-      onResponseStarted: () => handler.onResponseStarted?.(),
-      onBodySent: (chunk) => handler.onBodySent?.(chunk),
-      onRequestSent: () => handler.onRequestSent?.(),
-    });
-  }
+/** Notes down in `handshake` what becomes of the upgrade on its way through `agent`. */
+function noting(agent: Agent, handshake: Handshake): Dispatcher {
+  return agent.compose(
+    (dispatch) => (options, handler) =>
+      dispatch(options, {
+        onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
+        onRequestUpgrade: (controller, status, headers, socket) => {
+          handshake.socket = socket;
+          return handler.onRequestUpgrade?.(controller, status, headers, socket);
+        },
+        onResponseStart: (controller, status, headers, message) => {
+          if (status < 200) return handler.onResponseStart?.(controller, status, headers, message);
+          // No upgrade comes any more. Handed on, a 401 would be asked a second time, as the fetch standard has it.
+          handshake.status = status;
+          controller.abort(new Error('the handshake was refused'));
+        },
+        onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
+        onResponseEnd: (controller, trailers) => handler.onResponseEnd?.(controller, trailers),
+        onResponseError: (controller, error) => {
+          handshake.failure = failureText(error);
+          return handler.onResponseError?.(controller, error);
+        },
+        onResponseStarted: () => handler.onResponseStarted?.(),
+        onBodySent: (chunk) => handler.onBodySent?.(chunk),
+        onRequestSent: () => handler.onRequestSent?.(),
+      }),
+  );
 }
 
 /** One WebSocket on one connection of its own: a half-open one can be torn down without asking the other side. */
 export class WitnessSocket {
-  readonly #agent: HandshakeAgent;
+  readonly #agent: Agent;
+  readonly #handshake: Handshake = { status: null, failure: null, socket: null };
   readonly #socket: WebSocket;
   readonly #events: SocketEvents;
   #done = false;
 
   constructor(url: URL, token: string, connect: buildConnector.connector, events: SocketEvents) {
     this.#events = events;
-    this.#agent = new HandshakeAgent({ allowH2: false, connect, webSocket: { maxPayloadSize: FRAME_LENGTH_MAX } });
+    this.#agent = new Agent({ allowH2: false, connect, webSocket: { maxPayloadSize: FRAME_LENGTH_MAX } });
     const headers = { authorization: `Bearer ${token}` };
-    this.#socket = new WebSocket(url, { dispatcher: this.#agent, headers });
+    this.#socket = new WebSocket(url, { dispatcher: noting(this.#agent, this.#handshake), headers });
     this.#socket.addEventListener('open', () => this.#done || events.open());
     this.#socket.addEventListener('message', ({ data }) => {
       if (!this.#done && typeof data === 'string') events.text(data);
@@ -92,7 +92,7 @@ export class WitnessSocket {
   close(): void {
     if (this.#done) return;
     this.#done = true;
-    const { socket } = this.#agent.handshake;
+    const { socket } = this.#handshake;
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(1000);
     if (socket instanceof Socket) socket.unref();
     socket?.end(() => socket.destroy());
@@ -102,12 +102,12 @@ export class WitnessSocket {
   /** Tears the connection down at once; a close handshake with a dead path would wait forever. No event follows. */
   destroy(): void {
     this.#done = true;
-    this.#agent.handshake.socket?.destroy();
+    this.#handshake.socket?.destroy();
     void this.#agent.destroy();
   }
 
   #cause(code: number, reason: string): CloseCause {
-    const { failure, socket, status } = this.#agent.handshake;
+    const { failure, socket, status } = this.#handshake;
     if (socket) return { kind: 'closed', code, reason };
     if (status !== null) return { kind: 'rejected', status };
     return { kind: 'failed', detail: failure ?? 'the handshake failed' };

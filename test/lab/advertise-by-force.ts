@@ -15,6 +15,7 @@ const opened = openVrrpSocket({
   interfaceIndex: index.value,
   family: 'ipv4',
   virtualRouterId: Number(virtualRouterId),
+  intervalUs: Number(intervalMs) * 1_000,
   source,
   mode: { kind: 'multicast' },
   onMessage: () => {},

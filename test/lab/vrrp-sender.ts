@@ -11,6 +11,7 @@ const socket = openVrrpSocket({
   interfaceIndex: index.value,
   family: 'ipv4',
   virtualRouterId: 1,
+  intervalUs: 1_000_000,
   source,
   mode: { kind: 'multicast' },
   onMessage: () => {},

@@ -19,6 +19,9 @@ const SENTINEL_MIN_TICKS = 3;
 const GUARD_TICKS = 5;
 // Shorter than this the kernel's rounding to ticks may leave nothing.
 const LIFETIME_MIN_TICKS = 2;
+// Beyond a sentinel and what an ordinary machine stands still for.
+const SELF_TEST_MIN_TICKS = 6;
+const SELF_TEST_MIN_MS = 20;
 
 /**
  * S, the lifetime of a sentinel in whole milliseconds: an eighth of the interval, but no less than three ticks and no
@@ -50,7 +53,8 @@ export function lifetimeLadderMs(kernelTickUs: number): readonly number[] {
 
 /** The one lifetime of the self-test's group: long enough for a refresh before it ends, short enough to wait for it. */
 export function selfTestLifetimeMs(kernelTickUs: number): number {
-  const lifetime = lifetimeLadderMs(kernelTickUs).find((candidateMs) => candidateMs * 1000 >= 10 * kernelTickUs);
+  const leastMs = Math.max(SELF_TEST_MIN_MS, (SELF_TEST_MIN_TICKS * kernelTickUs) / 1000);
+  const lifetime = lifetimeLadderMs(kernelTickUs).find((candidateMs) => candidateMs >= leastMs);
   return lifetime ?? LIFETIME_MAX_MS;
 }
 

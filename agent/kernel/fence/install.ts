@@ -21,7 +21,7 @@ export interface NoFence {
 
 /**
  * Puts the fence up in the network namespace of this process, every group closed, in place of what a former run left,
- * and proves that it holds. Blocks for about 0.2 s. The guard against a second agent is the lease socket: while another
+ * and proves that it holds. Blocks for about 0.1 s. The guard against a second agent is the lease socket: while another
  * one lives, its tables are not touched.
  */
 export function installFence(

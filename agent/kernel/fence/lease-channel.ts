@@ -23,4 +23,14 @@ export class LeaseChannel {
   perform(groupId: number, nonce: number, act: LeaseAct, waitMs: number): Exchange {
     return this.#socket.exchange(encodeLeasePacket(this.#secret, nonce, groupId, act), waitMs);
   }
+
+  /**
+   * Whether both tables, or one of them, let an act have no effect. Not by its silence alone: an ARM that is sent behind it must
+   * have come back within `waitMs`.
+   */
+  isRefused(groupId: number, nonce: number, act: LeaseAct, waitMs: number): boolean {
+    const packet = encodeLeasePacket(this.#secret, nonce, groupId, act);
+    const behind = encodeLeasePacket(this.#secret, this.nextNonce(), groupId, { kind: 'arm' });
+    return this.#socket.isDropped(packet, behind, waitMs);
+  }
 }

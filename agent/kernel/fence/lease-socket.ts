@@ -1,5 +1,6 @@
 import { boottimeUs } from '../clock.ts';
 import * as libc from '../libc.ts';
+import { isSameBytes } from '../same-bytes.ts';
 import { AF_INET, MSG_DONTWAIT, POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, sockaddrIn } from '../sockaddr.ts';
 import { CONFIRMED_PORT, LEASE_PACKET_BYTES_MAX, LEASE_PORT } from './lease-packet.ts';
 
@@ -39,11 +40,29 @@ export class LeaseSocket {
 
   /** Sends one lease packet and waits up to `waitMs` until that very datagram has come back through both tables. */
   exchange(packet: Uint8Array, waitMs: number): Exchange {
-    const deadlineUs = boottimeUs() + waitMs * 1000;
     const sent = libc.sendTo(this.#fd, packet, LEASE_ADDRESS);
-    if (!sent.ok) return { returned: false, text: sent.text };
+    return sent.ok ? this.#awaitReturn(packet, waitMs, () => undefined) : { returned: false, text: sent.text };
+  }
+
+  /** Whether `behind`, sent after `packet`, has come back within `waitMs` and `packet` has not: loopback keeps the order. */
+  isDropped(packet: Uint8Array, behind: Uint8Array, waitMs: number): boolean {
+    let isBack = false;
+    const sent = libc.sendTo(this.#fd, packet, LEASE_ADDRESS);
+    if (!sent.ok || !libc.sendTo(this.#fd, behind, LEASE_ADDRESS).ok) return false;
+    const passed = this.#awaitReturn(behind, waitMs, (earlier) => {
+      isBack ||= isSameBytes(earlier, packet);
+    });
+    return passed.returned && !isBack;
+  }
+
+  close(): void {
+    libc.close(this.#fd);
+  }
+
+  #awaitReturn(packet: Uint8Array, waitMs: number, onOther: (datagram: Uint8Array) => void): Exchange {
+    const deadlineUs = boottimeUs() + waitMs * 1000;
     for (;;) {
-      if (this.#drainUntil(packet)) return RETURNED;
+      if (this.#drainUntil(packet, onOther)) return RETURNED;
       const remainingMs = Math.ceil((deadlineUs - boottimeUs()) / 1000);
       if (remainingMs <= 0) return { returned: false, text: `nothing came back within ${waitMs} ms` };
       const polled = libc.poll(this.#fd, POLLIN, remainingMs);
@@ -51,16 +70,14 @@ export class LeaseSocket {
     }
   }
 
-  close(): void {
-    libc.close(this.#fd);
-  }
-
-  // Late answers to earlier packets are thrown away: each carries another nonce or code, and its act was given up.
-  #drainUntil(packet: Uint8Array): boolean {
+  // Late answers to earlier packets are nothing to an exchange: each carries another nonce or code, and its act was given up.
+  #drainUntil(packet: Uint8Array, onOther: (datagram: Uint8Array) => void): boolean {
     for (;;) {
       const got = libc.recv(this.#fd, this.#received, MSG_DONTWAIT);
       if (!got.ok) return false;
-      if (got.value === packet.length && packet.every((byte, offset) => byte === this.#received[offset])) return true;
+      const datagram = this.#received.subarray(0, got.value);
+      if (isSameBytes(datagram, packet)) return true;
+      onOther(datagram);
     }
   }
 }

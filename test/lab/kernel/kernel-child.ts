@@ -143,6 +143,7 @@ async function perform(command: Command): Promise<unknown> {
         interfaceIndex: command.interfaceIndex ?? eth0(),
         family: command.family,
         virtualRouterId: command.virtualRouterId ?? 33,
+        intervalUs: 1_000_000,
         source: bytes(command.source),
         mode:
           command.peers === undefined ? { kind: 'multicast' } : { kind: 'unicast', peers: command.peers.map(bytes) },

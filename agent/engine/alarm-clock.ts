@@ -3,6 +3,8 @@ import type { Alarm } from './clock.ts';
 
 /** The longest that a timer of Node waits. */
 const WAIT_MS_MAX = 0x7fffffff;
+/** For so long the event loop goes round without waiting until an exact alarm rings: its timers may be late by as much. */
+const EXACT_MS = 2;
 /** Below so many entries nobody looks for stale ones. */
 const SWEEP_MIN = 256;
 
@@ -10,6 +12,8 @@ const SWEEP_MIN = 256;
  * The alarms of all loops, each at an absolute time on CLOCK_BOOTTIME, with one timer for whichever comes first. They ring in the
  * event loop's check phase: after a pause the sockets are drained first, so that a packet which waited for us counts before the
  * alarm that overtook it.
+ *
+ * Timers of Node are late by a millisecond or two. An exact alarm is not, at the price of a busy processor for as long.
  *
  * An alarm that is put off, as a down timer is with every advertisement, stays where it is in the queue and is looked at again
  * when its former time comes: that costs less than to move it each time.
@@ -70,12 +74,21 @@ export class AlarmClock {
     this.#looksAtUs = first.atUs;
     const waitMs = Math.min((first.atUs - this.#nowUs()) / 1000, WAIT_MS_MAX);
     if (waitMs <= 0) this.#ringSoon();
-    else this.#timer = setTimeout(() => this.#look(), Math.ceil(waitMs));
+    else if (!first.alarm.isExactAt(first)) this.#timer = setTimeout(() => this.#look(), Math.ceil(waitMs));
+    else if (waitMs > EXACT_MS) this.#timer = setTimeout(() => this.#look(), Math.floor(waitMs - EXACT_MS));
+    else this.#goRound();
   }
 
   #look(): void {
     this.#looksAtUs = Number.POSITIVE_INFINITY;
     this.#arm();
+  }
+
+  #goRound(): void {
+    this.#immediate = setImmediate(() => {
+      this.#immediate = undefined;
+      this.#look();
+    });
   }
 
   #ringSoon(): void {
@@ -107,6 +120,7 @@ class QueuedAlarm implements Alarm {
   readonly #add: (entry: Entry) => void;
   readonly #rest: () => void;
   #atUs = Number.POSITIVE_INFINITY;
+  #isExact = false;
   #entry: Entry | undefined;
 
   constructor(ring: () => void, add: (entry: Entry) => void, rest: () => void) {
@@ -119,9 +133,15 @@ class QueuedAlarm implements Alarm {
     return this.#entry;
   }
 
-  set(atUs: number): void {
+  set(atUs: number, exact = false): void {
+    this.#isExact = exact;
     if (atUs === Number.POSITIVE_INFINITY) this.clear();
     else this.#setTo(atUs);
+  }
+
+  /** Whether it is to ring when `entry` says, to the millisecond; one that has been put off is only looked at then. */
+  isExactAt(entry: Entry): boolean {
+    return this.#isExact && entry === this.#entry && entry.atUs === this.#atUs;
   }
 
   clear(): void {

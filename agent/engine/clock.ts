@@ -3,8 +3,12 @@ import { AlarmClock } from './alarm-clock.ts';
 
 /** One alarm at a time, at an absolute time of its clock in µs. */
 export interface Alarm {
-  /** Replaces whatever was set; Infinity: no alarm. */
-  set(atUs: number): void;
+  /**
+   * Replaces whatever was set; Infinity: no alarm.
+   *
+   * @param exact not late by the millisecond or two of an ordinary timer, but busy for as long: for what rarely comes to ring
+   */
+  set(atUs: number, exact?: boolean): void;
   clear(): void;
 }
 

@@ -235,7 +235,8 @@ export class VrrpGroup {
     for (const [at, to] of state.routers.entries()) {
       // One that rang early is set again.
       if (at === index || to !== before.routers[at]) {
-        this.#alarms[at]?.set(nextDeadlineUs(to) ?? Number.POSITIVE_INFINITY);
+        // While an owner is heard, the down timer never comes to ring.
+        this.#alarms[at]?.set(nextDeadlineUs(to) ?? Number.POSITIVE_INFINITY, to.kind === 'backup');
       }
     }
     if (cause !== undefined) {

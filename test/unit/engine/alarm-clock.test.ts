@@ -25,6 +25,44 @@ describe('an alarm in the event loop', () => {
     expect(rungAtUs[0]).toBeGreaterThanOrEqual(dueAtUs);
   });
 
+  test.each([20_300, 1_500, 100])('an exact one of %i us never rings early, and rings once', async (waitUs) => {
+    const rungAtUs: number[] = [];
+    const deadline = new AlarmClock().alarm(() => rungAtUs.push(boottimeUs()));
+    const dueAtUs = boottimeUs() + waitUs;
+    deadline.set(dueAtUs, true);
+    await sleep(60);
+    expect(rungAtUs).toHaveLength(1);
+    expect(rungAtUs[0]).toBeGreaterThanOrEqual(dueAtUs);
+  });
+
+  test('an exact one keeps the processor busy before it rings, and not before a time that it has been put off from', async () => {
+    const rounds = vi.spyOn(globalThis, 'setImmediate');
+    const rung: string[] = [];
+    const clock = new AlarmClock();
+    const putOff = clock.alarm(() => rung.push('put off'));
+    const firstUs = boottimeUs() + 20_000;
+    putOff.set(firstUs, true);
+    putOff.set(firstUs + 200_000, true);
+    await sleep(60);
+    // One to look at what has been put off.
+    expect(rounds.mock.calls.length).toBeLessThanOrEqual(1);
+    putOff.clear();
+    clock.alarm(() => rung.push('exact')).set(boottimeUs() + 10_000, true);
+    await sleep(60);
+    expect(rounds.mock.calls.length).toBeGreaterThan(3);
+    expect(rung).toEqual(['exact']);
+    rounds.mockRestore();
+  });
+
+  test('an earlier one rings while an exact one is waited for', async () => {
+    const rung: string[] = [];
+    const clock = new AlarmClock();
+    clock.alarm(() => rung.push('exact')).set(boottimeUs() + 1_900, true);
+    setImmediate(() => clock.alarm(() => rung.push('earlier')).set(boottimeUs()));
+    await sleep(40);
+    expect(rung).toEqual(['earlier', 'exact']);
+  });
+
   test('a time that has passed does not ring from within set', async () => {
     let rings = 0;
     const deadline = new AlarmClock().alarm(() => {

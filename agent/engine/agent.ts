@@ -44,7 +44,7 @@ import { type Loop, lateLoop, stuckAfterUs } from './progress.ts';
 import { PushWatch } from './push-watch.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import { Reconciler } from './reconciler.ts';
-import { rehearseTakeovers } from './rehearsal.ts';
+import { rehearseLeaseTakeovers, rehearsePlainTakeovers } from './rehearsal/index.ts';
 import { type PreparedRouters, refusalText, reloadText, replaceRouters } from './reload-parts.ts';
 import { requireInterfaces } from './require-interfaces.ts';
 import { Sideband } from './sideband.ts';
@@ -190,10 +190,7 @@ export class Agent {
     this.#witness.open();
     await this.#openApi();
 
-    // Before anyone counts on this node's answers.
-    if (leases.length > 0 && this.#fence !== undefined) {
-      rehearseTakeovers(REHEARSALS, { fence: this.#fence.fence, rtnetlink: this.#rtnetlink }, this.#log);
-    }
+    this.#rehearse();
     claimProcessor(this.#log);
     this.#started = true;
     this.#prepareGuardian();
@@ -480,12 +477,21 @@ export class Agent {
     return opened.router;
   }
 
+  /** Before anyone counts on this node's answers. */
+  #rehearse(): void {
+    if (this.#fence === undefined) return;
+    const { fence, guards } = this.#fence;
+    const kernel = { fence, rtnetlink: this.#opened(this.#rtnetlink) };
+    if (this.#leaseGroups.length > 0) rehearseLeaseTakeovers(REHEARSALS, kernel, this.#log);
+    if (guards.size > 0) rehearsePlainTakeovers(REHEARSALS, kernel, this.#log);
+  }
+
   #addGroup(config: GroupConfig, routers: readonly ReconciledRouter[]): LeaseGroup | VrrpGroup {
     const standing = this.#standing(config);
     this.#standings.set(config.name, standing);
     if (config.mode === 'vrrp') {
       const guards = this.#fence?.guards ?? new Map();
-      const group = new VrrpGroup({ config, ios: routers, guards, standing, log: this.#log });
+      const group = new VrrpGroup({ config, ios: routers, guards, standing, clock: SYSTEM_CLOCK, log: this.#log });
       this.#vrrpGroups = [...this.#vrrpGroups, group];
       for (const router of routers) this.#hearing.set(router, (heard) => group.hear(router.config, heard));
       const text = `${config.name}: mode = "vrrp" is unprotected: a cut link makes two owners`;

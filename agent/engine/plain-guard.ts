@@ -58,14 +58,14 @@ export class PlainGuard implements Advertiser {
   readonly #fence: Fence;
   /** In the fence. */
   readonly id: number;
-  readonly #refresh: PlainRefresh;
+  readonly #refresh: Pick<PlainRefresh, 'advertised' | 'forget'>;
   readonly #log: Logger;
   /** The kernel did not confirm the last refresh. */
   #isDoubtful = false;
   /** What the kernel did not confirm. */
   readonly refusals = new Tally<FenceRefusal>();
 
-  constructor(fence: Fence, id: number, refresh: PlainRefresh, log: Logger) {
+  constructor(fence: Fence, id: number, refresh: Pick<PlainRefresh, 'advertised' | 'forget'>, log: Logger) {
     this.#fence = fence;
     this.id = id;
     this.#refresh = refresh;

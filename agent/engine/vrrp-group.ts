@@ -11,10 +11,9 @@ import {
   stepRouters,
 } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
-import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Transitions } from '../metrics/counters/index.ts';
-import { type Alarm, SYSTEM_CLOCK } from './clock.ts';
+import type { Alarm, Clock } from './clock.ts';
 import type { GroupFitness } from './group-fitness.ts';
 import { type GroupStanding, NO_BALLOT, type Standing } from './group-standing.ts';
 import type { HeardAdvertisement } from './heard-advertisement.ts';
@@ -29,6 +28,7 @@ type VrrpGroupOptions = {
   readonly ios: readonly ReconciledRouter[];
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
   readonly standing: Pick<GroupStanding, 'note' | 'again'>;
+  readonly clock: Clock;
   readonly log: Logger;
 };
 
@@ -44,8 +44,9 @@ export class VrrpGroup {
   readonly transitions = new Transitions();
   readonly #routers: readonly PlainRouter[];
   readonly #alarms: readonly Alarm[];
-  readonly #startAlarm = SYSTEM_CLOCK.alarm(() => this.#begin());
+  readonly #startAlarm: Alarm;
   readonly #standing: Pick<GroupStanding, 'note' | 'again'>;
+  readonly #clock: Clock;
   readonly #log: Logger;
   /** Of each virtual router, as it is now. */
   #parameters: readonly RouterParameters[];
@@ -54,12 +55,15 @@ export class VrrpGroup {
   #startsAtUs = 0;
   #sinceMs = Date.now();
   #cause = 'started';
-  #lastProgressUs = boottimeUs();
+  #lastProgressUs: number;
   /** CLOCK_BOOTTIME: when another Active Router was last heard, which gives up as soon as it hears of this one. */
   #conflictUs = Number.NEGATIVE_INFINITY;
 
-  constructor({ config, ios, guards, standing, log }: VrrpGroupOptions) {
+  constructor({ config, ios, guards, standing, clock, log }: VrrpGroupOptions) {
     this.#config = config;
+    this.#clock = clock;
+    this.#lastProgressUs = clock.nowUs();
+    this.#startAlarm = clock.alarm(() => this.#begin());
     this.#standing = standing;
     this.#log = log;
     this.#routers = ios.map(
@@ -74,7 +78,7 @@ export class VrrpGroup {
         }),
     );
     this.#parameters = this.#routers.map((router) => router.parameters);
-    this.#alarms = ios.map((_, index) => SYSTEM_CLOCK.alarm(() => this.#dispatch(index, { kind: 'timer' })));
+    this.#alarms = ios.map((_, index) => clock.alarm(() => this.#dispatch(index, { kind: 'timer' })));
     this.#state = initialRouters(ios.length);
   }
 
@@ -148,7 +152,7 @@ export class VrrpGroup {
   /** It is not on the wire, and owns nothing, before `notBeforeUs` (CLOCK_BOOTTIME). */
   start(notBeforeUs: number): void {
     this.#startsAtUs = notBeforeUs;
-    if (notBeforeUs > boottimeUs()) this.#startAlarm.set(notBeforeUs);
+    if (notBeforeUs > this.#clock.nowUs()) this.#startAlarm.set(notBeforeUs);
     else this.#begin();
   }
 
@@ -218,7 +222,7 @@ export class VrrpGroup {
   }
 
   #dispatch(index: number, event: RouterEvent): void {
-    const nowUs = boottimeUs();
+    const nowUs = this.#clock.nowUs();
     this.#lastProgressUs = nowUs;
     const before = this.#state;
     const { state, effects } = stepRouters(this.#parameters, before, index, event, nowUs);

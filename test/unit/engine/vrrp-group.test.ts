@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../../../agent/config/index.ts';
+import { SYSTEM_CLOCK } from '../../../agent/engine/clock.ts';
 import { GroupStanding, type Standing } from '../../../agent/engine/group-standing.ts';
 import { PlainGuard } from '../../../agent/engine/plain-guard.ts';
 import { PlainRefresh } from '../../../agent/engine/plain-refresh.ts';
@@ -78,7 +79,7 @@ function started(fence: HoldingFence, standing: ConstructorParameters<typeof Vrr
   if (router === undefined) throw new Error('the example has a virtual router');
   const { log } = recordedLog();
   const guards = new Map([[router, new PlainGuard(fence, 2, new PlainRefresh(fence, boottimeUs), log)]]);
-  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards, standing, log });
+  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards, standing, clock: SYSTEM_CLOCK, log });
   group.start(0);
   return { router, group };
 }
@@ -105,7 +106,14 @@ it('goes over to another configuration before its time, and tells nobody that it
   const standings: (Standing | undefined)[] = [];
   const standing = { note: (now: Standing | undefined) => standings.push(now), again: () => {} };
   const { log } = recordedLog();
-  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards: new Map(), standing, log });
+  const group = new VrrpGroup({
+    config,
+    ios: [silentPorts(router)],
+    guards: new Map(),
+    standing,
+    clock: SYSTEM_CLOCK,
+    log,
+  });
   group.start(boottimeUs() + 60_000_000);
   group.configure({ ...config, preempt: false });
   expect([standings, group.states]).toEqual([[], ['initialize']]);
@@ -118,7 +126,14 @@ it('is not on the wire before its time', async () => {
   if (router === undefined) throw new Error('the example has a virtual router');
   const standing = { note: () => {}, again: () => {} };
   const { log } = recordedLog();
-  const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards: new Map(), standing, log });
+  const group = new VrrpGroup({
+    config,
+    ios: [silentPorts(router)],
+    guards: new Map(),
+    standing,
+    clock: SYSTEM_CLOCK,
+    log,
+  });
   const notBeforeUs = boottimeUs() + 60_000;
   group.start(notBeforeUs);
   while (group.states.includes('initialize')) await turns();

@@ -1,0 +1,2 @@
+export { rehearseLeaseTakeovers } from './lease-takeovers.ts';
+export { rehearsePlainTakeovers } from './plain-takeovers.ts';

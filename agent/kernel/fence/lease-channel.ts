@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { encodeLeasePacket, type LeaseAct } from './lease-packet.ts';
-import type { Exchange, LeaseSocket } from './lease-socket.ts';
+import type { Exchange, Fate, LeaseSocket } from './lease-socket.ts';
 
 /** Lease packets to one installation of the tables: the socket, the secret, and a nonce for every sentinel. */
 export class LeaseChannel {
@@ -25,12 +25,12 @@ export class LeaseChannel {
   }
 
   /**
-   * Whether both tables, or one of them, let an act have no effect. Not by its silence alone: an ARM that is sent behind it must
-   * have come back within `waitMs`.
+   * What has become of an act that should have no effect. Not by its silence alone: an ARM that is sent behind it must have come
+   * back within `waitMs`.
    */
-  isRefused(groupId: number, nonce: number, act: LeaseAct, waitMs: number): boolean {
+  fateOf(groupId: number, nonce: number, act: LeaseAct, waitMs: number): Fate {
     const packet = encodeLeasePacket(this.#secret, nonce, groupId, act);
     const behind = encodeLeasePacket(this.#secret, this.nextNonce(), groupId, { kind: 'arm' });
-    return this.#socket.isDropped(packet, behind, waitMs);
+    return this.#socket.fateOf(packet, behind, waitMs);
   }
 }

@@ -11,6 +11,9 @@ const CONFIRMED_ADDRESS = sockaddrIn(LOOPBACK, CONFIRMED_PORT);
 /** Whether a lease packet came back, and if not, what is known about why. */
 export type Exchange = { readonly returned: true } | { readonly returned: false; readonly text: string };
 
+/** `unknown`: nothing came back at all. */
+export type Fate = 'taken' | 'refused' | 'unknown';
+
 const RETURNED: Exchange = { returned: true };
 
 /**
@@ -44,15 +47,16 @@ export class LeaseSocket {
     return sent.ok ? this.#awaitReturn(packet, waitMs, () => undefined) : { returned: false, text: sent.text };
   }
 
-  /** Whether `behind`, sent after `packet`, has come back within `waitMs` and `packet` has not: loopback keeps the order. */
-  isDropped(packet: Uint8Array, behind: Uint8Array, waitMs: number): boolean {
+  /** Sends `behind` after `packet`. Loopback keeps the order: what has not come back by the time that the second has was refused. */
+  fateOf(packet: Uint8Array, behind: Uint8Array, waitMs: number): Fate {
     let isBack = false;
     const sent = libc.sendTo(this.#fd, packet, LEASE_ADDRESS);
-    if (!sent.ok || !libc.sendTo(this.#fd, behind, LEASE_ADDRESS).ok) return false;
+    if (!sent.ok || !libc.sendTo(this.#fd, behind, LEASE_ADDRESS).ok) return 'unknown';
     const passed = this.#awaitReturn(behind, waitMs, (earlier) => {
       isBack ||= isSameBytes(earlier, packet);
     });
-    return passed.returned && !isBack;
+    if (isBack) return 'taken';
+    return passed.returned ? 'refused' : 'unknown';
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { STEP_MS, sentinelMs } from '../../../agent/kernel/fence/arithmetic.ts';
 import { type LeaseAct, SELF_TEST_GROUP } from '../../../agent/kernel/fence/lease-packet.ts';
+import type { Fate } from '../../../agent/kernel/fence/lease-socket.ts';
 import { selfTest } from '../../../agent/kernel/fence/self-test.ts';
 
 const TICK_US = 1_000;
@@ -14,7 +15,8 @@ type Flaw =
   | 'keeps a used sentinel'
   | 'asks for no sentinel'
   | 'keeps a sentinel too long'
-  | 'keeps a lease too long';
+  | 'keeps a lease too long'
+  | 'loses what is sent behind';
 
 /** One group of both tables, in real time. */
 class ModelChannel {
@@ -44,8 +46,9 @@ class ModelChannel {
     return this.#takes(nonce, act) ? ({ returned: true } as const) : ({ returned: false, text: 'refused' } as const);
   }
 
-  isRefused(groupId: number, nonce: number, act: LeaseAct): boolean {
-    return !this.perform(groupId, nonce, act).returned;
+  fateOf(groupId: number, nonce: number, act: LeaseAct): Fate {
+    if (this.perform(groupId, nonce, act).returned) return 'taken';
+    return this.#flaw === 'loses what is sent behind' ? 'unknown' : 'refused';
   }
 
   #takes(nonce: number, act: LeaseAct): boolean {
@@ -94,6 +97,7 @@ const FOUND: { readonly [Name in Flaw]: string } = {
   'asks for no sentinel': 'a sentinel could be used twice',
   'keeps a sentinel too long': 'a sentinel outlived its time',
   'keeps a lease too long': 'an expired lease could be refreshed',
+  'loses what is sent behind': 'did not come back',
 };
 
 describe("the fence's self-test", () => {

@@ -1,6 +1,5 @@
 import {
   type Advertisement,
-  type DecodedMessage,
   decodeAdvertisement,
   formatAddress,
   type RefusedMessage,
@@ -20,14 +19,6 @@ export type Judged =
   | { readonly kind: 'of another router' }
   | { readonly kind: 'refused'; readonly reason: RefusedMessage | 'version' | 'authentication'; readonly text: string };
 
-/** The same packet, byte for byte, comes as the same object: most advertisements are no news. */
-type ReadMessage = {
-  readonly received: ReceivedMessage;
-  readonly message: Uint8Array;
-  readonly trailer: Uint8Array | undefined;
-  readonly decoded: DecodedMessage;
-};
-
 /** This id is nobody's, so whoever hears it says so (RFC 9568 section 5.2.3). */
 const NOBODYS_ID = 0;
 
@@ -41,22 +32,16 @@ export function advertisementJudge(
   hmac: Pick<AdvertisementHmac, 'problem'> | undefined,
 ): (received: ReceivedMessage) => Judged {
   const { family, version, virtualRouterId, unicast, minTtl } = config;
-  let last: ReadMessage | undefined;
   const password = config.authPass === null ? null : passwordBytes(config.authPass);
-  const read = (received: ReceivedMessage): ReadMessage => {
+  const judge = (received: ReceivedMessage): Judged => {
+    const id = virtualRouterIdOf(received.message);
+    if (id !== undefined && id !== virtualRouterId && id !== NOBODYS_ID) return { kind: 'of another router' };
     const { message, trailer } =
       hmac === undefined ? { message: received.message, trailer: undefined } : splitTrailer(received.message, family);
     // How far unicast may have come is this router's own to say.
     const isNear = unicast !== null && (received.hopLimit ?? 0) >= minTtl;
     const hopLimit = isNear ? undefined : received.hopLimit;
     const decoded = decodeAdvertisement(message, { family, ...received, hopLimit, trailer });
-    return { received, message, trailer, decoded };
-  };
-  return (received) => {
-    const id = virtualRouterIdOf(received.message);
-    if (id !== undefined && id !== virtualRouterId && id !== NOBODYS_ID) return { kind: 'of another router' };
-    if (last?.received !== received) last = read(received);
-    const { message, trailer, decoded } = last;
     if (!decoded.ok) {
       return { kind: 'refused', reason: decoded.reason, text: `refused a VRRP packet: ${decoded.reason}` };
     }
@@ -71,5 +56,13 @@ export function advertisementJudge(
       return { kind: 'refused', reason: 'authentication', text };
     }
     return { kind: 'heard', heard: { advertisement, source: received.source } };
+  };
+  // With an HMAC the same packet once more is a replay.
+  if (hmac !== undefined) return judge;
+  // The same packet, byte for byte, comes as the same object: most advertisements are no news.
+  let last: { readonly received: ReceivedMessage; readonly judged: Judged } | undefined;
+  return (received) => {
+    if (last?.received !== received) last = { received, judged: judge(received) };
+    return last.judged;
   };
 }

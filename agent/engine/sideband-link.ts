@@ -56,7 +56,7 @@ const RELAY_INTERVAL_US = 5_000_000;
 export class SidebandLink {
   readonly peer: string;
   #addresses: readonly string[];
-  #groups: readonly LinkedGroup[];
+  #groups: ReadonlyMap<string, LinkedGroup>;
   readonly #session: SidebandSession;
   readonly #onMet: () => void;
   readonly #send: (datagram: Uint8Array, address: string) => void;
@@ -98,7 +98,7 @@ export class SidebandLink {
     const { node, peer, keys, nonce, incarnation, clock } = options;
     this.peer = peer;
     this.#addresses = options.addresses;
-    this.#groups = options.groups;
+    this.#groups = byName(options.groups);
     this.#send = options.send;
     this.#relay = options.relay ?? (() => {});
     this.#onMet = options.onMet ?? (() => {});
@@ -129,7 +129,7 @@ export class SidebandLink {
     readonly keys: readonly [SessionKey, ...SessionKey[]];
   }): void {
     this.#addresses = to.addresses;
-    this.#groups = to.groups;
+    this.#groups = byName(to.groups);
     this.#session.rekey(to.keys);
     for (const address of this.#paths.keys()) {
       if (address !== WITNESS_PATH && !to.addresses.includes(address)) this.#paths.delete(address);
@@ -207,14 +207,14 @@ export class SidebandLink {
     this.#beatsSoon = false;
     const { sequence, sentAtUs } = this.#dispatch({
       kind: 'heartbeat',
-      claims: this.#groups.map((group) => group.claim()),
+      claims: Array.from(this.#groups.values(), (group) => group.claim()),
     });
     this.#sentAtUs.set(sequence, sentAtUs);
     for (const oldest of this.#sentAtUs.keys()) {
       if (this.#sentAtUs.size <= SENT_REMEMBERED) break;
       this.#sentAtUs.delete(oldest);
     }
-    for (const group of this.#groups) group.heartbeatSent(this.peer, sentAtUs);
+    for (const group of this.#groups.values()) group.heartbeatSent(this.peer, sentAtUs);
   }
 
   release(group: string, ballot: Ballot): void {
@@ -305,7 +305,7 @@ export class SidebandLink {
   #judge(claim: Claim): Verdict | undefined {
     const group = this.#group(claim.group);
     if (group !== undefined) return group.judge(this.peer, claim);
-    const here = this.#groups.map((known) => known.name).join(', ');
+    const here = [...this.#groups.keys()].join(', ');
     const unknown = `${this.peer} speaks of group '${claim.group}', which is not configured here; with that node this one shares ${here}`;
     this.#complaints.warn('unknown_group', { peer: this.peer, group: claim.group }, unknown);
     if (claim.kind === 'none' || claim.kind === 'ready') return undefined;
@@ -324,7 +324,7 @@ export class SidebandLink {
   }
 
   #group(name: string): LinkedGroup | undefined {
-    return this.#groups.find((group) => group.name === name);
+    return this.#groups.get(name);
   }
 
   /** The send time is read before anything is signed or sent (L2: too early is safe, too late is not). */
@@ -349,6 +349,10 @@ export class SidebandLink {
     if (reason === 'duplicate' || reason === 'no_session') return;
     this.#complaints.warn(reason, { peer: this.peer, reason }, explainRefusal(reason, fromAddress));
   }
+}
+
+function byName(groups: readonly LinkedGroup[]): ReadonlyMap<string, LinkedGroup> {
+  return new Map(groups.map((group) => [group.name, group]));
 }
 
 function periodUs(groups: readonly LinkedGroup[]): number {

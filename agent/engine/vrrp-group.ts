@@ -227,6 +227,11 @@ export class VrrpGroup {
     const before = this.#state;
     const { state, effects } = stepRouters(this.#parameters, before, index, event, nowUs);
     this.#state = state;
+    // An owner is heard again, as nearly always, or a timer rang early: nothing else has changed.
+    if (effects.length === 0) {
+      this.#setAlarm(index);
+      return;
+    }
     for (const [at, to] of state.routers.entries()) {
       const from = before.routers[at];
       if (from !== undefined && from !== to) this.#routers[at]?.moved(from, to);
@@ -237,11 +242,7 @@ export class VrrpGroup {
       if (effect.kind === 'change-state') cause ??= effect.cause;
     }
     for (const [at, to] of state.routers.entries()) {
-      // One that rang early is set again.
-      if (at === index || to !== before.routers[at]) {
-        // While an owner is heard, the down timer never comes to ring.
-        this.#alarms[at]?.set(nextDeadlineUs(to) ?? Number.POSITIVE_INFINITY, to.kind === 'backup');
-      }
+      if (at === index || to !== before.routers[at]) this.#setAlarm(at);
     }
     if (cause !== undefined) {
       this.#cause = cause;
@@ -253,6 +254,13 @@ export class VrrpGroup {
     if (effects.some(({ effect }) => effect.kind === 'announce' && effect.cause === 'conflict')) {
       this.#tellOfConflict(nowUs);
     }
+  }
+
+  #setAlarm(index: number): void {
+    const state = this.#state.routers[index];
+    if (state === undefined) return;
+    // While an owner is heard, the down timer never comes to ring.
+    this.#alarms[index]?.set(nextDeadlineUs(state) ?? Number.POSITIVE_INFINITY, state.kind === 'backup');
   }
 
   #tellOfConflict(nowUs: number): void {

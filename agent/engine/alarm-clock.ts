@@ -13,10 +13,11 @@ const SWEEP_MIN = 256;
  * event loop's check phase: after a pause the sockets are drained first, so that a packet which waited for us counts before the
  * alarm that overtook it.
  *
- * Timers of Node are late by a millisecond or two. An exact alarm is not, at the price of a busy processor for as long.
+ * Timers of Node are late by a millisecond or two. An exact alarm is not, unless an ordinary one is due just before it, at the price
+ * of a busy processor for as long.
  *
- * An alarm that is put off, as a down timer is with every advertisement, stays where it is in the queue and is looked at again
- * when its former time comes: that costs less than to move it each time.
+ * An alarm that is put off, as a down timer is with every advertisement, stays where it is in the queue, and moves when it has come
+ * to the front: that costs less than to move it each time.
  */
 export class AlarmClock {
   readonly #nowUs: () => number;
@@ -68,13 +69,13 @@ export class AlarmClock {
   }
 
   #arm(): void {
-    const [first] = this.#queue;
+    const first = this.#front();
     if (first === undefined || first.atUs === this.#looksAtUs || this.#immediate !== undefined) return;
     clearTimeout(this.#timer);
     this.#looksAtUs = first.atUs;
     const waitMs = Math.min((first.atUs - this.#nowUs()) / 1000, WAIT_MS_MAX);
     if (waitMs <= 0) this.#ringSoon();
-    else if (!first.alarm.isExactAt(first)) this.#timer = setTimeout(() => this.#look(), Math.ceil(waitMs));
+    else if (!first.alarm.isExact) this.#timer = setTimeout(() => this.#look(), Math.ceil(waitMs));
     else if (waitMs > EXACT_MS) this.#timer = setTimeout(() => this.#look(), Math.floor(waitMs - EXACT_MS));
     else this.#goRound();
   }
@@ -82,6 +83,17 @@ export class AlarmClock {
   #look(): void {
     this.#looksAtUs = Number.POSITIVE_INFINITY;
     this.#arm();
+  }
+
+  /** The entry that is due first, once those at the front have gone that have been called off, and those have moved that were put off. */
+  #front(): Entry | undefined {
+    for (;;) {
+      const [first] = this.#queue;
+      if (first === undefined || first.alarm.isDueAt(first)) return first;
+      pop(this.#queue);
+      const moved = first.alarm.putOff(first);
+      if (moved !== undefined) push(this.#queue, moved);
+    }
   }
 
   #goRound(): void {
@@ -139,9 +151,20 @@ class QueuedAlarm implements Alarm {
     else this.#setTo(atUs);
   }
 
-  /** Whether it is to ring when `entry` says, to the millisecond; one that has been put off is only looked at then. */
-  isExactAt(entry: Entry): boolean {
-    return this.#isExact && entry === this.#entry && entry.atUs === this.#atUs;
+  get isExact(): boolean {
+    return this.#isExact;
+  }
+
+  /** Whether `entry` says when it is to ring. */
+  isDueAt(entry: Entry): boolean {
+    return entry === this.#entry && entry.atUs === this.#atUs;
+  }
+
+  /** What takes the place of `entry`, which says too early a time; undefined: nothing, it has been called off. */
+  putOff(entry: Entry): Entry | undefined {
+    if (entry !== this.#entry) return undefined;
+    this.#entry = { atUs: this.#atUs, alarm: this };
+    return this.#entry;
   }
 
   clear(): void {

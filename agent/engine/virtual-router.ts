@@ -218,6 +218,7 @@ export function openVirtualRouter(
           frames.stop();
           usePorts(prepared.ports);
         }
+        ports.socket.changeInterval(to.advertisementIntervalUs);
         advertise = advertiser(to, source, ports.socket, sendFromVirtualMac, hmac);
         announcements.change(to.announce);
         const isMore = addresses.change(to, placed);
@@ -340,10 +341,9 @@ function placedAgain(placed: RouterPorts['placed'], { addresses }: VirtualRouter
   return placed.map((place, index) => ({ ...place, virtual: addresses[index] ?? place.virtual }));
 }
 
-/** Whether it is bound to the same interfaces, for the same addresses, towards the same others, and as often. */
+/** Whether it is bound to the same interfaces, for the same addresses, towards the same others. */
 function samePorts(one: VirtualRouterConfig, other: VirtualRouterConfig): boolean {
-  const bound = ({ advertisementIntervalUs, unicast, addresses }: VirtualRouterConfig) => [
-    advertisementIntervalUs,
+  const bound = ({ unicast, addresses }: VirtualRouterConfig) => [
     unicast,
     addresses.map(({ address, interface: name }) => [address, name]),
   ];

@@ -219,6 +219,8 @@ export class VrrpGroup {
       this.#dispatch(index, { kind: 'shutdown' });
     }
     if (unfit === undefined && isOut) this.#dispatch(index, { kind: 'startup' });
+    // One that stays out may be so for another reason now.
+    if (unfit !== undefined && isOut) this.#noteStanding();
   }
 
   #dispatch(index: number, event: RouterEvent): void {
@@ -259,8 +261,9 @@ export class VrrpGroup {
   #setAlarm(index: number): void {
     const state = this.#state.routers[index];
     if (state === undefined) return;
-    // While an owner is heard, the down timer never comes to ring.
-    this.#alarms[index]?.set(nextDeadlineUs(state) ?? Number.POSITIVE_INFINITY, state.kind === 'backup');
+    // While an owner is heard, the down timer never comes to ring; of one that waits for others of its group it does.
+    const exact = state.kind === 'backup' && !this.#state.ready.has(index);
+    this.#alarms[index]?.set(nextDeadlineUs(state) ?? Number.POSITIVE_INFINITY, exact);
   }
 
   #tellOfConflict(nowUs: number): void {

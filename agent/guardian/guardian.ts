@@ -11,13 +11,17 @@ import { raisePriority } from './priority.ts';
 const REHEARSALS = 3;
 
 /**
- * The engine makes little that lasts: V8's young generation need not grow to its usual 16 MB (in MB), and what threads of the C
- * library have freed goes back (one arena instead of eight for each processor; bytes at its end). Who has set these goes by them.
+ * The engine makes little that lasts: V8's young generation need not grow to its usual 16 MB, and what the C library has freed goes
+ * back (bytes at the end of an arena, of which the event loop keeps one to itself). Who has set these goes by them.
  */
-const SPARING_MEMORY = {
-  flags: ['--max-semi-space-size=2'],
-  environment: { MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072' },
-} as const;
+function sparingMemory(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    MALLOC_ARENA_MAX: '2',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+    ...given,
+    NODE_OPTIONS: ['--max-semi-space-size=2', given.NODE_OPTIONS ?? ''].join(' ').trim(),
+  };
+}
 
 export type GuardOptions = {
   /** The program, and the arguments that make it the engine after so many crashes of late; `inForce`: see Handover. */
@@ -60,9 +64,9 @@ export async function guard({ script, args, report, announce, onReady }: GuardOp
     // In a session of its own: what the terminal sends comes to the guardian alone, which passes it on.
     engine = fork(script, args(crashedAtMs.length, inForce), {
       detached: true,
-      env: { ...SPARING_MEMORY.environment, ...process.env },
+      env: sparingMemory(process.env),
       // What has been rehearsed there stays compiled, however long it is not needed.
-      execArgv: ['--no-flush-bytecode', ...SPARING_MEMORY.flags, ...process.execArgv],
+      execArgv: [...process.execArgv, '--no-flush-bytecode'],
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -19,7 +19,7 @@ const BATCHES_MAX = 256;
 
 /**
  * Packets that follow each other closely are gathered, and read together: with hundreds of virtual routers a wake-up costs more
- * than what it is for. One alone is heard at once, and none later than this part of the shortest interval.
+ * than what it is for. One alone is heard at once, and the others later by this part of the shortest interval at most.
  */
 const GATHER_MS_MAX = 8;
 const GATHERS_PER_INTERVAL = 12;
@@ -27,7 +27,7 @@ const GATHERS_PER_INTERVAL = 12;
 /** One virtual router's part of a shared socket. */
 export interface VrrpListener {
   readonly virtualRouterId: number;
-  /** Of advertisements */
+  /** Of advertisements. Whoever changes it says so to the socket. */
   readonly intervalUs: number;
   /** Copies, the listener's to keep. `ip` is undefined for IPv6: raw sockets do not tell. */
   hear(message: Uint8Array, source: Uint8Array, ip: { destination: Uint8Array; hopLimit: number } | undefined): void;
@@ -116,7 +116,15 @@ export class SharedVrrpSocket {
     this.#byId[listener.virtualRouterId] = others.length === 0 ? undefined : others;
     // The filter stays: what it lets through in vain nobody hears, and hundreds may leave one after the other.
     if (this.#listeners.size === 0 && !this.#closed) this.#socket.close();
-    else this.#gatherMs = gatherMs(this.#listeners);
+    else this.intervalsChanged();
+  }
+
+  /** How long it gathers hangs on the shortest of them. */
+  intervalsChanged(): void {
+    const nowMs = gatherMs(this.#listeners);
+    if (nowMs === this.#gatherMs) return;
+    this.#gatherMs = nowMs;
+    this.#gathered();
   }
 
   #add(listener: VrrpListener): void {
@@ -124,7 +132,7 @@ export class SharedVrrpSocket {
     this.#listeners.add(listener);
     this.#byId[id] = [...(this.#byId[id] ?? []), listener];
     this.#known[id] = undefined;
-    this.#gatherMs = gatherMs(this.#listeners);
+    this.intervalsChanged();
     this.#filterSoon();
   }
 

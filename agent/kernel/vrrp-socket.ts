@@ -60,6 +60,8 @@ export interface VrrpSocket {
   /** Sends one packet at once. A failure is told to `onError`. After `close` it does nothing. */
   send(packet: VrrpPacket): void;
   counters(): VrrpSocketCounters;
+  /** Of its advertisements, from now on. */
+  changeInterval(intervalUs: number): void;
   /** Nothing is received any more. */
   close(): void;
 }
@@ -70,7 +72,7 @@ export interface VrrpSocket {
  * Fails with `EPERM` without CAP_NET_RAW, `ENODEV` for an unknown interface.
  */
 export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSocket> {
-  const { family, source, mode, virtualRouterId, intervalUs, onMessage, onError } = options;
+  const { family, source, mode, virtualRouterId, onMessage, onError } = options;
   const multicast = mode.kind === 'multicast';
   const destinations = multicast ? [family === 'ipv4' ? VRRP_GROUP_IPV4 : VRRP_GROUP_IPV6] : mode.peers;
   for (const address of [source, ...destinations]) {
@@ -80,6 +82,7 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
   }
   const ownDestination = multicast ? (destinations[0] ?? source) : source;
   const malformed = { truncated: 0, 'not-ipv4': 0, 'bad-header-length': 0, 'not-vrrp': 0 };
+  let { intervalUs } = options;
   let received = 0;
   let own = 0;
   /** undefined: it was our own. */
@@ -88,7 +91,9 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
 
   const listener: VrrpListener = {
     virtualRouterId,
-    intervalUs,
+    get intervalUs() {
+      return intervalUs;
+    },
     hear(message, from, ip) {
       last =
         compareAddresses(from, source) === 0
@@ -128,6 +133,10 @@ export function openVrrpSocket(options: VrrpSocketOptions): SystemResult<VrrpSoc
         if (!sent.ok) onError(systemError('sendto', sent.errno, `to ${formatAddress(destination)}`));
       },
       counters: () => ({ received, own, malformed: { ...malformed } }),
+      changeInterval(changedUs) {
+        intervalUs = changedUs;
+        socket.intervalsChanged();
+      },
       close() {
         closed = true;
         socket.leave(listener);

@@ -15,15 +15,13 @@ export function loadedLate(): Plugin {
         loader: 'js',
       }));
       // Only whoever asks for the first of its names needs it.
-      onResolve({ filter: /^undici$/ }, ({ kind, resolveDir }) =>
-        kind === 'import-statement'
-          ? { path: createRequire(`${resolveDir}/`).resolve('undici'), namespace: 'first-use' }
-          : null,
+      onResolve({ filter: /^undici$/ }, ({ kind, path, resolveDir }) =>
+        kind === 'import-statement' ? { path, namespace: 'first-use', pluginData: resolveDir } : null,
       );
-      onLoad({ filter: /.*/, namespace: 'first-use' }, ({ path }) => ({
-        contents: withGetters(path),
+      onLoad({ filter: /.*/, namespace: 'first-use' }, ({ path, pluginData: resolveDir }) => ({
+        contents: withGetters(path, resolveDir),
         loader: 'js',
-        resolveDir: '/',
+        resolveDir,
       }));
       // Its messages in fifty languages, of which a person gets none: what is wrong is said in the configuration's own words.
       onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
@@ -34,11 +32,10 @@ export function loadedLate(): Plugin {
   };
 }
 
-/** A module with the names of the CommonJS module at `path`, which is loaded when the first of them is read. */
-function withGetters(path: string): string {
-  const names = Object.keys(createRequire(path)(path));
-  const getters = names.map(
-    (name) => `get ${JSON.stringify(name)}() { return require(${JSON.stringify(path)})[${JSON.stringify(name)}]; }`,
+/** A module with the names of the CommonJS module `name`, which is loaded when the first of them is read. */
+function withGetters(name: string, from: string): string {
+  const getters = Object.keys(createRequire(`${from}/`)(name)).map(
+    (key) => `get ${JSON.stringify(key)}() { return require(${JSON.stringify(name)})[${JSON.stringify(key)}]; }`,
   );
   return `module.exports = { ${getters.join(', ')} };`;
 }

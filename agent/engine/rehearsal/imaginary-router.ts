@@ -35,6 +35,7 @@ const SOCKET: VrrpSocket = {
     own: 0,
     malformed: { truncated: 0, 'not-ipv4': 0, 'bad-header-length': 0, 'not-vrrp': 0 },
   }),
+  changeInterval: () => {},
   close: () => {},
 };
 

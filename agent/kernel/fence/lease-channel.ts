@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto';
 import { encodeLeasePacket, type LeaseAct } from './lease-packet.ts';
 import type { Exchange, Fate, LeaseSocket } from './lease-socket.ts';
 
+export type NumberedAct = { readonly nonce: number; readonly act: LeaseAct };
+
 /** Lease packets to one installation of the tables: the socket, the secret, and a nonce for every sentinel. */
 export class LeaseChannel {
   readonly #socket: LeaseSocket;
@@ -25,12 +27,11 @@ export class LeaseChannel {
   }
 
   /**
-   * What has become of an act that should have no effect. Not by its silence alone: an ARM that is sent behind it must have come
+   * What has become of an act that should have no effect. Not by its silence alone: the one that is sent `behind` it must have come
    * back within `waitMs`.
    */
-  fateOf(groupId: number, nonce: number, act: LeaseAct, waitMs: number): Fate {
-    const packet = encodeLeasePacket(this.#secret, nonce, groupId, act);
-    const behind = encodeLeasePacket(this.#secret, this.nextNonce(), groupId, { kind: 'arm' });
-    return this.#socket.fateOf(packet, behind, waitMs);
+  fateOf(groupId: number, asked: NumberedAct, behind: NumberedAct, waitMs: number): Fate {
+    const encoded = ({ nonce, act }: NumberedAct) => encodeLeasePacket(this.#secret, nonce, groupId, act);
+    return this.#socket.fateOf(encoded(asked), encoded(behind), waitMs);
   }
 }

@@ -47,7 +47,7 @@ export class LeaseSocket {
     return sent.ok ? this.#awaitReturn(packet, waitMs, () => undefined) : { returned: false, text: sent.text };
   }
 
-  /** Sends `behind` after `packet`. Loopback keeps the order: what has not come back by the time that the second has was refused. */
+  /** Sends `behind` after `packet`. Loopback keeps the order of what one processor sends: the first was refused if the second alone is back. */
   fateOf(packet: Uint8Array, behind: Uint8Array, waitMs: number): Fate {
     let isBack = false;
     const sent = libc.sendTo(this.#fd, packet, LEASE_ADDRESS);

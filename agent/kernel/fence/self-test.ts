@@ -5,6 +5,14 @@ import { type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
 // A busy machine may be too slow for a sentinel of three ticks; a kernel that does not enforce fails every time.
 const ATTEMPTS = 5;
 
+/** Nothing has to come back in time for what is sent behind: a busy ksoftirqd may have it. */
+const BEHIND_WAIT_MS = 20;
+/** What the kernel may take longer than a lifetime: it counts in ticks, which may come late. */
+const EXPIRY_TICKS = 3;
+
+const ARM: LeaseAct = { kind: 'arm' };
+const CLOSE: LeaseAct = { kind: 'close' };
+
 type TestedChannel = Pick<LeaseChannel, 'fateOf' | 'nextNonce' | 'perform'>;
 
 const NOTHING_CAME_BACK =
@@ -32,8 +40,9 @@ function attemptSelfTest(channel: TestedChannel, kernelTickUs: number): string |
   const refresh: LeaseAct = { kind: 'refresh', step };
 
   const takes = (nonce: number, act: LeaseAct) => channel.perform(SELF_TEST_GROUP, nonce, act, waitMs).returned;
-  const wrongIfTaken = (nonce: number, act: LeaseAct, text: string) => {
-    switch (channel.fateOf(SELF_TEST_GROUP, nonce, act, waitMs)) {
+  const wrongIfTaken = (text: string, nonce: number, act: LeaseAct, behind?: LeaseAct) => {
+    const last = behind === undefined ? { nonce: channel.nextNonce(), act: ARM } : { nonce, act: behind };
+    switch (channel.fateOf(SELF_TEST_GROUP, { nonce, act }, last, BEHIND_WAIT_MS)) {
       case 'refused':
         return undefined;
       case 'taken':
@@ -44,7 +53,7 @@ function attemptSelfTest(channel: TestedChannel, kernelTickUs: number): string |
   };
   const arm = () => {
     const nonce = channel.nextNonce();
-    return { nonce, armed: takes(nonce, { kind: 'arm' }) };
+    return { nonce, armed: takes(nonce, ARM) };
   };
 
   const first = arm();
@@ -53,28 +62,29 @@ function attemptSelfTest(channel: TestedChannel, kernelTickUs: number): string |
   const second = arm();
   if (!second.armed || !takes(second.nonce, refresh)) return 'REFRESH did not take effect';
   const unarmed =
-    wrongIfTaken(second.nonce, refresh, 'a sentinel could be used twice') ??
-    wrongIfTaken(channel.nextNonce(), open, 'OPEN took effect without a sentinel');
+    wrongIfTaken('a sentinel could be used twice', second.nonce, refresh) ??
+    wrongIfTaken('OPEN took effect without a sentinel', channel.nextNonce(), open);
   if (unarmed !== undefined) return unarmed;
 
   const late = arm();
+  if (!late.armed) return NOTHING_CAME_BACK;
   sleepMs(waitMs + tickMs);
-  const outlived = late.armed ? wrongIfTaken(late.nonce, open, 'a sentinel outlived its time') : undefined;
+  const outlived = wrongIfTaken('a sentinel outlived its time', late.nonce, open);
   if (outlived !== undefined) return outlived;
 
-  sleepMs(lifetimeMs - waitMs + tickMs);
+  // The OPEN behind the REFRESH proves that the sentinel was there: what refused was the lease.
+  sleepMs(lifetimeMs - waitMs + EXPIRY_TICKS * tickMs);
   const afterExpiry = arm();
-  const expired = afterExpiry.armed
-    ? wrongIfTaken(afterExpiry.nonce, refresh, 'an expired lease could be refreshed')
-    : undefined;
+  if (!afterExpiry.armed) return NOTHING_CAME_BACK;
+  const expired = wrongIfTaken('an expired lease could be refreshed', afterExpiry.nonce, refresh, open);
   if (expired !== undefined) return expired;
 
-  const again = arm();
-  if (!again.armed || !takes(again.nonce, open)) return 'OPEN did not take effect after an expiry';
-  if (!takes(channel.nextNonce(), { kind: 'close' })) return 'CLOSE did not take effect';
+  if (!takes(channel.nextNonce(), CLOSE)) return 'CLOSE did not take effect';
   const afterClose = arm();
   if (!afterClose.armed) return 'ARM did not take effect after CLOSE';
-  return wrongIfTaken(afterClose.nonce, refresh, 'a closed lease could be refreshed');
+  const closed = wrongIfTaken('a closed lease could be refreshed', afterClose.nonce, refresh, open);
+  if (closed !== undefined) return closed;
+  return takes(channel.nextNonce(), CLOSE) ? undefined : 'CLOSE did not take effect';
 }
 
 function sleepMs(durationMs: number): void {

@@ -120,6 +120,18 @@ it('goes over to another configuration before its time, and tells nobody that it
   group.stop();
 });
 
+it('says why it is out whenever that changes, whether it hears an owner or not', () => {
+  const told: string[] = [];
+  const note = (standing: Standing | undefined): void => void told.push(`${standing?.state} ${standing?.cause}`);
+  const { group, router } = started(fenceThat({ opens: true }), { note, again: () => {} });
+  group.setMaintenance(true);
+  expect(told.at(-1)).toBe('backup maintenance');
+  group.linkChanged(router.interface, false);
+  group.setMaintenance(false);
+  expect(told.at(-1)).toBe('fault link_lost');
+  group.stop();
+});
+
 it('is not on the wire before its time', async () => {
   const config = plainGroup();
   const [router] = config.virtualRouters;

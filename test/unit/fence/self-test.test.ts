@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { STEP_MS, sentinelMs } from '../../../agent/kernel/fence/arithmetic.ts';
+import type { NumberedAct } from '../../../agent/kernel/fence/lease-channel.ts';
 import { type LeaseAct, SELF_TEST_GROUP } from '../../../agent/kernel/fence/lease-packet.ts';
 import type { Fate } from '../../../agent/kernel/fence/lease-socket.ts';
 import { selfTest } from '../../../agent/kernel/fence/self-test.ts';
@@ -46,9 +47,10 @@ class ModelChannel {
     return this.#takes(nonce, act) ? ({ returned: true } as const) : ({ returned: false, text: 'refused' } as const);
   }
 
-  fateOf(groupId: number, nonce: number, act: LeaseAct): Fate {
-    if (this.perform(groupId, nonce, act).returned) return 'taken';
-    return this.#flaw === 'loses what is sent behind' ? 'unknown' : 'refused';
+  fateOf(groupId: number, asked: NumberedAct, behind: NumberedAct): Fate {
+    if (this.perform(groupId, asked.nonce, asked.act).returned) return 'taken';
+    const isBack = this.perform(groupId, behind.nonce, behind.act).returned;
+    return isBack && this.#flaw !== 'loses what is sent behind' ? 'refused' : 'unknown';
   }
 
   #takes(nonce: number, act: LeaseAct): boolean {
@@ -67,7 +69,8 @@ class ModelChannel {
         this.#opensFor(act.step, nowMs);
         return true;
       case 'refresh':
-        if (!this.#spends(nonce, nowMs) || this.#openUntilMs <= nowMs || flaw === 'refreshes nothing') return false;
+        // The lease is asked for first: a refused REFRESH spends no sentinel.
+        if (this.#openUntilMs <= nowMs || !this.#spends(nonce, nowMs) || flaw === 'refreshes nothing') return false;
         this.#opensFor(act.step, nowMs);
         return true;
       case 'refresh-held':

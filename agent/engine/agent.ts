@@ -59,7 +59,7 @@ import { groupReport, peerReports } from './witness-report.ts';
 
 /** A fence that nobody can close ends within 1.7 s, and a departure takes 3 s at most. systemd waits for 10 s. */
 const STOP_PATIENCE_MS = 5_000;
-/** Enough for V8 to have compiled the path; together some 50 ms. */
+/** Enough for V8 to have compiled the path; some 50 ms for each mode that there is. */
 const REHEARSALS = 6;
 /** Beyond the patience: what leaves the kernel, the threads, the last writes, and the local API. */
 const CLOSE_PATIENCE_MS = 3_000;

@@ -1,7 +1,7 @@
 import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type FenceOptions, installFence } from '../kernel/fence/index.ts';
-import { boottimeUs, type Link, type Rtnetlink } from '../kernel/index.ts';
+import type { Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ChangedGroup } from '../reload/index.ts';
 import { bytesOf } from './address-bytes.ts';
@@ -48,7 +48,7 @@ export function openFence(
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  const opened = { fence, refresh: new PlainRefresh(fence, boottimeUs), guards: new Map() };
+  const opened = { fence, refresh: new PlainRefresh(fence), guards: new Map() };
   return { ...opened, guards: guardsOf(plain, opened, log) };
 }
 

@@ -1,7 +1,6 @@
 import { activeDownIntervalUs, OWNER_PRIORITY } from '@tiebreak/shared/vrrp';
 import type { VirtualRouterConfig, VrrpGroupConfig } from '../config/index.ts';
 import type { Fence, FencedGroup } from '../kernel/fence/index.ts';
-import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { Tally } from '../metrics/counters/index.ts';
 import type { FenceRefusal } from './group-fence.ts';
@@ -92,10 +91,10 @@ export class PlainGuard implements Advertiser {
     this.#log.error(`the fence does not open, so nothing is answered here: ${again.text}`);
   }
 
-  /** For each own advertisement. False: it had closed meanwhile, since the process had stood still, and is open again. */
-  hold(): boolean {
-    if (!this.#isDoubtful && (this.openUntilUs ?? 0) > boottimeUs() + CLOSES_SOON_US) {
-      this.#refresh.advertised(this);
+  /** For each own advertisement, at `nowUs`. False: it had closed meanwhile, since the process had stood still, and is open again. */
+  hold(nowUs: number): boolean {
+    if (!this.#isDoubtful && (this.openUntilUs ?? 0) > nowUs + CLOSES_SOON_US) {
+      this.#refresh.advertised(this, nowUs);
       return true;
     }
     this.#isDoubtful = false;

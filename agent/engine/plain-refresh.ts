@@ -18,18 +18,17 @@ export interface Advertiser {
 /** Refreshes the fence of all virtual routers in mode `vrrp` that have advertised just now by one lease packet for many. */
 export class PlainRefresh {
   readonly #fence: Pick<HoldingFence, 'refreshHeld'>;
-  readonly #nowUs: () => number;
   /** Each with the time of its advertisement, the oldest first. */
   readonly #due = new Map<Advertiser, number>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(fence: Pick<HoldingFence, 'refreshHeld'>, nowUs: () => number) {
+  constructor(fence: Pick<HoldingFence, 'refreshHeld'>) {
     this.#fence = fence;
-    this.#nowUs = nowUs;
   }
 
-  advertised(router: Advertiser): void {
-    this.#due.set(router, this.#nowUs());
+  /** At `nowUs`, CLOCK_BOOTTIME. */
+  advertised(router: Advertiser, nowUs: number): void {
+    this.#due.set(router, nowUs);
     this.#timer ??= setTimeout(() => this.#refresh(), GATHER_MS);
   }
 

@@ -81,12 +81,12 @@ export class PlainRouter {
     if (to.kind !== 'active' && from.kind === 'active') this.guard?.close();
   }
 
-  perform(effect: RouterEffect): void {
+  perform(effect: RouterEffect, nowUs: number): void {
     const { interface: name, virtualRouterId } = this.#io.config;
     const where = { interface: name, virtual_router_id: virtualRouterId };
     switch (effect.kind) {
       case 'send-advertisement':
-        this.#advertise(effect.priority);
+        this.#advertise(effect.priority, nowUs);
         return;
       case 'add-addresses':
         this.#io.addAddresses();
@@ -119,8 +119,8 @@ export class PlainRouter {
     }
   }
 
-  #advertise(priority: number): void {
-    if (priority === RELEASE_PRIORITY || this.guard === undefined || this.guard.hold()) {
+  #advertise(priority: number, nowUs: number): void {
+    if (priority === RELEASE_PRIORITY || this.guard === undefined || this.guard.hold(nowUs)) {
       this.#io.advertise(priority);
       return;
     }

@@ -99,7 +99,7 @@ export class VrrpGroup {
   /** The fence opens for what it has been told that an owner has more. */
   holdGuards(): void {
     for (const [index, { kind }] of this.#state.routers.entries()) {
-      if (kind === 'active') this.#routers[index]?.guard?.hold();
+      if (kind === 'active') this.#routers[index]?.guard?.hold(this.#clock.nowUs());
     }
   }
 
@@ -240,7 +240,7 @@ export class VrrpGroup {
     }
     let cause: string | undefined;
     for (const { index: at, effect } of effects) {
-      this.#routers[at]?.perform(effect);
+      this.#routers[at]?.perform(effect, nowUs);
       if (effect.kind === 'change-state') cause ??= effect.cause;
     }
     for (const [at, to] of state.routers.entries()) {

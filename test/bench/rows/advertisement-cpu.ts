@@ -55,7 +55,7 @@ export async function leaseCpu(plan: CpuPlan, arrangement: Exclude<Arrangement, 
   const [datagrams, packets] = [each(({ datagramsSent }) => datagramsSent), each((window) => window.loopbackPackets)];
   const note = `the owner sends ${datagrams} sideband datagrams and ${packets} packets over its loopback (the fence) a second`;
   return WAYS.map((way) => ({
-    id: `cpu-${way}-${arrangement.replaceAll(' ', '-')}`,
+    id: `cpu-${way}-${routers}-${arrangement.replaceAll(' ', '-')}`,
     title: `CPU per advertisement ${way}, ${routers} at ${intervalMs} ms as ${arrangement}`,
     goal: { kind: 'reported' },
     tiebreak: { values: windows.map((window) => costUs(window, way)), unit: US },

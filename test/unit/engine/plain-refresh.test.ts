@@ -27,20 +27,16 @@ class Held implements Advertiser {
 
 function refreshWith(outcome: HeldRefresh) {
   const asked: { ids: readonly number[]; notAfterUs: number }[] = [];
-  const clock = { nowUs: 0 };
   const refreshHeld = (ids: readonly number[], notAfterUs: number) => {
     asked.push({ ids, notAfterUs });
     return outcome;
   };
-  return { asked, clock, refresh: new PlainRefresh({ refreshHeld }, () => clock.nowUs) };
+  return { asked, refresh: new PlainRefresh({ refreshHeld }) };
 }
 
 it('virtual routers that advertise together share a lease packet, which holds by the oldest advertisement', () => {
-  const { asked, clock, refresh } = refreshWith('confirmed');
-  for (const id of [5, 6, 7]) {
-    clock.nowUs += 1_000;
-    refresh.advertised(new Held(id));
-  }
+  const { asked, refresh } = refreshWith('confirmed');
+  for (const [index, id] of [5, 6, 7].entries()) refresh.advertised(new Held(id), 1_000 * (index + 1));
   expect(asked).toEqual([]);
   vi.advanceTimersByTime(8);
   expect(asked).toEqual([{ ids: [5, 6, 7], notAfterUs: 21_000 }]);
@@ -50,7 +46,7 @@ it('virtual routers that advertise together share a lease packet, which holds by
 
 it('a packet has no more of them than it can carry', () => {
   const { asked, refresh } = refreshWith('confirmed');
-  for (let id = 1; id <= 40; id += 1) refresh.advertised(new Held(id));
+  for (let id = 1; id <= 40; id += 1) refresh.advertised(new Held(id), 0);
   vi.advanceTimersByTime(8);
   expect(asked.map(({ ids }) => ids.length)).toEqual([32, 8]);
 });
@@ -58,8 +54,8 @@ it('a packet has no more of them than it can carry', () => {
 it('one that gave up meanwhile is left out', () => {
   const { asked, refresh } = refreshWith('confirmed');
   const [stays, goes] = [new Held(1), new Held(2)];
-  refresh.advertised(stays);
-  refresh.advertised(goes);
+  refresh.advertised(stays, 0);
+  refresh.advertised(goes, 0);
   refresh.forget(goes);
   vi.advanceTimersByTime(8);
   expect(asked.map(({ ids }) => ids)).toEqual([[1]]);
@@ -72,7 +68,7 @@ it.each<[HeldRefresh, number]>([
 ])('%s: each of them hears of a refusal, and of nothing else', (outcome, failures) => {
   const { refresh } = refreshWith(outcome);
   const both = [new Held(1), new Held(2)];
-  for (const held of both) refresh.advertised(held);
+  for (const held of both) refresh.advertised(held, 0);
   vi.advanceTimersByTime(8);
   expect(both.map((held) => held.failures)).toEqual([failures, failures]);
 });
@@ -102,18 +98,18 @@ it('a guard that is about to close, or in doubt, is refreshed alone and before i
     addInterface: () => ({ ok: true }),
     remove: () => ({ ok: true }),
   };
-  const guard = new PlainGuard(kernel, 7, new PlainRefresh(kernel, boottimeUs), recordedLog().log);
+  const guard = new PlainGuard(kernel, 7, new PlainRefresh(kernel), recordedLog().log);
   fence.openUntilUs = boottimeUs() + 10_000;
-  guard.hold();
+  guard.hold(boottimeUs());
   expect(acts.splice(0)).toEqual(['refresh']);
-  guard.hold();
+  guard.hold(boottimeUs());
   vi.advanceTimersByTime(8);
   expect(acts.splice(0)).toEqual(['refresh-held']);
   fence.held = 'refused';
-  guard.hold();
+  guard.hold(boottimeUs());
   vi.advanceTimersByTime(8);
   expect(guard.refusals.counts.get('not_confirmed')).toBe(1);
   acts.splice(0);
-  guard.hold();
+  guard.hold(boottimeUs());
   expect(acts).toEqual(['refresh']);
 });

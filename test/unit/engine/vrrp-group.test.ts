@@ -78,7 +78,7 @@ function started(fence: HoldingFence, standing: ConstructorParameters<typeof Vrr
   const [router] = config.virtualRouters;
   if (router === undefined) throw new Error('the example has a virtual router');
   const { log } = recordedLog();
-  const guards = new Map([[router, new PlainGuard(fence, 2, new PlainRefresh(fence, boottimeUs), log)]]);
+  const guards = new Map([[router, new PlainGuard(fence, 2, new PlainRefresh(fence), log)]]);
   const group = new VrrpGroup({ config, ios: [silentPorts(router)], guards, standing, clock: SYSTEM_CLOCK, log });
   group.start(0);
   return { router, group };

@@ -124,9 +124,11 @@ function phased({ prober }: Laboratory, owner: HostName, fault: Fault): Fault {
   return atPhase(fault, () => prober.nextAdvertisement(owner), PHASE_MS);
 }
 
-/** keepalived does not come back by itself from the death of its VRRP process: someone restarts it. */
+/**
+ * Someone restarts it afterwards: keepalived does not come back by itself from the death of its VRRP process, and tiebreak's
+ * guardian lets an engine that dies in run after run stand ever later (agent/guardian/hold-off.ts).
+ */
 function repaired({ system }: Laboratory, owner: HostName, fault: Fault): Fault {
-  if (system.name === 'tiebreak') return fault;
   return {
     inject: fault.inject,
     heal: async () => {

@@ -29,17 +29,19 @@ export class VoteEvents {
     const { node, request, result } = asked;
     if (request.type !== 'vote' && request.type !== 'release') return occurrences;
     const vote = before.votes.get(request.group);
+    const holder = holderOf(vote);
+    if (result.kind === 'granted' && holder === node) return occurrences;
     const about = {
       kind: 'vote',
       group: request.group,
       node,
       ballot: { ...request.ballot },
-      holder_before: holderOf(vote),
+      holder_before: holder,
       remaining_ms_before: witnessVoteRemainingMs(before, request.group, nowMs),
     } as const;
-    if (result.kind === 'granted' && holderOf(vote) !== node) {
+    if (result.kind === 'granted') {
       occurrences.push({ ...about, outcome: 'granted', reason: null, promise_ms: result.promise_ms });
-    } else if (result.kind === 'released' && holderOf(vote) === node) {
+    } else if (result.kind === 'released' && holder === node) {
       occurrences.push({ ...about, outcome: 'released', reason: null, promise_ms: null });
     } else if (result.kind === 'refused' && result.reason !== 'stale' && request.type === 'vote') {
       if (this.#isNews(`${request.group} ${node} ${result.reason}`, nowMs)) {

@@ -47,14 +47,14 @@ export function waitsFor(binding: Binding, timer: number): boolean {
 
 /** The timers to stop and to start on the way from one binding to the next. */
 export function timerChanges(before: Binding | null, after: Binding | null): WitnessEffect[] {
-  const old = before?.waits ?? [];
-  const now = after?.waits ?? [];
-  const stopped = old.filter((wait) => !now.some((other) => other.timer === wait.timer));
-  const started = now.filter((wait) => !old.some((other) => other.timer === wait.timer));
-  return [
-    ...stopped.map(({ timer }) => ({ kind: 'stop_timer', timer }) as const),
-    ...started.map(({ timer, delayMs }) => ({ kind: 'start_timer', timer, delayMs }) as const),
-  ];
+  const changes: WitnessEffect[] = [];
+  for (const { timer } of before?.waits ?? []) {
+    if (after === null || !waitsFor(after, timer)) changes.push({ kind: 'stop_timer', timer });
+  }
+  for (const { timer, delayMs } of after?.waits ?? []) {
+    if (before === null || !waitsFor(before, timer)) changes.push({ kind: 'start_timer', timer, delayMs });
+  }
+  return changes;
 }
 
 /** No binding is longer than TTL_MAX, so more than that means that the wall clock was set back. */

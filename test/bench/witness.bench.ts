@@ -21,7 +21,7 @@ if (![runs, clusters ?? 1].every((number) => Number.isSafeInteger(number) && num
 }
 process.stdout.write(`${machine()}\n`);
 if (clusters === null) {
-  for (const { way, inTurn, part, hello, renewal } of await besideHello(runs)) {
+  for (const { way, inTurn, part, hello, renewal } of await besideHello({ runs, ways: ['link', 'https'] })) {
     const ratios = renewal.map((ms, run) => ms / (hello[run] ?? Number.NaN));
     const columns = `hello ${ofRuns(hello, 3)} ms, renewal ${ofRuns(renewal, 3)} ms, ratio ${ofRuns(ratios, 2)}`;
     process.stdout.write(`${way.padEnd(6)} ${String(inTurn).padStart(3)} in turn  ${part}  ${columns}\n`);

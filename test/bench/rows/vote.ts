@@ -3,7 +3,7 @@ import { besideHello } from '../witness/beside-hello.ts';
 
 /** The renewal of a vote over a warm link, in turn with an object that only writes a row and answers: in batches, and one by one. */
 export async function vote(runs: number): Promise<Measurement[]> {
-  const compared = await besideHello(runs, ['link'], [200, 1]);
+  const compared = await besideHello({ runs, ways: ['link'] });
   return compared.map(({ inTurn, part, hello, renewal }) => ({
     id: inTurn === 1 ? `vote-one-by-one-${part}` : `vote-${part}`,
     title: `witness vote over a warm link, ${inTurn} in turn, ${part}`,

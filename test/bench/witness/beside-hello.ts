@@ -1,6 +1,9 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TTL_MAX_MS } from '@tiebreak/shared/lease';
+import { z } from 'zod';
 import { RequestPath, SocketPath, type WitnessPath } from '../../served-witness/paths.ts';
 import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
@@ -12,28 +15,47 @@ const PER_RUN = 2_000;
  * and verifies answers, leaves less of them than the client of a hello. One by one, both find what the other has left.
  */
 const IN_TURN = [200, 1] as const;
-const WARM_UP = 1_000;
+/** Until the compilers of both processes have nothing left to do that shows. */
+const WARM_UP = 4_000;
 const ENTRY = fileURLToPath(new URL('hello-worker.ts', import.meta.url));
 
 type Ask = () => Promise<number>;
 type Measured = { readonly p50: number; readonly p99: number };
 
-/** In ms, for each run. */
-export type Compared = {
-  readonly way: 'link' | 'https';
-  /** So many of one, then of the other. */
-  readonly inTurn: number;
-  readonly part: 'p50' | 'p99';
-  readonly hello: readonly number[];
-  readonly renewal: readonly number[];
-};
+const Way = z.literal(['link', 'https']);
+const Milliseconds = z.number().positive();
 
-/** A renewal of a real vote beside an object that only writes a row and answers, in turn, in one runtime. */
-export async function besideHello(
-  runs: number,
-  ways: readonly Compared['way'][] = ['link', 'https'],
-  inTurns: readonly number[] = IN_TURN,
-): Promise<Compared[]> {
+/** The runs' figures of a vote and of the bare object. */
+const Compared = z.strictObject({
+  way: Way,
+  /** So many of one, then of the other. */
+  inTurn: z.int(),
+  part: z.literal(['p50', 'p99']),
+  hello: z.array(Milliseconds),
+  renewal: z.array(Milliseconds),
+});
+export type Compared = z.infer<typeof Compared>;
+
+const Comparing = z.strictObject({ runs: z.int(), ways: z.array(Way) });
+type Comparing = z.infer<typeof Comparing>;
+
+/**
+ * In a process of its own, where nothing was measured before, with so much room for what is new that it hardly collects: the
+ * client of a vote leaves more garbage than that of a hello, and would measure its own collections.
+ */
+export async function besideHello(comparing: Comparing): Promise<Compared[]> {
+  const client = fork(fileURLToPath(import.meta.url), [JSON.stringify(comparing)], {
+    execArgv: ['--min-semi-space-size=64', '--max-semi-space-size=64'],
+  });
+  const compared = once(client, 'message');
+  const [exitCode] = await once(client, 'exit');
+  if (exitCode !== 0) throw new Error(`the client that votes ended with ${exitCode}`);
+  const [message] = await compared;
+  return z.array(Compared).parse(message);
+}
+
+/** In turn, in one runtime. */
+async function compareAll({ runs, ways }: Comparing): Promise<Compared[]> {
   const compared: Compared[] = [];
   const witness = await ServedWitness.started({ entry: ENTRY, configured: withHello });
   try {
@@ -48,7 +70,7 @@ export async function besideHello(
           ? new SocketPath({ url: `${witness.origin.replace('http', 'ws')}/hello`, token: '' })
           : new RequestPath({ origin: witness.origin, path: '/hello', token: '' });
       const { counter, renewal } = await renewing(voters[way]);
-      for (const inTurn of inTurns) {
+      for (const inTurn of IN_TURN) {
         compared.push(...(await compare({ way, inTurn, runs }, helloOver(path), renewal)));
       }
       await voters[way].release(counter);
@@ -140,4 +162,8 @@ function withHello(config: string): string {
   return config
     .replace(namespaces, `${namespaces}(className = "HelloObject", uniqueKey = "bench-hello", enableSql = true), `)
     .replace(`\n  ${bindings}`, `\n  ${bindings}(name = "HELLO", durableObjectNamespace = "HelloObject"), `);
+}
+
+if (import.meta.main) {
+  process.send?.(await compareAll(Comparing.parse(JSON.parse(process.argv[2] ?? ''))));
 }

@@ -2,12 +2,19 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runLabCommand } from '../lab/command.ts';
-import { machineFacts } from '../lab/machine.ts';
+import { machineFacts, processorModel } from '../lab/machine.ts';
 import { ofRuns, quantile, workerdVersion } from './figures.ts';
 import { useInstalled } from './installed.ts';
 import { longForm, measureSections, type Section, SHORT_FORM, WHOLE_EFFORT } from './plan.ts';
 import { type Measurement, ratioOf, verdictOf } from './report/measurement.ts';
-import { isStable, REFERENCE_FILE, type Reference, readReference, regression } from './report/regression.ts';
+import {
+  isStable,
+  REFERENCE_FILE,
+  type Reference,
+  readReferences,
+  referenceFor,
+  regression,
+} from './report/regression.ts';
 import { tableOf } from './report/table.ts';
 
 const USAGE = `Usage: npm run bench -- [--short] [--only TEXT] [--runs N] [--minutes N] [--record]
@@ -19,6 +26,7 @@ How fast tiebreak is, beside keepalived in the same run on the same machine. Abo
   --runs N     how often each fault is injected (30)
   --minutes N  how long false failovers are waited for (10); memory is watched six times as long
   --record     the short form (or, with --only, that part of it) five times; its ratios become the reference of the tests
+               on this kind of processor
   --help       this text
 
 Exit status: 0 every goal is met (short form: nothing is worse than its reference), 1 not so, 2 wrong usage or something is missing.`;
@@ -73,16 +81,17 @@ async function show(form: 'long' | 'short', sections: readonly Section[]): Promi
   console.log(`${await machine()}\n${new Date().toISOString().slice(0, 10)}, ${form} form, ${minutes} minutes\n`);
   console.log(tableOf(measurements));
   if (form === 'long') return measurements.some((measurement) => verdictOf(measurement) === 'NO') ? 1 : 0;
-  const worse = regressionsOf(measurements, readReference());
+  const worse = regressionsOf(measurements);
   console.log(worse.length === 0 ? '\nNothing is worse than its reference.' : `\n${worse.join('\n')}`);
   return worse.length === 0 ? 0 : 1;
 }
 
-function regressionsOf(measurements: readonly Measurement[], { ratios }: Reference): string[] {
+function regressionsOf(measurements: readonly Measurement[]): string[] {
+  const [processor, references] = [processorModel(), readReferences()];
   return measurements.flatMap((measurement) => {
     if (measurement.broken !== undefined) return [`${measurement.title}: ${measurement.broken}`];
-    const reference = ratios[measurement.id];
-    return reference !== undefined && isStable(reference) ? (regression(measurement, reference) ?? []) : [];
+    const reference = referenceFor(measurement, processor, references);
+    return reference === undefined ? [] : (regression(measurement, reference) ?? []);
   });
 }
 
@@ -106,12 +115,11 @@ async function record(sections: readonly Section[]): Promise<number> {
     );
     return [id, { median, least, most, runs: values.length, measured }] as const;
   });
-  const reference: Reference = {
-    machine: await machine(),
-    // What was not measured now stays.
-    ratios: { ...readReference().ratios, ...Object.fromEntries(ratios) },
-  };
-  writeFileSync(REFERENCE_FILE, `${JSON.stringify(reference, null, 2)}\n`);
+  const [processor, references] = [processorModel(), readReferences()];
+  // What was not measured now stays.
+  const kept = references[processor]?.ratios;
+  const reference: Reference = { machine: await machine(), ratios: { ...kept, ...Object.fromEntries(ratios) } };
+  writeFileSync(REFERENCE_FILE, `${JSON.stringify({ ...references, [processor]: reference }, null, 2)}\n`);
   return 0;
 }
 

@@ -10,12 +10,16 @@ export async function machineFacts(): Promise<string> {
   return [
     `Linux ${release().split('-')[0]}`,
     `HZ ${ticksPerSecond() ?? 'unknown'}`,
-    `${availableParallelism()} cores (${cpus()[0]?.model.trim() ?? 'unknown'})`,
+    `${availableParallelism()} cores (${processorModel()})`,
     `Node.js ${process.versions.node}`,
     (await run('nft', ['--version'])).trim().split(' (')[0],
     keepalivedVersion(),
     `tiebreak ${agentVersion()}`,
   ].join(', ');
+}
+
+export function processorModel(): string {
+  return cpus()[0]?.model.trim() ?? 'unknown';
 }
 
 /** It says its version on stderr. */

@@ -6,6 +6,7 @@ import { type Measurement, ratioOf } from './measurement.ts';
 export const STABLE = 0.15;
 export const WORSE_BY_MOST = 0.3;
 
+/** The ratios of several short forms on one kind of processor, one after the other. */
 const Reference = z.object({
   machine: z.string(),
   ratios: z.record(
@@ -19,15 +20,35 @@ const Reference = z.object({
     }),
   ),
 });
-
-/** The ratios of several short forms, one after the other. */
 export type Reference = z.infer<typeof Reference>;
 export type ReferenceRatio = Reference['ratios'][string];
 
+/** By the processor's model: a system call and a step of V8 do not cost the same there and here. */
+const References = z.record(z.string(), Reference);
+export type References = z.infer<typeof References>;
+
 export const REFERENCE_FILE = new URL('../reference.json', import.meta.url);
 
-export function readReference(): Reference {
-  return Reference.parse(JSON.parse(readFileSync(REFERENCE_FILE, 'utf8')));
+export function readReferences(): References {
+  return References.parse(JSON.parse(readFileSync(REFERENCE_FILE, 'utf8')));
+}
+
+/**
+ * What a measurement on this processor is judged by; undefined: nothing stable is known. Of a ratio that was never measured on
+ * it, the reference of the other processors that asks for least.
+ */
+export function referenceFor(
+  { id, goal }: Measurement,
+  processor: string,
+  references: References,
+): ReferenceRatio | undefined {
+  const own = references[processor]?.ratios[id];
+  if (own !== undefined) return isStable(own) ? own : undefined;
+  const others = Object.values(references)
+    .flatMap(({ ratios }) => ratios[id] ?? [])
+    .filter(isStable)
+    .toSorted((left, right) => left.median - right.median);
+  return others.at(goal.kind === 'least' ? 0 : -1);
 }
 
 type Spread = Pick<ReferenceRatio, 'median' | 'least' | 'most'>;

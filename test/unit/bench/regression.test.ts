@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Goal, Measurement } from '../../bench/report/measurement.ts';
 import { verdictOf } from '../../bench/report/measurement.ts';
-import { isStable, regression } from '../../bench/report/regression.ts';
+import { isStable, referenceFor, regression } from '../../bench/report/regression.ts';
 import { tableOf } from '../../bench/report/table.ts';
 
 const REFERENCE = { median: 2, least: 1.9, most: 2.1 };
@@ -30,6 +30,26 @@ test('nothing divided by nothing is no ratio', () => {
 test('a ratio whose runs lie far apart is not judged', () => {
   expect(isStable(REFERENCE)).toBe(true);
   expect(isStable({ median: 2, least: 1.8, most: 2.2 })).toBe(false);
+});
+
+test('a ratio is judged by what it was on the same kind of processor, elsewhere by the reference that asks for least', () => {
+  const [slower, faster] = [
+    { ...REFERENCE, runs: 5, measured: '2026-11-27' },
+    { median: 1.4, least: 1.35, most: 1.45, runs: 5, measured: '2026-11-27' },
+  ];
+  const unstable = { ...slower, most: 4 };
+  const references = {
+    A: { machine: 'a', ratios: { cpu: slower, vote: unstable } },
+    B: { machine: 'b', ratios: { cpu: faster, vote: faster } },
+  };
+  const cpu = measured({ kind: 'ratio', most: 1 }, [1], [1]);
+  expect(referenceFor(cpu, 'A', references)).toBe(slower);
+  expect(referenceFor(cpu, 'B', references)).toBe(faster);
+  expect(referenceFor(cpu, 'C', references)).toBe(slower);
+  expect(referenceFor({ ...cpu, goal: { kind: 'least', p50: 3 } }, 'C', references)).toBe(faster);
+  expect(referenceFor({ ...cpu, id: 'vote' }, 'A', references)).toBeUndefined();
+  expect(referenceFor({ ...cpu, id: 'vote' }, 'C', references)).toBe(faster);
+  expect(referenceFor({ ...cpu, id: 'start' }, 'A', references)).toBeUndefined();
 });
 
 test('a goal is met by the medians, by median and 99th percentile, or not at all where something broke', () => {

@@ -545,7 +545,7 @@ export class LeaseGroup implements LinkedGroup {
         this.#verdict = effect.verdict;
         return undefined;
       case 'send-heartbeat':
-        for (const link of this.#links) link.heartbeatSoon();
+        for (const link of this.#links) link.heartbeatSoon(this.name);
         return undefined;
       case 'send-release':
         for (const link of this.#links) link.release(this.name, effect.ballot);

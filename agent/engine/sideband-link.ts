@@ -40,7 +40,8 @@ export type PathStatus = {
 /** What stands for an address where a datagram came, or went, through the witness. */
 export const WITNESS_PATH = 'witness';
 
-const SENT_REMEMBERED = 64;
+/** More than the groups that may each want one at the same moment. */
+const SENT_REMEMBERED = 1_024;
 const HELLO_INTERVAL_US = 20_000;
 /** Heartbeats leave twice in each advertisement interval (DESIGN section 3, Timing). */
 const HEARTBEATS_PER_INTERVAL = 2;
@@ -77,7 +78,8 @@ export class SidebandLink {
   #started = false;
   #nextBeatUs = 0;
   #nextHelloUs = 0;
-  #beatsSoon = false;
+  /** The groups that want a heartbeat of their own once what runs now is done. */
+  readonly #beatsSoon = new Set<LinkedGroup>();
 
   constructor(options: {
     node: string;
@@ -146,7 +148,7 @@ export class SidebandLink {
 
   stop(): void {
     this.#started = false;
-    this.#beatsSoon = false;
+    this.#beatsSoon.clear();
     this.#beat.clear();
   }
 
@@ -194,27 +196,34 @@ export class SidebandLink {
     return undefined;
   }
 
-  /** One heartbeat for all the groups that ask for one now: each says what all of them claim. */
-  heartbeatSoon(): void {
-    if (this.#beatsSoon) return;
-    this.#beatsSoon = true;
+  /**
+   * One heartbeat for all the groups that ask for one now. It says nothing of the others, whose next is due anyway: where many
+   * change owner, each change would cost both nodes as much as a beat of all of them.
+   */
+  heartbeatSoon(name: string): void {
+    const group = this.#group(name);
+    if (group === undefined) return;
+    this.#beatsSoon.add(group);
+    if (this.#beatsSoon.size > 1) return;
     this.#clock.soon(() => {
-      if (this.#beatsSoon) this.heartbeatNow();
+      if (this.#beatsSoon.size > 0) this.#heartbeatOf([...this.#beatsSoon]);
     });
   }
 
+  /** Of all groups. */
   heartbeatNow(): void {
-    this.#beatsSoon = false;
-    const { sequence, sentAtUs } = this.#dispatch({
-      kind: 'heartbeat',
-      claims: Array.from(this.#groups.values(), (group) => group.claim()),
-    });
+    this.#heartbeatOf([...this.#groups.values()]);
+  }
+
+  #heartbeatOf(groups: readonly LinkedGroup[]): void {
+    this.#beatsSoon.clear();
+    const { sequence, sentAtUs } = this.#dispatch({ kind: 'heartbeat', claims: groups.map((group) => group.claim()) });
     this.#sentAtUs.set(sequence, sentAtUs);
     for (const oldest of this.#sentAtUs.keys()) {
       if (this.#sentAtUs.size <= SENT_REMEMBERED) break;
       this.#sentAtUs.delete(oldest);
     }
-    for (const group of this.#groups.values()) group.heartbeatSent(this.peer, sentAtUs);
+    for (const group of groups) group.heartbeatSent(this.peer, sentAtUs);
   }
 
   release(group: string, ballot: Ballot): void {

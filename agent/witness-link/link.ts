@@ -59,6 +59,7 @@ class Link implements WitnessLink {
   #reportTimer: NodeJS.Timeout | undefined;
   #tokenTimer: NodeJS.Timeout | undefined;
   #token: string;
+  #armsSoon = false;
   #closed = false;
 
   constructor(options: WitnessLinkOptions) {
@@ -335,7 +336,17 @@ class Link implements WitnessLink {
     }
   }
 
+  /** Once for all that happens in this turn of the loop: while many requests are under way, what is due next takes a look at each. */
   #arm(): void {
+    if (this.#armsSoon) return;
+    this.#armsSoon = true;
+    setImmediate(() => {
+      this.#armsSoon = false;
+      this.#armNow();
+    });
+  }
+
+  #armNow(): void {
     clearTimeout(this.#dueTimer);
     if (this.#closed) return;
     const { nowUs } = this.#options;

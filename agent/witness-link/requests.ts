@@ -49,10 +49,10 @@ export function answers(asked: Asked, result: WitnessResult): boolean {
 }
 
 /** @param groups all that this node takes part in; hello names them */
-export function buildRequest(asked: Asked, envelope: Envelope, groups: KnownGroup[]): WitnessRequest {
+export function buildRequest(asked: Asked, envelope: Envelope, groups: () => readonly KnownGroup[]): WitnessRequest {
   switch (asked.type) {
     case 'hello': {
-      const named = groups.map(({ group, configHash }) => ({ group, config_hash: configHash }));
+      const named = groups().map(({ group, configHash }) => ({ group, config_hash: configHash }));
       return { type: 'hello', protocols: [...WITNESS_PROTOCOLS], groups: named, ...envelope };
     }
     case 'rehearsal':

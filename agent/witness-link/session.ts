@@ -246,6 +246,7 @@ export class WitnessSession {
     const { asked, requestId } = outstanding;
     const { result } = message;
     const stale = result.kind === 'refused' && result.reason === 'stale';
+    const firstStamp = !this.#stamp.known;
     this.#stamp.learn(message.stamp_ms, attempt.sentAtUs, receivedAtUs, stale);
     if (message.serial > this.#serial) {
       this.#serial = message.serial;
@@ -269,7 +270,7 @@ export class WitnessSession {
         effects.push({ kind: 'reported', decided: result.kind === 'reported' ? result.decided : undefined });
       } else if (asked.type === 'relay') effects.push(...notRelayed(asked.to, result));
     }
-    return [...effects, ...this.#beginWaiting(receivedAtUs)];
+    return firstStamp ? [...effects, ...this.#beginWaiting(receivedAtUs)] : effects;
   }
 
   /** With a stamp known, nothing has to wait for hello any longer. */
@@ -325,7 +326,7 @@ export class WitnessSession {
 
   #request(asked: Asked, sequence: number, nowUs: number): WitnessRequest {
     const { groups, incarnation } = this.#options;
-    return buildRequest(asked, { sequence, incarnation, ...this.#stamp.echo(nowUs), serial: this.#serial }, groups());
+    return buildRequest(asked, { sequence, incarnation, ...this.#stamp.echo(nowUs), serial: this.#serial }, groups);
   }
 }
 

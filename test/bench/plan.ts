@@ -14,7 +14,7 @@ export type Doing = (text: string) => void;
 export type Section = { readonly name: string; readonly measure: (doing: Doing) => Promise<Measurement[]> };
 
 const MANY = { routers: 250, intervalMs: 100 } as const;
-/** What a shared runner must carry in the short form, and two cores as a lease group each. */
+/** What a shared runner must carry in the short form. */
 const FEWER = { routers: 100, intervalMs: 100 } as const;
 /** Whose memory is watched, as one lease group. */
 const GROUP = { routers: 50, intervalMs: 100 } as const;
@@ -41,7 +41,6 @@ export function longForm({ trials, minutes }: Effort): readonly Section[] {
     section('advertisement cpu', () => advertisementCpu(cpu)),
     section('lease cpu, one group', () => leaseCpu(cpu, 'one lease group')),
     section('lease cpu, a group each', () => leaseCpu(cpu, 'a lease group each')),
-    section('lease cpu, fewer groups', () => leaseCpu({ ...cpu, load: FEWER }, 'a lease group each')),
     section('memory', () => memory({ load: GROUP, samples: 6 * minutes + 1, everyMs: 60_000 })),
     section('false failovers vrrp', async () => [
       await falseFailovers({ arrangement: 'vrrp', intervalMs: 10, minutes }),

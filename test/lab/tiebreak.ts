@@ -318,7 +318,7 @@ function roleInWords(group: GroupStatus): string {
 type Reply = { readonly status: number; readonly body: string };
 
 /** undefined: nothing answers, or not in time. */
-function askOverSocket(
+export function askOverSocket(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,

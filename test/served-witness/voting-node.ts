@@ -85,7 +85,7 @@ export class VotingNode {
     const nowMs = performance.now();
     const envelope = { incarnation: 1, sequence, serial: this.serial, ...this.#stamp.echo(nowMs * 1_000) };
     const groups = [{ group: GROUP, configHash: CONFIG_HASH }];
-    const request = JSON.stringify(buildRequest(asked, envelope, groups));
+    const request = JSON.stringify(buildRequest(asked, envelope, () => groups));
     const askedMs = performance.now();
     const text = await path.ask(request);
     if (text === null) return null;

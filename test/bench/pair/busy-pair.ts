@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Status } from '../../../agent/api/status.ts';
 import { type LabProcess, waitFor } from '../../lab/process.ts';
-import { agentScript } from '../../lab/tiebreak.ts';
+import { agentScript, askOverSocket } from '../../lab/tiebreak.ts';
 import { type HostName, Topology } from '../../lab/topology.ts';
 import { LocalWitness } from '../../lab/witness.ts';
 import { memoryOf, processorNs } from '../process-cost.ts';
@@ -17,7 +18,7 @@ import {
 import { type Counts, prepareNetwork, readCounts } from './network.ts';
 
 const CLUSTER = 'bench';
-/** 250 lease groups each wait for the promises of a former life, and then elect. */
+/** Lease groups wait for the promises of a former life first. */
 const READY_TIMEOUT_MS = 40_000;
 /** Of the advertisements that are due in a second, so many must be seen for all to be active. */
 const ALL = 0.97;
@@ -54,16 +55,15 @@ export class BusyPair {
     this.#agents = agents;
   }
 
-  /** Returns when a owns every virtual router and b, started after it, has heard it. With a lease group each, b is there from the start. */
-  static async start(system: BusySystem, load: Load): Promise<BusyPair> {
+  /** Returns when a owns every virtual router and b has been started after it; or, started together, when both own them all. */
+  static async start(system: BusySystem, load: Load, order: 'a first' | 'together' = 'a first'): Promise<BusyPair> {
     const topology = await Topology.create();
     try {
       await prepareNetwork(topology, load.routers);
       const lease = await leaseFor(topology, system);
       const start = (host: HostName) => spawned(topology, host, system, load, lease);
       const a = start('a');
-      // Alone, a would renew a vote for each group at one witness.
-      const b = system.program === 'tiebreak' && system.arrangement === 'a lease group each' ? start('b') : undefined;
+      const b = order === 'together' ? start('b') : undefined;
       const rate = (load.routers * 1_000) / load.intervalMs;
       const seen: number[] = [];
       try {
@@ -72,7 +72,7 @@ export class BusyPair {
           const before = await readCounts(topology);
           await sleep(1_000);
           const after = await readCounts(topology);
-          const sent = after.advertisements.a - before.advertisements.a;
+          const sent = sum(after.advertisements) - sum(before.advertisements);
           seen.push(sent);
           return sent >= ALL * rate || undefined;
         });
@@ -90,6 +90,13 @@ export class BusyPair {
   /** The agent's processes on `host`. */
   pids(host: HostName): Promise<number[]> {
     return this.topology.pids(host);
+  }
+
+  /** Of tiebreak's agent on `host`; undefined: it does not answer. */
+  async status(host: HostName): Promise<Status | undefined> {
+    const socket = join(this.topology.runFolderOf(`tiebreak-${host}`), 'api.sock');
+    const reply = await askOverSocket(socket, 'GET', '/v1/status');
+    return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
   }
 
   /** What the agent of `host` takes, and how much of it is the process that its service manager knows. */
@@ -143,6 +150,10 @@ type Reading = {
   readonly senderNs: number;
   readonly receiverNs: number;
 };
+
+function sum({ a, b }: Readonly<Record<HostName, number>>): number {
+  return a + b;
+}
 
 function spawned(
   topology: Topology,

@@ -133,7 +133,7 @@ describe('heartbeats and acks', () => {
     a.link.heartbeatNow();
     for (const { datagram } of a.take()) b.inbox.receive(datagram, '10.0.0.a');
     const late = b.take();
-    for (let beats = 0; beats < 64; beats += 1) a.link.heartbeatNow();
+    for (let beats = 0; beats < 1_024; beats += 1) a.link.heartbeatNow();
     a.take();
     for (const { datagram } of late) a.inbox.receive(datagram, '10.0.0.b');
     expect(aGroup.verdicts).toHaveLength(1);
@@ -451,7 +451,7 @@ describe('groups that want a heartbeat at the same moment', () => {
     const { time, groups, a } = linkOf(250);
     for (const group of groups) {
       group.kind = 'requests';
-      a.link.heartbeatSoon();
+      a.link.heartbeatSoon(group.name);
     }
     expect(a.take()).toHaveLength(0);
     time.end();
@@ -459,20 +459,30 @@ describe('groups that want a heartbeat at the same moment', () => {
     expect(groups.map(({ sentAtUs }) => sentAtUs.length)).toEqual(groups.map(() => 1));
   });
 
+  test('say nothing of the groups that have not asked: one that changes costs as much beside 249 as alone', () => {
+    const { time, groups, a } = linkOf(250);
+    a.link.heartbeatSoon('g7');
+    time.end();
+    expect(a.take()).toHaveLength(1);
+    expect(groups.filter(({ sentAtUs }) => sentAtUs.length > 0).map(({ name }) => name)).toEqual(['g7']);
+    a.link.heartbeatNow();
+    expect(groups.map(({ sentAtUs }) => sentAtUs.length)).toEqual(groups.map(({ name }) => (name === 'g7' ? 2 : 1)));
+  });
+
   test('need none of their own where one has left meanwhile, and get the next when they want it', () => {
     const { time, a } = linkOf(1);
-    a.link.heartbeatSoon();
+    a.link.heartbeatSoon('g0');
     a.link.heartbeatNow();
     time.end();
     expect(a.take()).toHaveLength(1);
-    a.link.heartbeatSoon();
+    a.link.heartbeatSoon('g0');
     time.end();
     expect(a.take()).toHaveLength(1);
   });
 
   test('get none from a link that has been stopped', () => {
     const { time, a } = linkOf(1);
-    a.link.heartbeatSoon();
+    a.link.heartbeatSoon('g0');
     a.link.stop();
     time.end();
     expect(a.take()).toHaveLength(0);

@@ -79,7 +79,7 @@ export class SidebandLink {
   #nextBeatUs = 0;
   #nextHelloUs = 0;
   /** The groups that want a heartbeat of their own once what runs now is done. */
-  readonly #beatsSoon = new Set<LinkedGroup>();
+  readonly #beatsSoon = new Set<string>();
 
   constructor(options: {
     node: string;
@@ -201,12 +201,13 @@ export class SidebandLink {
    * change owner, each change would cost both nodes as much as a beat of all of them.
    */
   heartbeatSoon(name: string): void {
-    const group = this.#group(name);
-    if (group === undefined) return;
-    this.#beatsSoon.add(group);
-    if (this.#beatsSoon.size > 1) return;
+    const isFirst = this.#beatsSoon.size === 0;
+    this.#beatsSoon.add(name);
+    if (!isFirst) return;
     this.#clock.soon(() => {
-      if (this.#beatsSoon.size > 0) this.#heartbeatOf([...this.#beatsSoon]);
+      const groups = [...this.#beatsSoon].flatMap((wanting) => this.#group(wanting) ?? []);
+      this.#beatsSoon.clear();
+      if (groups.length > 0) this.#heartbeatOf(groups);
     });
   }
 

@@ -336,7 +336,7 @@ class Link implements WitnessLink {
     }
   }
 
-  /** Once for all that happens in this turn of the loop: while many requests are under way, what is due next takes a look at each. */
+  /** Once for all that happens in this turn of the loop: what is due next takes a look at each request under way. */
   #arm(): void {
     if (this.#armsSoon) return;
     this.#armsSoon = true;

@@ -176,9 +176,8 @@ export class TiebreakProgram implements Agent {
   }
 
   /** The same, also of an engine whose guardian has gone. */
-  async orphanStatus(): Promise<Status | undefined> {
-    const reply = await askOverSocket(this.#socketPath, 'GET', '/v1/status');
-    return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
+  orphanStatus(): Promise<Status | undefined> {
+    return statusOver(this.#socketPath);
   }
 
   /** What Prometheus would be told. */
@@ -317,8 +316,14 @@ function roleInWords(group: GroupStatus): string {
 
 type Reply = { readonly status: number; readonly body: string };
 
+/** Of the engine that listens there; undefined: none answers. */
+export async function statusOver(socketPath: string): Promise<Status | undefined> {
+  const reply = await askOverSocket(socketPath, 'GET', '/v1/status');
+  return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
+}
+
 /** undefined: nothing answers, or not in time. */
-export function askOverSocket(
+function askOverSocket(
   socketPath: string,
   method: 'GET' | 'POST',
   path: string,

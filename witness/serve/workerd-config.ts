@@ -7,8 +7,8 @@ export const OBJECTS = [
 ] as const;
 
 /**
- * Megabytes for what is new. V8 begins with one, and then every 200th vote waits a millisecond for a collection; with eight
- * it is fewer than one in a thousand.
+ * Megabytes for what is new. V8 begins with one, and every 200th vote waits a millisecond for its collection; with eight fewer than
+ * one in a thousand do, for three.
  */
 const V8_FLAGS = ['--min-semi-space-size=8'];
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Status } from '../../../agent/api/status.ts';
+import type { Status } from '../../../agent/api/status.ts';
 import { type LabProcess, waitFor } from '../../lab/process.ts';
-import { agentScript, askOverSocket } from '../../lab/tiebreak.ts';
+import { agentScript, statusOver } from '../../lab/tiebreak.ts';
 import { type HostName, Topology } from '../../lab/topology.ts';
 import { LocalWitness } from '../../lab/witness.ts';
 import { memoryOf, processorNs } from '../process-cost.ts';
@@ -45,7 +45,7 @@ export type Window = {
   readonly loopbackPackets: number;
 };
 
-/** Many virtual routers on two hosts: a owns them all and advertises, b listens. */
+/** Many virtual routers on two hosts: a owns them all and advertises, b listens. Started together, each owns a part. */
 export class BusyPair {
   readonly topology: Topology;
   readonly #agents: Readonly<Record<HostName, LabProcess>>;
@@ -55,7 +55,7 @@ export class BusyPair {
     this.#agents = agents;
   }
 
-  /** Returns when a owns every virtual router and b has been started after it; or, started together, when both own them all. */
+  /** Returns when a owns nearly all of them and b has been started after it; or when both, started together, do. */
   static async start(system: BusySystem, load: Load, order: 'a first' | 'together' = 'a first'): Promise<BusyPair> {
     const topology = await Topology.create();
     try {
@@ -68,7 +68,7 @@ export class BusyPair {
       const seen: number[] = [];
       try {
         await waitFor(`${rate} advertisements a second`, READY_TIMEOUT_MS, async () => {
-          if (!a.running) throw new Error('it has ended');
+          if (!a.running || b?.running === false) throw new Error('it has ended');
           const before = await readCounts(topology);
           await sleep(1_000);
           const after = await readCounts(topology);
@@ -78,7 +78,9 @@ export class BusyPair {
         });
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        throw new Error(`${system.program}: ${why}; the last were ${seen.slice(-3).join(', ')}: ${lastWords(a.log)}`);
+        throw new Error(
+          `${system.program}: ${why}; the last were ${seen.slice(-3).join(', ')}: ${[a, ...(b === undefined ? [] : [b])].map(({ log }) => lastWords(log)).join('; ')}`,
+        );
       }
       return new BusyPair(topology, { a, b: b ?? start('b') });
     } catch (error) {
@@ -93,10 +95,8 @@ export class BusyPair {
   }
 
   /** Of tiebreak's agent on `host`; undefined: it does not answer. */
-  async status(host: HostName): Promise<Status | undefined> {
-    const socket = join(this.topology.runFolderOf(`tiebreak-${host}`), 'api.sock');
-    const reply = await askOverSocket(socket, 'GET', '/v1/status');
-    return reply?.status === 200 ? Status.parse(JSON.parse(reply.body)) : undefined;
+  status(host: HostName): Promise<Status | undefined> {
+    return statusOver(join(this.topology.runFolderOf(`tiebreak-${host}`), 'api.sock'));
   }
 
   /** What the agent of `host` takes, and how much of it is the process that its service manager knows. */

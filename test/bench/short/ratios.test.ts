@@ -10,9 +10,8 @@ const TIMEOUT_MS = 400_000;
 beforeAll(() => requireTools([...LAB_TOOLS, 'keepalived']));
 
 test('there are ratios to judge', () => {
-  for (const { ratios } of Object.values(readReferences())) {
-    expect(Object.values(ratios).filter(isStable).length).toBeGreaterThan(0);
-  }
+  const ratios = Object.values(readReferences()).flatMap((reference) => Object.values(reference.ratios));
+  expect(ratios.filter(isStable).length).toBeGreaterThan(0);
 });
 
 // In a process of its own: what the tests' runner makes of the code is slower than the code.

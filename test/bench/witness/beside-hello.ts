@@ -47,11 +47,19 @@ export async function besideHello(comparing: Comparing): Promise<Compared[]> {
   const client = fork(fileURLToPath(import.meta.url), [JSON.stringify(comparing)], {
     execArgv: ['--min-semi-space-size=64', '--max-semi-space-size=64'],
   });
-  const compared = once(client, 'message');
-  const [exitCode] = await once(client, 'exit');
-  if (exitCode !== 0) throw new Error(`the client that votes ended with ${exitCode}`);
-  const [message] = await compared;
-  return z.array(Compared).parse(message);
+  let compared: unknown;
+  client.once('message', (message) => {
+    compared = message;
+  });
+  const end = () => client.kill();
+  process.once('exit', end);
+  try {
+    const [exitCode] = await once(client, 'exit');
+    if (exitCode !== 0) throw new Error(`the client that votes ended with ${exitCode}, and said why above`);
+    return z.array(Compared).parse(compared);
+  } finally {
+    process.off('exit', end);
+  }
 }
 
 /** In turn, in one runtime. */

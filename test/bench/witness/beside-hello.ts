@@ -9,7 +9,7 @@ import { ServedWitness } from '../../served-witness/served-witness.ts';
 import { type Answer, VotingNode } from '../../served-witness/voting-node.ts';
 import { quantile } from '../figures.ts';
 
-const PER_RUN = 2_000;
+const PER_RUN = 4_000;
 /**
  * So many of one, then of the other. By itself each has all caches to itself, and the client of a vote, which builds requests
  * and verifies answers, leaves less of them than the client of a hello. One by one, both find what the other has left.

@@ -28,8 +28,9 @@ export async function manyClusters(
 ): Promise<{ readonly before: Memory }> {
   const witness = await ServedWitness.started();
   const pairs: Pair[] = [];
+  let warmUp: Pair | undefined;
   try {
-    await connected(witness, 'warm-up');
+    warmUp = await connected(witness, 'warm-up');
     await sleep(NEW_MS + REST_MS);
     const before = memoryOf(witness.pid);
     for (const clusters of sizes) {
@@ -41,7 +42,7 @@ export async function manyClusters(
     }
     return { before };
   } finally {
-    for (const pair of pairs) for (const node of pair) node.close();
+    for (const node of [warmUp ?? [], ...pairs].flat()) node.close();
     await witness.dispose();
   }
 }

@@ -40,7 +40,9 @@ export type PathStatus = {
 /** What stands for an address where a datagram came, or went, through the witness. */
 export const WITNESS_PATH = 'witness';
 
-/** More than the groups that may each want one at the same moment. */
+/** L3: an ack of what was sent earlier than so many regular heartbeats ago counts for nothing. */
+const BEATS_REMEMBERED = 64;
+/** Besides, so many at most: more than the groups that may each want one of their own at the same moment. */
 const SENT_REMEMBERED = 1_024;
 const HELLO_INTERVAL_US = 20_000;
 /** Heartbeats leave twice in each advertisement interval (DESIGN section 3, Timing). */
@@ -213,15 +215,16 @@ export class SidebandLink {
 
   /** Of all groups. */
   heartbeatNow(): void {
+    this.#beatsSoon.clear();
     this.#heartbeatOf([...this.#groups.values()]);
   }
 
   #heartbeatOf(groups: readonly LinkedGroup[]): void {
-    this.#beatsSoon.clear();
     const { sequence, sentAtUs } = this.#dispatch({ kind: 'heartbeat', claims: groups.map((group) => group.claim()) });
     this.#sentAtUs.set(sequence, sentAtUs);
-    for (const oldest of this.#sentAtUs.keys()) {
-      if (this.#sentAtUs.size <= SENT_REMEMBERED) break;
+    const rememberedFromUs = sentAtUs - BEATS_REMEMBERED * this.#periodUs;
+    for (const [oldest, oldestAtUs] of this.#sentAtUs) {
+      if (oldestAtUs > rememberedFromUs && this.#sentAtUs.size <= SENT_REMEMBERED) break;
       this.#sentAtUs.delete(oldest);
     }
     for (const group of groups) group.heartbeatSent(this.peer, sentAtUs);

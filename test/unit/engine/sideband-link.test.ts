@@ -124,19 +124,30 @@ describe('heartbeats and acks', () => {
     expect(aGroup.sentAtUs).toEqual([beforeUs]);
   });
 
-  test('each ack counts once, and an ack of a heartbeat of long ago counts for nothing (L3)', () => {
+  test('each ack counts once', () => {
     const { a, b, aGroup } = metPair();
     a.link.heartbeatNow();
     converse(a, b);
     expect(aGroup.verdicts).toHaveLength(1);
+  });
 
+  test.each([
+    { after: '64 regular ones', beats: 64, apartUs: INTERVAL_US / 2, counts: 0 },
+    { after: '63 regular ones', beats: 63, apartUs: INTERVAL_US / 2, counts: 1 },
+    { after: '1,024 others at the same moment', beats: 1_024, apartUs: 0, counts: 0 },
+    { after: '1,023 others at the same moment', beats: 1_023, apartUs: 0, counts: 1 },
+  ])('after $after the ack of a heartbeat counts $counts times (L3)', ({ beats, apartUs, counts }) => {
+    const { time, a, b, aGroup } = metPair();
     a.link.heartbeatNow();
     for (const { datagram } of a.take()) b.inbox.receive(datagram, '10.0.0.a');
     const late = b.take();
-    for (let beats = 0; beats < 1_024; beats += 1) a.link.heartbeatNow();
+    for (let count = 0; count < beats; count += 1) {
+      time.pass(apartUs);
+      a.link.heartbeatNow();
+    }
     a.take();
     for (const { datagram } of late) a.inbox.receive(datagram, '10.0.0.b');
-    expect(aGroup.verdicts).toHaveLength(1);
+    expect(aGroup.verdicts).toHaveLength(counts);
   });
 
   test('the ack leaves only when every group has judged its claim (L7)', () => {

@@ -607,9 +607,11 @@ export class Agent {
     const { name } = config;
     const ranHere = this.#ranHere.has(name);
     this.#ranHere.add(name);
+    const { fence, leaseRefresh } = this.#opened(this.#fence);
     return openLeaseGroup(config, {
       setting: this.#setting,
-      fence: this.#opened(this.#fence).fence,
+      fence,
+      leaseRefresh,
       state: this.#opened(this.#state),
       bootId: this.#bootId,
       standing,

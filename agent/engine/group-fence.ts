@@ -1,29 +1,37 @@
 import type { MemberEvent } from '@tiebreak/shared/lease';
 import type { Fence, FenceAct, FenceClose } from '../kernel/fence/index.ts';
 import { Tally } from '../metrics/counters/index.ts';
+import type { LeaseRefresh, RefreshedLease } from './lease-refresh.ts';
 import type { RateLimitedLog } from './rate-limited-log.ts';
 
 /** What the kernel did not confirm: an opening or a refresh, by its reason, or a closing. */
 export type FenceRefusal = Extract<FenceAct, { confirmed: false }>['reason'] | 'not_closed';
 
 /** The fence of one group: what the kernel says to an act, as the event that goes back into the group's loop. */
-export class GroupFence {
+export class GroupFence implements RefreshedLease {
   readonly #fence: Fence;
   readonly #group: { readonly id: number; readonly name: string };
   readonly #complaints: RateLimitedLog;
+  readonly #leaseRefresh: Pick<LeaseRefresh, 'ask' | 'forget'>;
   readonly #replaced: (alsoClosed: readonly number[]) => void;
+  readonly #onRefreshed: (outcome: MemberEvent) => void;
+  #restsOnWitness = false;
   readonly refusals = new Tally<FenceRefusal>();
 
   constructor(options: {
     fence: Fence;
     group: { readonly id: number; readonly name: string };
     complaints: RateLimitedLog;
+    leaseRefresh: Pick<LeaseRefresh, 'ask' | 'forget'>;
+    onRefreshed: (outcome: MemberEvent) => void;
     /** The tables had to be made anew, which closed these groups too. */
     replaced: (alsoClosed: readonly number[]) => void;
   }) {
     this.#fence = options.fence;
     this.#group = options.group;
     this.#complaints = options.complaints;
+    this.#leaseRefresh = options.leaseRefresh;
+    this.#onRefreshed = options.onRefreshed;
     this.#replaced = options.replaced;
   }
 
@@ -37,14 +45,35 @@ export class GroupFence {
   }
 
   open(leaseEndUs: number): MemberEvent {
-    return this.#outcome(this.#fence.open(this.#group.id, leaseEndUs), 'fence-opened');
+    const act = this.#fence.open(this.#group.id, leaseEndUs);
+    return act.confirmed ? { type: 'fence-opened', expiresAtUs: act.expiresAtUs } : this.#refused(act);
   }
 
-  refresh(leaseEndUs: number): MemberEvent {
-    return this.#outcome(this.#fence.refresh(this.#group.id, leaseEndUs), 'fence-refreshed');
+  /** Together with the other groups', if theirs are due too; `onRefreshed` hears of it. */
+  refreshSoon(leaseEndUs: number, restsOnWitness: boolean): void {
+    this.#restsOnWitness = restsOnWitness;
+    this.#leaseRefresh.ask(this, leaseEndUs);
+  }
+
+  get groupId(): number {
+    return this.#group.id;
+  }
+
+  refreshed(act: FenceAct): void {
+    const restsOnWitness = this.#restsOnWitness;
+    const { confirmed } = act;
+    this.#onRefreshed(
+      confirmed ? { type: 'fence-refreshed', expiresAtUs: act.expiresAtUs, restsOnWitness } : this.#refused(act),
+    );
+  }
+
+  /** What has been asked for and not been done yet is not done. */
+  forgetRefresh(): void {
+    this.#leaseRefresh.forget(this);
   }
 
   close(): MemberEvent {
+    this.forgetRefresh();
     const act: FenceClose = this.#fence.close(this.#group.id);
     const { name } = this.#group;
     if (!act.confirmed) {
@@ -61,8 +90,7 @@ export class GroupFence {
     return { type: 'fence-closed' };
   }
 
-  #outcome(act: FenceAct, type: 'fence-opened' | 'fence-refreshed'): MemberEvent {
-    if (act.confirmed) return { type, expiresAtUs: act.expiresAtUs };
+  #refused(act: Extract<FenceAct, { confirmed: false }>): MemberEvent {
     this.refusals.count(act.reason);
     // A lease that is about to end is an everyday matter, and the transition that follows tells of it.
     if (act.reason !== 'lease_too_short') {

@@ -56,6 +56,12 @@ export class KeptFence implements HoldingFence {
     return this.#act('refresh', groupId, leaseEndUs);
   }
 
+  refreshTogether(leases: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+    const refreshed = this.#fence.refreshTogether(leases);
+    for (const groupId of refreshed.keys()) this.#leaseEndUs.set(groupId, leases.get(groupId) ?? 0);
+    return refreshed;
+  }
+
   refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh {
     return this.#fence.refreshHeld(groupIds, notAfterUs);
   }

@@ -36,6 +36,7 @@ import { GroupFitness } from './group-fitness.ts';
 import type { GroupIdentity } from './group-identity.ts';
 import { type GroupStanding, leaseStanding } from './group-standing.ts';
 import type { HeardAdvertisement } from './heard-advertisement.ts';
+import type { LeaseRefresh } from './lease-refresh.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { LinkedGroup, SidebandLink } from './sideband-link.ts';
 import type { VirtualRouter } from './virtual-router.ts';
@@ -65,6 +66,7 @@ export type GroupSurroundings = {
   readonly config: LeaseGroupConfig;
   readonly member: MemberConfig;
   readonly fence: Fence;
+  readonly leaseRefresh: Pick<LeaseRefresh, 'ask' | 'forget'>;
   readonly witness: GroupWitness | undefined;
   readonly log: Logger;
   readonly clock: Clock;
@@ -98,7 +100,7 @@ const DIFFERENCES = {
 
 /**
  * The loop of one group in lease mode: an event comes in, the pure core steps, its effects are performed in order, and
- * what the kernel says to a fence effect goes back in before anything else happens.
+ * what the kernel says to an opening or a closing of the fence goes back in before anything else happens.
  */
 export class LeaseGroup implements LinkedGroup {
   #config: LeaseGroupConfig;
@@ -144,6 +146,8 @@ export class LeaseGroup implements LinkedGroup {
       fence: around.fence,
       group: config,
       complaints: this.#complaints,
+      leaseRefresh: around.leaseRefresh,
+      onRefreshed: (outcome) => this.#dispatch(outcome),
       replaced: around.fenceReplaced,
     });
     this.fitness = new GroupFitness({
@@ -241,8 +245,8 @@ export class LeaseGroup implements LinkedGroup {
 
   /**
    * Goes on with another configuration, which the fence has already: ballot, votes and ownership stay, and so does the
-   * identity until every peer has the new one (L16). `replace` is called once the fence is open for what is new, and tells
-   * the virtual routers of the new configuration.
+   * identity until every peer has the new one (L16). The fence of an owner is open for what is new. `replace` tells the
+   * virtual routers of the new configuration.
    */
   configure(to: Pick<GroupSurroundings, 'config' | 'member' | 'skewUsOf'>, replace: () => ReplacedRouters): void {
     this.#config = to.config;
@@ -292,6 +296,7 @@ export class LeaseGroup implements LinkedGroup {
     this.#closed = true;
     this.#alarm.clear();
     this.#askSoon.clear();
+    this.#fence.forgetRefresh();
     this.#announceStopped();
   }
 
@@ -511,7 +516,8 @@ export class LeaseGroup implements LinkedGroup {
       case 'open-fence':
         return this.#fence.open(effect.leaseEndUs);
       case 'refresh-fence':
-        return this.#fence.refresh(effect.leaseEndUs);
+        this.#fence.refreshSoon(effect.leaseEndUs, effect.restsOnWitness);
+        return undefined;
       case 'close-fence':
         return this.#fence.close();
       case 'add-addresses':

@@ -5,8 +5,10 @@ import type { Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ChangedGroup } from '../reload/index.ts';
 import { bytesOf } from './address-bytes.ts';
+import { SYSTEM_CLOCK } from './clock.ts';
 import { type FencePlan, planFence } from './fence-plan.ts';
 import { KeptFence } from './kept-fence.ts';
+import { LeaseRefresh } from './lease-refresh.ts';
 import { PlainGuard } from './plain-guard.ts';
 import { PlainRefresh } from './plain-refresh.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
@@ -15,6 +17,8 @@ import { StartFailure, valueOrFail } from './start-failure.ts';
 export interface OpenedFence {
   /** Of all guards. */
   readonly refresh: PlainRefresh;
+  /** Of all groups in mode `lease`. */
+  readonly leaseRefresh: LeaseRefresh;
   readonly fence: KeptFence;
   readonly guards: ReadonlyMap<VirtualRouterConfig, PlainGuard>;
 }
@@ -48,7 +52,8 @@ export function openFence(
     const text = 'the kernel is older than 5.16 and has no egress hook: the fence is weaker, see docs/fault-model.md';
     log.warn({ fence: fence.level }, text);
   }
-  const opened = { fence, refresh: new PlainRefresh(fence), guards: new Map() };
+  const leaseRefresh = new LeaseRefresh(fence, SYSTEM_CLOCK);
+  const opened = { fence, leaseRefresh, refresh: new PlainRefresh(fence), guards: new Map() };
   return { ...opened, guards: guardsOf(plain, opened, log) };
 }
 

@@ -21,6 +21,7 @@ import type { GroupIdentity } from './group-identity.ts';
 import type { GroupStanding } from './group-standing.ts';
 import type { KeptFence } from './kept-fence.ts';
 import { LeaseGroup } from './lease-group.ts';
+import type { LeaseRefresh } from './lease-refresh.ts';
 import { RateLimitedLog } from './rate-limited-log.ts';
 import type { WitnessInUse } from './witness-in-use.ts';
 
@@ -33,6 +34,7 @@ const GUARD_TICKS = 5;
 export type LeaseGroupSurroundings = {
   readonly setting: { readonly config: Config; readonly secrets: Secrets };
   readonly fence: KeptFence;
+  readonly leaseRefresh: LeaseRefresh;
   readonly state: StateFile;
   readonly bootId: string;
   readonly standing: GroupStanding;
@@ -59,6 +61,7 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
     kept,
     leaseGroups,
     log,
+    leaseRefresh,
     setting,
     standing,
     standNotBeforeUs,
@@ -70,6 +73,7 @@ export function openLeaseGroup(config: LeaseGroupConfig, around: LeaseGroupSurro
   const group = new LeaseGroup({
     config,
     fence,
+    leaseRefresh,
     log,
     clock: SYSTEM_CLOCK,
     skewUsOf: skewOf(config),

@@ -79,6 +79,8 @@ export class AgentShell {
   #stopping = false;
   #startedAtUs = 0;
   #unfit: { readonly why: Unfitness; readonly untilUs: number } | undefined;
+  /** What the fence is to be refreshed with once all that waits now is dealt with. */
+  #refreshDue: Extract<MemberEffect, { type: 'refresh-fence' }> | undefined;
   #dueOf: MemberState | undefined;
   #dueAtUs = Number.POSITIVE_INFINITY;
 
@@ -230,7 +232,19 @@ export class AgentShell {
     this.guardian.engineDied(livedUs);
   }
 
+  #refreshSoon(effect: Extract<MemberEffect, { type: 'refresh-fence' }>): void {
+    const isUnderWay = this.#refreshDue !== undefined;
+    this.#refreshDue = effect;
+    if (isUnderWay) return;
+    this.#process.take(() => {
+      const due = this.#refreshDue;
+      this.#refreshDue = undefined;
+      if (due !== undefined) this.#hands.extend(due);
+    });
+  }
+
   #end(): void {
+    this.#refreshDue = undefined;
     this.lastState = this.state;
     this.state = undefined;
     this.#process.end();
@@ -362,12 +376,13 @@ export class AgentShell {
     const { around, advertise } = this.#options;
     switch (effect.type) {
       case 'open-fence':
-        this.#hands.extend('open', effect.leaseEndUs);
+        this.#hands.extend(effect);
         return;
       case 'refresh-fence':
-        this.#hands.extend('refresh', effect.leaseEndUs);
+        this.#refreshSoon(effect);
         return;
       case 'close-fence':
+        this.#refreshDue = undefined;
         this.#hands.close(answering);
         return;
       case 'record-register':

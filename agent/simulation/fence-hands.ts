@@ -1,3 +1,4 @@
+import type { MemberEffect } from '@tiebreak/shared/lease';
 import { guardUs, lifetimeLadderMs, lifetimeMs, sentinelMs } from '../kernel/fence/arithmetic.ts';
 import type { AgentShell } from './agent-shell.ts';
 import type { FenceAct, FenceCare } from './kernel-fence.ts';
@@ -11,6 +12,8 @@ const WHOLE_LEASE_MAX_MS = 1500;
 
 export const FENCE_GUARD_US = guardUs(KERNEL_TICK_US);
 
+type Extension = Extract<MemberEffect, { type: 'open-fence' | 'refresh-fence' }>;
+
 /** An agent's hands on its kernel fence: ARM, read the clock, act, and hear what the kernel says (DESIGN section 4). */
 export class FenceHands {
   readonly #around: Surroundings;
@@ -23,7 +26,8 @@ export class FenceHands {
     this.#sentinelMs = sentinelMs(intervalUs, KERNEL_TICK_US);
   }
 
-  extend(kind: FenceAct, leaseEndUs: number): void {
+  extend(effect: Extension): void {
+    const { leaseEndUs } = effect;
     const { schedule, tampering } = this.#around;
     const agent = this.#agent;
     if (this.#lifetimeMs(leaseEndUs, agent.localUs()) === undefined) {
@@ -40,7 +44,7 @@ export class FenceHands {
         return;
       }
       agent.pauseBeforeAct();
-      agent.next(() => this.#act(kind, armedUs, lifetime));
+      agent.next(() => this.#act(effect, armedUs, lifetime));
     });
   }
 
@@ -56,7 +60,8 @@ export class FenceHands {
     agent.dispatch({ type: 'fence-closed' }, answering);
   }
 
-  #act(kind: FenceAct, armedUs: number, lifetimeMs: number): void {
+  #act(effect: Extension, armedUs: number, lifetimeMs: number): void {
+    const kind: FenceAct = effect.type === 'open-fence' ? 'open' : 'refresh';
     const { schedule, monitor, random, tampering } = this.#around;
     const agent = this.#agent;
     const wasOpen = agent.fence.isOpen(schedule.nowUs);
@@ -68,7 +73,8 @@ export class FenceHands {
       return;
     }
     const expiresAtUs = armedUs + (this.#sentinelMs + lifetimeMs) * 1000;
-    agent.dispatch({ type: kind === 'open' ? 'fence-opened' : 'fence-refreshed', expiresAtUs });
+    if (effect.type === 'open-fence') agent.dispatch({ type: 'fence-opened', expiresAtUs });
+    else agent.dispatch({ type: 'fence-refreshed', expiresAtUs, restsOnWitness: effect.restsOnWitness });
   }
 
   #refused(reason: string): void {

@@ -1,8 +1,7 @@
 import { changeFitness } from './fitness.ts';
-import { postponeRefresh } from './holder.ts';
 import { configure } from './identity-change.ts';
 import type { Fitness, MemberConfig } from './member.types.ts';
-import { downUs, ownershipEndUs, type Turn } from './turn.ts';
+import { downUs, type Turn } from './turn.ts';
 
 /**
  * The node goes on with another configuration, but for its identity, which it announces first (L16): all that was promised
@@ -23,7 +22,5 @@ export function takeConfig(turn: Turn, config: MemberConfig, fitness: Fitness): 
   }
   if (role.name !== 'active') return;
   turn.role = { ...role, advertiseAtUs: Math.min(role.advertiseAtUs, nowUs + config.intervalUs) };
-  // What the group has more opens with this.
-  turn.effects.push({ type: 'refresh-fence', leaseEndUs: ownershipEndUs(turn) }, { type: 'send-heartbeat' });
-  postponeRefresh(turn);
+  turn.effects.push({ type: 'send-heartbeat' });
 }

@@ -78,16 +78,25 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
 }
 
 /** The kernel has extended the fence: by lifetimes of its own choice, so perhaps not to the lease's very end. */
-export function noteRefresh(turn: Turn, expiresAtUs: number): void {
-  const { role, witness, nowUs } = turn;
+export function noteRefresh(turn: Turn, expiresAtUs: number, restsOnWitness: boolean): void {
+  const { role, nowUs } = turn;
   if (role.name !== 'active') return;
-  const restsOnWitness = !witness.returning && witness.voteUntilUs > nowUs;
   const fenceOpenUntilUs = surelyOpenUntilUs(nowUs, expiresAtUs);
   turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, fenceOpenUntilUs, restsOnWitness };
   postponeRefresh(turn);
 }
 
-/** Whatever became of the last refresh: the next one is not due at this very moment. */
+/** On the votes as they are now, which may be others by the time that the kernel has done it. */
+function askForRefresh(turn: Turn): void {
+  const { role, witness, nowUs } = turn;
+  if (role.name !== 'active') return;
+  const restsOnWitness = !witness.returning && witness.voteUntilUs > nowUs;
+  turn.effects.push({ type: 'refresh-fence', leaseEndUs: ownershipEndUs(turn), restsOnWitness });
+  turn.role = { ...role, restsOnWitness: role.restsOnWitness || restsOnWitness };
+  postponeRefresh(turn);
+}
+
+/** Whatever becomes of the last refresh: the next one is not due at this very moment. */
 export function postponeRefresh(turn: Turn): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'active') return;
@@ -96,11 +105,10 @@ export function postponeRefresh(turn: Turn): void {
 
 /** Everything an owner does because time has passed or a vote was renewed. */
 export function keepOwnership(turn: Turn): void {
-  const { role, config, nowUs } = turn;
-  if (role.name !== 'active') return;
-  const leaseEndUs = ownershipEndUs(turn);
-  if (refreshDueUs(turn, leaseEndUs) <= nowUs) turn.effects.push({ type: 'refresh-fence', leaseEndUs });
-  if (role.advertiseAtUs > nowUs) return;
+  const { config, nowUs } = turn;
+  if (refreshDueUs(turn, ownershipEndUs(turn)) <= nowUs) askForRefresh(turn);
+  const { role } = turn;
+  if (role.name !== 'active' || role.advertiseAtUs > nowUs) return;
   turn.effects.push({ type: 'advertise' });
   // Deadlines follow one another exactly; those missed in a pause are not made up for.
   const missed = Math.floor((nowUs - role.advertiseAtUs) / config.intervalUs);

@@ -7,8 +7,8 @@
  * fires stands (candidate.ts); with a majority it has the fence opened, and only the kernel's confirmation makes it the
  * owner. An owner without a majority closes the fence before anyone else can have one.
  *
- * The caller performs the effects in order, feeds fence outcomes back at once, and calls again no later than
- * nextDeadlineUs().
+ * The caller performs the effects in order, feeds fence outcomes back at once, that of a refresh soon, and calls again no
+ * later than nextDeadlineUs().
  */
 import { hearVerdict, hearWitnessGrant, hearWitnessRefusal } from './answers.ts';
 import { forceTakeover, giveUpCandidacy, stand, standAlone } from './candidate.ts';
@@ -142,7 +142,7 @@ function apply(turn: Turn, event: MemberEvent): void {
       endUnfitOwnership(turn);
       return;
     case 'fence-refreshed':
-      noteRefresh(turn, event.expiresAtUs);
+      noteRefresh(turn, event.expiresAtUs, event.restsOnWitness);
       return;
     case 'fence-refused':
       fenceRefused(turn, event.reason);

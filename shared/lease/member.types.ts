@@ -162,7 +162,7 @@ export type Role =
       readonly fenceExpiresAtUs: number;
       /** until when it is open for certain, however fast the kernel's ticks run */
       readonly fenceOpenUntilUs: number;
-      /** whether the fence was last extended on the strength of the witness's vote */
+      /** whether the fence was last extended on the strength of the witness's vote, or may be just now */
       readonly restsOnWitness: boolean;
       /** a refresh that was refused, or gained less than it could have, is not repeated at once */
       readonly refreshNotBeforeUs: number;
@@ -241,7 +241,8 @@ export type MemberEvent =
   /** an operator vouches for it that the node to which this one's vote is promised does not own */
   | { readonly type: 'force-takeover' }
   | { readonly type: 'fence-opened'; readonly expiresAtUs: number }
-  | { readonly type: 'fence-refreshed'; readonly expiresAtUs: number }
+  /** `restsOnWitness`: as it was asked for */
+  | { readonly type: 'fence-refreshed'; readonly expiresAtUs: number; readonly restsOnWitness: boolean }
   /** the kernel did not confirm an opening or a refresh */
   | { readonly type: 'fence-refused'; readonly reason: string }
   | { readonly type: 'fence-closed' }
@@ -269,7 +270,7 @@ export type MemberEvent =
   | { readonly type: 'tick' };
 
 /**
- * Performed in order. The outcome of a fence effect is fed back as an event before anything else happens; a verdict
+ * Performed in order. The outcome of opening or closing the fence is fed back as an event before anything else happens; a verdict
  * leaves only after the effects before it are done, and answers the claim that led to it, also where a fence closed between.
  */
 export type MemberEffect =
@@ -296,7 +297,11 @@ export type MemberEffect =
   | { readonly type: 'ask-witness'; readonly ballot: Ballot; readonly promiseMs: number }
   | { readonly type: 'release-witness'; readonly ballot: Ballot }
   | { readonly type: 'open-fence'; readonly leaseEndUs: number }
-  | { readonly type: 'refresh-fence'; readonly leaseEndUs: number }
+  /**
+   * May wait until what has arrived is dealt with; a later one takes its place, and `close-fence` calls it off. `restsOnWitness`:
+   * the lease counts the witness's vote, which is not given back before a refresh without it is confirmed (L12)
+   */
+  | { readonly type: 'refresh-fence'; readonly leaseEndUs: number; readonly restsOnWitness: boolean }
   | { readonly type: 'close-fence' }
   | { readonly type: 'add-addresses' }
   | { readonly type: 'remove-addresses' }

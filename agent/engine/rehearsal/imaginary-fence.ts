@@ -14,6 +14,7 @@ export function imaginaryFence(nowUs: () => number, { fence }: RehearsedKernel):
       return act(leaseEndUs);
     },
     refresh: (_id, leaseEndUs) => act(leaseEndUs),
+    refreshTogether: () => new Map(),
     close: () => ({ confirmed: true, by: 'packet' }),
     openUntilUs: () => undefined,
     isIntact: () => true,

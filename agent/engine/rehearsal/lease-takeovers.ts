@@ -5,6 +5,7 @@ import type { Logger } from '../../log/index.ts';
 import { OwnershipBoard } from '../../ownership/index.ts';
 import { GroupStanding } from '../group-standing.ts';
 import { LeaseGroup } from '../lease-group.ts';
+import { LeaseRefresh } from '../lease-refresh.ts';
 import { SidebandLink } from '../sideband-link.ts';
 import type { VirtualRouter } from '../virtual-router.ts';
 import { imaginaryFence } from './imaginary-fence.ts';
@@ -82,10 +83,12 @@ class ImaginaryNode {
     const silent = log.child({}, { level: 'silent' });
     const peers = [{ node: peer, addresses: ['rehearsal'] }];
     this.node = node;
+    const fence = imaginaryFence(time.nowUs, kernel);
     this.group = new LeaseGroup({
       config: { ...GROUP, peers },
       member: memberOf(node, peer),
-      fence: imaginaryFence(time.nowUs, kernel),
+      fence,
+      leaseRefresh: new LeaseRefresh(fence, time),
       witness: undefined,
       log: silent,
       clock: time,

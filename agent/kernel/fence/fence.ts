@@ -1,11 +1,11 @@
 import { boottimeUs } from '../clock.ts';
-import { lifetimeMs, sentinelMs } from './arithmetic.ts';
+import { lifetimeMs, STEP_MS, sentinelMs } from './arithmetic.ts';
 import { type FenceConfig, type FencedGroup, problemIn } from './config.ts';
 import { SELF_TEST } from './lease-chains.ts';
 import { LeaseChannel } from './lease-channel.ts';
-import { HELD_PER_PACKET, SELF_TEST_GROUP } from './lease-packet.ts';
+import { GROUPS_PER_PACKET, type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
 import type { LeaseSocket } from './lease-socket.ts';
-import { lifetimesMs, stepOf } from './lifetimes.ts';
+import { lifetimesMs, listedTogether, stepOf, togetherLifetimesMs } from './lifetimes.ts';
 import type { Nftables, NftResult } from './nftables.ts';
 import { waitForPacketsInFlight } from './rcu.ts';
 import type { FenceLevel, Tables } from './tables.ts';
@@ -51,6 +51,12 @@ export interface Fence {
   open(groupId: number, leaseEndUs: number): FenceAct;
   /** As `open`, but only while the group is open. */
   refresh(groupId: number, leaseEndUs: number): FenceAct;
+  /**
+   * As `refresh` for many groups (their leases' ends by their numbers), by one act for up to `GROUPS_PER_PACKET` of those whose
+   * leases have about as long to go. Returns of those that the kernel confirmed when they are closed by themselves; whoever is
+   * missing is to be refreshed alone.
+   */
+  refreshTogether(leases: ReadonlyMap<number, number>): ReadonlyMap<number, number>;
   /** After a confirmed close the kernel answers for the group no more, and no earlier act can open it again. */
   close(groupId: number): FenceClose;
   /** No later than then the kernel closes the group by itself; undefined while it is closed. */
@@ -75,7 +81,7 @@ export interface Fence {
 /** A fence that has held groups too. */
 export interface HoldingFence extends Fence {
   /**
-   * As `refresh` for up to `HELD_PER_PACKET` held groups by one act, which takes effect by `notAfterUs` and a sentinel's time
+   * As `refresh` for up to `GROUPS_PER_PACKET` held groups by one act, which takes effect by `notAfterUs` and a sentinel's time
    * (three kernel ticks) or not at all.
    */
   refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh;
@@ -87,6 +93,9 @@ const CLOSE_WAIT_MS = 20;
 // On a starved CPU a pause falls between ARM and REFRESH now and then, and the sentinel does its work. Trying once more
 // keeps the owner; each attempt has its own sentinel and clock reading, so each ends by the lease's end.
 const ATTEMPTS = 2;
+
+/** After so many acts for many that were refused, the rest is left to `refresh`. */
+const REFUSALS_MAX = 2;
 
 // By then the sentinel is long gone, and no CPU can still be working on the packet.
 const SETTLED_AFTER_US = 2_000_000;
@@ -111,6 +120,17 @@ interface GroupState {
   mustClose: boolean;
 }
 
+interface OwnedLease {
+  readonly group: GroupState;
+  readonly leaseEndUs: number;
+}
+
+/** An act for many groups, and the lifetime that it gives to each. */
+interface ListedRefresh {
+  readonly act: LeaseAct;
+  readonly lifetimeMsOf: (group: FencedGroup) => number;
+}
+
 export interface FenceParts {
   readonly groups: readonly FencedGroup[];
   readonly kernelTickUs: number;
@@ -126,11 +146,16 @@ export class KernelFence implements HoldingFence {
   readonly #parts: FenceParts;
   #groups: ReadonlyMap<number, GroupState>;
   #channel: LeaseChannel;
+  /** How many groups a packet lists that refreshes several leases. */
+  #listed: number;
+  readonly #togetherLadderMs: readonly number[];
 
   constructor(parts: FenceParts) {
     this.level = parts.level;
     this.#parts = parts;
     this.#channel = parts.channel;
+    this.#listed = listedTogether(parts.groups);
+    this.#togetherLadderMs = togetherLifetimesMs(parts.kernelTickUs);
     this.#groups = new Map(parts.groups.map((group) => [group.id, initialState(group, parts.kernelTickUs)]));
   }
 
@@ -148,25 +173,29 @@ export class KernelFence implements HoldingFence {
 
   refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh {
     const groups = groupIds.map((id) => this.#group(id));
-    if (groups.length > HELD_PER_PACKET) throw new RangeError(`${groups.length} groups are too many for one act`);
+    if (groups.length > GROUPS_PER_PACKET) throw new RangeError(`${groups.length} groups are too many for one act`);
+    const nowUs = boottimeUs();
     // Whoever must be closed first, or is closed, is for `refresh` to say.
-    if (groups.some((group) => group.mustClose || !this.#mayBeOpen(group))) return 'refused';
-    const waitMs = sentinelMs(0, this.#parts.kernelTickUs);
-    const sentinel = { groupId: SELF_TEST_GROUP, nonce: this.#channel.nextNonce() };
-    const armed = this.#channel.perform(sentinel.groupId, sentinel.nonce, { kind: 'arm' }, waitMs);
-    if (!armed.returned) return 'refused';
-    const armedUs = boottimeUs();
-    if (armedUs > notAfterUs) return 'late';
-    const expiresAtUs = ({ config }: GroupState) => armedUs + (waitMs + heldMsOf(config)) * 1000;
-    for (const group of groups) group.openUntilUs = Math.max(group.openUntilUs ?? 0, expiresAtUs(group));
-    const act = { kind: 'refresh-held', groupIds } as const;
-    const acted = this.#channel.perform(sentinel.groupId, sentinel.nonce, act, waitMs);
-    for (const group of groups) {
-      group.unsettled = group.unsettled.filter(({ sinceUs }) => armedUs < sinceUs + SETTLED_AFTER_US);
-      if (acted.returned) settle(group, expiresAtUs(group));
-      else group.unsettled = [...group.unsettled, { sentinel, sinceUs: armedUs }];
+    if (!groups.every((group) => isRefreshable(group, nowUs))) return 'refused';
+    const refreshed = this.#refreshListed(groups, (armedUs) =>
+      armedUs > notAfterUs ? undefined : { act: { kind: 'refresh-held', groupIds }, lifetimeMsOf: heldMsOf },
+    );
+    return typeof refreshed === 'string' ? refreshed : 'confirmed';
+  }
+
+  refreshTogether(leases: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+    const refreshed = new Map<number, number>();
+    let refusals = 0;
+    for (const listed of this.#alike(leases)) {
+      const groups = listed.map(({ group }) => group);
+      const leaseEndUs = Math.min(...listed.map((lease) => lease.leaseEndUs));
+      const outcome = this.#refreshListed(groups, (armedUs) => this.#togetherUntil(leaseEndUs, armedUs, groups));
+      if (typeof outcome !== 'string') for (const group of groups) refreshed.set(group.id, outcome.expiresAtUs(group));
+      else if (outcome === 'refused') refusals += 1;
+      // Each has cost a sentinel's time, and with the tables gone none would be taken.
+      if (refusals >= REFUSALS_MAX) break;
     }
-    return acted.returned ? 'confirmed' : 'refused';
+    return refreshed;
   }
 
   close(groupId: number): FenceClose {
@@ -224,6 +253,7 @@ export class KernelFence implements HoldingFence {
     const changed = this.#parts.tables.change(config);
     if (!changed.ok) return changed;
     const { kernelTickUs } = this.#parts;
+    this.#listed = listedTogether(config.groups);
     this.#groups = new Map(
       config.groups.map((group) => {
         const former = this.#groups.get(group.id);
@@ -242,6 +272,62 @@ export class KernelFence implements HoldingFence {
     this.#parts.socket.close();
     this.#parts.nftables.free();
     return removed;
+  }
+
+  /** Those that may be refreshed, a list for each packet: of the same lifetime as things stand, for a packet has one for all. */
+  #alike(leases: ReadonlyMap<number, number>): OwnedLease[][] {
+    const alike = new Map<number, OwnedLease[]>();
+    if (this.#listed === 0) return [];
+    const nowUs = boottimeUs();
+    for (const [groupId, leaseEndUs] of leases) {
+      const group = this.#group(groupId);
+      const lifetime = this.#togetherLifetimeMs(leaseEndUs, nowUs);
+      if (lifetime === undefined || group.config.heldMs !== undefined || !isRefreshable(group, nowUs)) continue;
+      const others = alike.get(lifetime);
+      if (others === undefined) alike.set(lifetime, [{ group, leaseEndUs }]);
+      else others.push({ group, leaseEndUs });
+    }
+    return [...alike.values()].flatMap(inPackets).filter((listed) => listed.length > 1);
+  }
+
+  #togetherLifetimeMs(leaseEndUs: number, armedUs: number): number | undefined {
+    const { kernelTickUs } = this.#parts;
+    const question = { leaseEndUs, armedUs, sentinelMs: sentinelMs(0, kernelTickUs), kernelTickUs };
+    return lifetimeMs(this.#togetherLadderMs, question);
+  }
+
+  #togetherUntil(leaseEndUs: number, armedUs: number, groups: readonly GroupState[]): ListedRefresh | undefined {
+    const lifetime = this.#togetherLifetimeMs(leaseEndUs, armedUs);
+    const [first] = groups;
+    if (lifetime === undefined || first === undefined) return undefined;
+    const groupIds = Array.from({ length: this.#listed }, (_, slot) => (groups[slot] ?? first).id);
+    return {
+      act: { kind: 'refresh-together', step: lifetime / STEP_MS, groupIds },
+      lifetimeMsOf: () => lifetime,
+    };
+  }
+
+  /** By a sentinel of group 0. `refreshOf` is asked once that is there: undefined, it has become too late. */
+  #refreshListed(
+    groups: readonly GroupState[],
+    refreshOf: (armedUs: number) => ListedRefresh | undefined,
+  ): { readonly expiresAtUs: (group: GroupState) => number } | 'late' | 'refused' {
+    const waitMs = sentinelMs(0, this.#parts.kernelTickUs);
+    const sentinel = { groupId: SELF_TEST_GROUP, nonce: this.#channel.nextNonce() };
+    const armed = this.#channel.perform(sentinel.groupId, sentinel.nonce, { kind: 'arm' }, waitMs);
+    if (!armed.returned) return 'refused';
+    const armedUs = boottimeUs();
+    const refresh = refreshOf(armedUs);
+    if (refresh === undefined) return 'late';
+    const expiresAtUs = ({ config }: GroupState) => armedUs + (waitMs + refresh.lifetimeMsOf(config)) * 1000;
+    for (const group of groups) group.openUntilUs = Math.max(group.openUntilUs ?? 0, expiresAtUs(group));
+    const acted = this.#channel.perform(sentinel.groupId, sentinel.nonce, refresh.act, waitMs);
+    for (const group of groups) {
+      group.unsettled = group.unsettled.filter(({ sinceUs }) => armedUs < sinceUs + SETTLED_AFTER_US);
+      if (acted.returned) settle(group, expiresAtUs(group));
+      else group.unsettled = [...group.unsettled, { sentinel, sinceUs: armedUs }];
+    }
+    return acted.returned ? { expiresAtUs } : 'refused';
   }
 
   #extend(kind: 'open' | 'refresh', group: GroupState, leaseEndUs: number): FenceAct {
@@ -305,7 +391,7 @@ export class KernelFence implements HoldingFence {
   }
 
   #mayBeOpen(group: GroupState): boolean {
-    return group.openUntilUs !== undefined && boottimeUs() < group.openUntilUs;
+    return mayBeOpen(group, boottimeUs());
   }
 
   #group(groupId: number): GroupState {
@@ -327,9 +413,24 @@ function initialState(group: FencedGroup, kernelTickUs: number): GroupState {
   };
 }
 
+function mayBeOpen({ openUntilUs }: GroupState, nowUs: number): boolean {
+  return openUntilUs !== undefined && nowUs < openUntilUs;
+}
+
+function isRefreshable(group: GroupState, nowUs: number): boolean {
+  return !group.mustClose && mayBeOpen(group, nowUs);
+}
+
 /** The act was confirmed. An unsettled one may still take effect after it, up to its own bound. */
 function settle(group: GroupState, expiresAtUs: number): void {
   if (group.unsettled.length === 0) group.openUntilUs = expiresAtUs;
+}
+
+function inPackets(leases: readonly OwnedLease[]): OwnedLease[][] {
+  const packets = Math.ceil(leases.length / GROUPS_PER_PACKET);
+  return Array.from({ length: packets }, (_, packet) =>
+    leases.slice(packet * GROUPS_PER_PACKET, (packet + 1) * GROUPS_PER_PACKET),
+  );
 }
 
 function heldMsOf({ id, heldMs }: FencedGroup): number {

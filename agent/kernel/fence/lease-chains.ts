@@ -1,8 +1,8 @@
-import { sentinelMs } from './arithmetic.ts';
+import { STEP_MS, sentinelMs } from './arithmetic.ts';
 import type { FencedGroup, RulesetConfig } from './config.ts';
-import { HELD_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
+import { GROUPS_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
 import { GROUP } from './leased-keys.ts';
-import { lifetimesMs, stepOf } from './lifetimes.ts';
+import { lifetimesMs, listedTogether, stepOf, togetherLifetimesMs } from './lifetimes.ts';
 import { chain, collection } from './nft-text.ts';
 
 // An element that a rule deletes frees its slot only at garbage collection: with room for 1024, the 1024th refresh
@@ -15,9 +15,10 @@ const SENTINEL = `@th,192,32 . ${GROUP}`;
 const GROUP_AND_CODE = '@th,224,32';
 const OPEN_BIT = '@th,240,1';
 const CODE = '@th,240,16';
+const TOGETHER_BITS = '@th,240,16 & 0xc000';
 
-/** The number of held group `slot` behind the lease packet proper. */
-function heldId(slot: number): string {
+/** The number of the group that comes `slot`th behind the lease packet proper. */
+function listedId(slot: number): string {
   const udpHeaderBits = 64;
   return `@th,${udpHeaderBits + LEASE_PACKET_BYTES * 8 + slot * 16},16`;
 }
@@ -51,6 +52,7 @@ export function leaseChains({ groups, kernelTickUs, secret }: RulesetConfig, nex
     // CLOSE also takes away the sentinel that it names: an OPEN or REFRESH that is still queued for it comes too late.
     ...chain('close', [`delete @armed { ${SENTINEL} }`, `delete @alive { ${GROUP} }`, handOn]),
     ...heldChains(groups.filter(isHeld), handOn),
+    ...togetherChains(listedTogether(groups), kernelTickUs, handOn),
     ...verdictChain(all, kernelTickUs, secret),
   ];
 }
@@ -61,7 +63,7 @@ export function leaseChains({ groups, kernelTickUs, secret }: RulesetConfig, nex
  */
 function heldChains(held: readonly FencedGroup[], handOn: string): string[] {
   if (held.length === 0) return [];
-  const slots = Array.from({ length: HELD_PER_PACKET }, (_, slot) => heldId(slot));
+  const slots = Array.from({ length: GROUPS_PER_PACKET }, (_, slot) => listedId(slot));
   const verdicts = held.map((group) => `${group.id} : jump ${heldChain(group)}`);
   return [
     ...held.flatMap((group) =>
@@ -72,6 +74,32 @@ function heldChains(held: readonly FencedGroup[], handOn: string): string[] {
       `delete @armed { ${SENTINEL} }`,
       ...slots.flatMap((id) => [`${id} != @alive drop`, `${id} vmap @held`]),
       handOn,
+      'drop',
+    ]),
+  ];
+}
+
+/**
+ * One packet for all leases of about the same length that are due just then, and one lifetime for all. It has every slot, for
+ * whom the rules end at one that is missing; so a group may come more than once.
+ */
+function togetherChains(listed: number, kernelTickUs: number, handOn: string): string[] {
+  if (listed === 0) return [];
+  const slots = Array.from({ length: listed }, (_, slot) => listedId(slot));
+  const lifetimes = togetherLifetimesMs(kernelTickUs);
+  const toLifetime = lifetimes.map(
+    (lifetimeMs) =>
+      `${leaseCode({ kind: 'refresh-together', step: lifetimeMs / STEP_MS, groupIds: [] })} : goto ${togetherChain(lifetimeMs)}`,
+  );
+  return [
+    ...lifetimes.flatMap((lifetimeMs) => {
+      const updates = slots.map((id) => `update @alive { ${id} timeout ${lifetimeMs}ms }`);
+      return confirmed(togetherChain(lifetimeMs), updates.join(' '), handOn);
+    }),
+    ...chain('together', [
+      `delete @armed { ${SENTINEL} }`,
+      ...slots.map((id) => `${id} != @alive drop`),
+      `${CODE} vmap { ${toLifetime.join(', ')} }`,
       'drop',
     ]),
   ];
@@ -103,6 +131,9 @@ function verdictChain(groups: readonly FencedGroup[], kernelTickUs: number, secr
     `${CODE} ${leaseCode({ kind: 'close' })} goto close`,
     `${SENTINEL} != @armed drop`,
     ...(held.length > 0 ? [`${CODE} ${leaseCode({ kind: 'refresh-held', groupIds: [] })} goto held`] : []),
+    ...(listedTogether(groups) > 0
+      ? [`${TOGETHER_BITS} ${leaseCode({ kind: 'refresh-together', step: 0, groupIds: [] })} goto together`]
+      : []),
     // REFRESH only: an element that has expired, collected or not, would be made anew by `update`.
     `${OPEN_BIT} 0 ${GROUP} != @alive drop`,
     `delete @armed { ${SENTINEL} }`,
@@ -125,6 +156,10 @@ function sentinelChain(lifetimeMs: number): string {
 
 function lifetimeChain(lifetimeMs: number): string {
   return `for_${lifetimeMs}ms`;
+}
+
+function togetherChain(lifetimeMs: number): string {
+  return `together_${lifetimeMs}ms`;
 }
 
 function heldChain(group: FencedGroup): string {

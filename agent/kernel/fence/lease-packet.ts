@@ -6,7 +6,8 @@
  *     | secret           | nonce   | group | code  |
  *     +------------------+---------+-------+-------+
  *
- * Code 0x7ffe refreshes held groups, up to 32 of them: their numbers (u16) follow, and the sentinel is that of group 0.
+ * Many groups are refreshed by one packet, up to 32 of them: their numbers (u16) follow, and the sentinel is that of group 0.
+ * Code 0x7ffe is for held groups, 0x4000 + step for groups with leases that all get the lifetime of that step.
  *
  * `netdev tiebreak` acts on it at lo's ingress and rewrites the port to 3114, `inet tiebreak` acts at prerouting and
  * rewrites to 3115, where the agent listens. What arrives there has taken effect in both tables.
@@ -21,10 +22,10 @@ export const CONFIRMED_PORT = 3115;
 
 export const SECRET_BYTES = 16;
 export const LEASE_PACKET_BYTES = 24;
-/** How many held groups one packet may refresh. */
-export const HELD_PER_PACKET = 32;
-const HELD_ID_BYTES = 2;
-export const LEASE_PACKET_BYTES_MAX = LEASE_PACKET_BYTES + HELD_PER_PACKET * HELD_ID_BYTES;
+/** How many groups one packet may refresh. */
+export const GROUPS_PER_PACKET = 32;
+const LISTED_ID_BYTES = 2;
+export const LEASE_PACKET_BYTES_MAX = LEASE_PACKET_BYTES + GROUPS_PER_PACKET * LISTED_ID_BYTES;
 
 /** Group 0 has no addresses: the self-test and `isIntact` use it. */
 export const SELF_TEST_GROUP = 0;
@@ -33,6 +34,7 @@ export const GROUP_ID_MAX = 65_535;
 const CODE_ARM = 0;
 const CODE_REFRESH_HELD = 0x7ffe;
 const CODE_CLOSE = 0x7fff;
+const TOGETHER_BIT = 0x4000;
 const OPEN_BIT = 0x8000;
 
 /** What a lease packet asks for. `step` x 4 ms is the lifetime (see `arithmetic.ts`). */
@@ -40,6 +42,7 @@ export type LeaseAct =
   | { readonly kind: 'arm' }
   | { readonly kind: 'refresh'; readonly step: number }
   | { readonly kind: 'refresh-held'; readonly groupIds: readonly number[] }
+  | { readonly kind: 'refresh-together'; readonly step: number; readonly groupIds: readonly number[] }
   | { readonly kind: 'open'; readonly step: number }
   | { readonly kind: 'close' };
 
@@ -54,6 +57,8 @@ export function leaseCode(act: LeaseAct): number {
       return act.step;
     case 'refresh-held':
       return CODE_REFRESH_HELD;
+    case 'refresh-together':
+      return TOGETHER_BIT | act.step;
     case 'open':
       return OPEN_BIT | act.step;
   }
@@ -64,15 +69,15 @@ export function leaseCode(act: LeaseAct): number {
  * it up, CLOSE takes it away.
  */
 export function encodeLeasePacket(secret: Uint8Array, nonce: number, groupId: number, act: LeaseAct): Uint8Array {
-  const heldIds = act.kind === 'refresh-held' ? act.groupIds : [];
-  if (heldIds.length > HELD_PER_PACKET)
-    throw new RangeError(`a lease packet refreshes ${HELD_PER_PACKET} groups at most`);
-  const bytes = new Uint8Array(LEASE_PACKET_BYTES + heldIds.length * HELD_ID_BYTES);
+  const listed = act.kind === 'refresh-held' || act.kind === 'refresh-together' ? act.groupIds : [];
+  if (listed.length > GROUPS_PER_PACKET)
+    throw new RangeError(`a lease packet refreshes ${GROUPS_PER_PACKET} groups at most`);
+  const bytes = new Uint8Array(LEASE_PACKET_BYTES + listed.length * LISTED_ID_BYTES);
   const view = new DataView(bytes.buffer);
   bytes.set(secret.subarray(0, SECRET_BYTES), 0);
   view.setUint32(16, nonce);
   view.setUint16(20, groupId);
   view.setUint16(22, leaseCode(act));
-  for (const [index, id] of heldIds.entries()) view.setUint16(LEASE_PACKET_BYTES + index * HELD_ID_BYTES, id);
+  for (const [index, id] of listed.entries()) view.setUint16(LEASE_PACKET_BYTES + index * LISTED_ID_BYTES, id);
   return bytes;
 }

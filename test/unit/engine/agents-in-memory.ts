@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FoundRegister, Policy, RegisterRecord } from '@tiebreak/shared/lease';
 import { LeaseGroup } from '../../../agent/engine/lease-group.ts';
+import { LeaseRefresh } from '../../../agent/engine/lease-refresh.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
 import { recordedLog } from './recorded-log.ts';
 import { ScriptedDisk } from './scripted-disk.ts';
@@ -168,6 +169,7 @@ export class AgentsInMemory {
         seed: 1 + this.#hosts.indexOf(host),
       },
       fence,
+      leaseRefresh: new LeaseRefresh(fence, this.time),
       witness: { vote: () => {}, release: () => {}, reachable: () => this.#reachable },
       log,
       clock: this.time,

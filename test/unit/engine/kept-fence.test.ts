@@ -24,6 +24,12 @@ class FakeFence implements HoldingFence {
     return this.#act('refresh', groupId, leaseEndUs);
   }
 
+  refreshTogether(leases: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+    if (!this.tables) return new Map();
+    this.acts.push(`refresh ${[...leases.keys()]} together`);
+    return leases;
+  }
+
   refreshHeld(): 'confirmed' | 'refused' {
     return this.tables ? 'confirmed' : 'refused';
   }

@@ -85,6 +85,7 @@ it('a guard that is about to close, or in doubt, is refreshed alone and before i
     level: 'full',
     open: act('open'),
     refresh: act('refresh'),
+    refreshTogether: () => new Map(),
     refreshHeld: () => {
       acts.push('refresh-held');
       return fence.held;

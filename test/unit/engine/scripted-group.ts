@@ -2,6 +2,7 @@ import type { Ballot, Claim, FoundRegister, Policy, RegisterRecord, Verdict } fr
 import type { LeaseGroupConfig } from '../../../agent/config/index.ts';
 import type { Standing } from '../../../agent/engine/group-standing.ts';
 import { type BallotRecord, LeaseGroup } from '../../../agent/engine/lease-group.ts';
+import { LeaseRefresh } from '../../../agent/engine/lease-refresh.ts';
 import type { VirtualRouter } from '../../../agent/engine/virtual-router.ts';
 import type { Decision } from '../../../agent/history/index.ts';
 import type { Fence, FenceAct, FenceClose } from '../../../agent/kernel/fence/index.ts';
@@ -79,6 +80,10 @@ export class ScriptedFence implements Fence {
 
   refresh(_id: number, leaseEndUs: number): FenceAct {
     return this.#act('refresh', this.refreshing, leaseEndUs);
+  }
+
+  refreshTogether(): ReadonlyMap<number, number> {
+    return new Map();
   }
 
   close(): FenceClose {
@@ -176,6 +181,7 @@ export class ScriptedMember {
         seed: 1,
       },
       fence: this.fence,
+      leaseRefresh: new LeaseRefresh(this.fence, time),
       witness: {
         vote: ({ counter }) => this.history.push(`ask witness ${counter}`),
         release: ({ counter }) => this.history.push(`release witness ${counter}`),

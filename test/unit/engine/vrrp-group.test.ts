@@ -27,6 +27,7 @@ function fenceThat(state: { opens: boolean }, lifetimeUs = 1_000_000): HoldingFe
     level: 'full',
     open,
     refresh: open,
+    refreshTogether: () => new Map(),
     refreshHeld: () => (open().confirmed ? 'confirmed' : 'refused'),
     close: () => {
       openUntilUs = undefined;

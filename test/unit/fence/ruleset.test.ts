@@ -83,7 +83,39 @@ describe('the ruleset', () => {
       return fenceRuleset({ ...config, groups: list }).split('\n').length;
     };
     expect(linesWith(1, 250)).toBe(linesWith(1, 1));
-    expect(linesWith(250, 1) - linesWith(1, 1)).toBe(249 * 2 * rulesOf('while_g33_open').length * 2);
+    expect(linesWith(250, 1) - linesWith(32, 1)).toBe(218 * 2 * rulesOf('while_g33_open').length * 2);
+  });
+
+  it('lists as many leases in a packet for several as there are groups, 32 at most, and none for one', () => {
+    const slots = (groups: number) => {
+      const list = Array.from({ length: groups }, (_, index) => ({
+        id: index + 1,
+        addresses: [`10.1.${index}.1`],
+        virtualRouters: [],
+        gatewayInterfaces: [],
+        intervalUs: 1e6,
+      }));
+      const [rule = ''] =
+        /update @alive .* timeout 152ms \} .*/.exec(
+          fenceRuleset({ ...config, groups: list }).split('chain together_152ms')[1] ?? '',
+        ) ?? [];
+      return rule.split('update').length - 1;
+    };
+    expect([1, 2, 31, 33].map(slots)).toEqual([0, 2, 31, 32]);
+  });
+
+  it('hands a packet for several on only if every one of them was alive and was extended', () => {
+    expect(rulesOf('together')).toEqual([
+      'delete @armed { @th,192,32 . @th,224,16 }',
+      '@th,256,16 != @alive drop',
+      '@th,272,16 != @alive drop',
+      expect.stringContaining(`@th,240,16 vmap { ${0x4000 + 15} : goto together_60ms, `),
+      'drop',
+    ]);
+    expect(rulesOf('together_152ms')).toEqual([
+      'update @alive { @th,256,16 timeout 152ms } update @alive { @th,272,16 timeout 152ms } udp dport set 3114 accept',
+      'drop',
+    ]);
   });
 
   it('lets nobody’s lease let through what is withdrawn, and a new owner’s what another has lost', () => {
@@ -237,6 +269,13 @@ describe('the lease packet', () => {
     );
     const tooMany = Array.from({ length: 33 }, (_, index) => index + 1);
     expect(() => encodeLeasePacket(SECRET, 1, 0, { ...act, groupIds: tooMany })).toThrow('32');
+  });
+
+  it('names the leases behind it that it refreshes together, and the step of their lifetime', () => {
+    const act = { kind: 'refresh-together', step: 38, groupIds: [33, 34] } as const;
+    expect(Buffer.from(encodeLeasePacket(SECRET, 1, 0, act)).toString('hex')).toBe(
+      'a1b2c3d4e5f60718293a4b5c6d7e8f90' + '00000001' + '0000' + '4026' + '0021' + '0022',
+    );
   });
 
   it('has its fields where the ruleset reads them', () => {

@@ -74,6 +74,7 @@ class ModelChannel {
         this.#opensFor(act.step, nowMs);
         return true;
       case 'refresh-held':
+      case 'refresh-together':
         throw new Error('no part of the self-test');
     }
   }

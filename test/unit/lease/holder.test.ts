@@ -54,7 +54,7 @@ describe('holder', () => {
     machine.pass(INTERVAL_US / 2);
     machine.acked();
     machine.forget();
-    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 100_000 });
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 100_000, restsOnWitness: false });
     expect(machine.told('refresh-fence')).toHaveLength(0);
     expect(nextDeadlineUs(machine.state)).toBeGreaterThan(machine.nowUs);
   });
@@ -116,14 +116,14 @@ describe('holder', () => {
   test('a refresh that the kernel confirms after the former end has kept the fence open: the owner stays', () => {
     const machine = owner();
     machine.nowUs = fenceEndUs(machine) + 1;
-    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_000_000 });
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_000_000, restsOnWitness: false });
     expect(machine.role).toBe('active');
     expect(fenceEndUs(machine)).toBe(machine.nowUs + 1_000_000);
   });
 
   test('a lease that shrinks to normal promises is followed before fast kernel ticks could close the fence', () => {
     const machine = owner();
-    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_500_000 });
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 1_500_000, restsOnWitness: false });
     const { role } = machine.state;
     if (role.name !== 'active') throw new Error('not the owner');
     expect(role.fenceOpenUntilUs).toBeLessThan(machine.nowUs + 0.91 * 1_500_000);

@@ -49,7 +49,10 @@ export class Machine {
     open: 'confirm',
     close: 'confirm',
   };
+  /** The kernel lets refreshes wait until `refresh`. */
+  refreshesLater = false;
   effects: MemberEffect[] = [];
+  #refreshDue: Of<'refresh-fence'> | undefined;
 
   constructor(config: Partial<MemberConfig> = {}, found?: FoundAtStart) {
     this.state = startMember({ ...CONFIG, ...config }, this.nowUs, found);
@@ -93,6 +96,14 @@ export class Machine {
     this.nowUs = untilUs;
   }
 
+  /** What waited is done. */
+  refresh(): void {
+    const due = this.#refreshDue;
+    this.#refreshDue = undefined;
+    const outcome = due === undefined ? undefined : this.#extended(due);
+    if (outcome !== undefined) this.step(outcome);
+  }
+
   claim(): Claim {
     return claimOf(this.state);
   }
@@ -122,17 +133,25 @@ export class Machine {
   #outcome(effect: MemberEffect): MemberEvent | undefined {
     switch (effect.type) {
       case 'open-fence':
-      case 'refresh-fence': {
-        if (this.fence.open === 'lease_too_short') return { type: 'fence-refused', reason: 'lease_too_short' };
-        if (this.fence.open === 'refuse') return { type: 'fence-refused', reason: 'not_confirmed' };
-        const expiresAtUs = Math.min(this.nowUs + 1_500_000, effect.leaseEndUs - GUARD_US);
-        return { type: effect.type === 'open-fence' ? 'fence-opened' : 'fence-refreshed', expiresAtUs };
-      }
+        return this.#extended(effect);
+      case 'refresh-fence':
+        if (!this.refreshesLater) return this.#extended(effect);
+        this.#refreshDue = effect;
+        return undefined;
       case 'close-fence':
+        this.#refreshDue = undefined;
         return { type: this.fence.close === 'confirm' ? 'fence-closed' : 'fence-close-failed' };
       default:
         return undefined;
     }
+  }
+
+  #extended(effect: Of<'open-fence' | 'refresh-fence'>): MemberEvent {
+    if (this.fence.open === 'lease_too_short') return { type: 'fence-refused', reason: 'lease_too_short' };
+    if (this.fence.open === 'refuse') return { type: 'fence-refused', reason: 'not_confirmed' };
+    const expiresAtUs = Math.min(this.nowUs + 1_500_000, effect.leaseEndUs - GUARD_US);
+    if (effect.type === 'open-fence') return { type: 'fence-opened', expiresAtUs };
+    return { type: 'fence-refreshed', expiresAtUs, restsOnWitness: effect.restsOnWitness };
   }
 }
 

@@ -76,6 +76,45 @@ describe('the witness’s vote', () => {
     expect(role.name === 'active' && role.fenceExpiresAtUs).toBeLessThanOrEqual(peers.a?.voteUntilUs ?? 0);
   });
 
+  test('it does not go back while a refresh waits that was asked for on the strength of it (L12)', () => {
+    const machine = owner();
+    machine.pass(0.3 * INTERVAL_US);
+    machine.refreshesLater = true;
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    machine.pass(0.25 * INTERVAL_US);
+    machine.forget();
+    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+    expect(machine.told('refresh-fence')).toMatchObject([{ restsOnWitness: true }]);
+    const restsUs = machine.told('refresh-fence')[0]?.leaseEndUs ?? 0;
+    machine.acked(2500, 0);
+    expect(machine.state.witness.returning).toBe(true);
+    machine.pass(0.05 * INTERVAL_US);
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.pass(0.1 * INTERVAL_US);
+    expect(machine.told('refresh-fence').at(-1)).toMatchObject({ restsOnWitness: false });
+    expect(machine.told('refresh-fence').at(-1)?.leaseEndUs).toBeLessThan(restsUs);
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.refresh();
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('it does not go back when what was refreshed meanwhile is the lease that still counted it (L12)', () => {
+    const machine = owner();
+    machine.pass(0.3 * INTERVAL_US);
+    machine.refreshesLater = true;
+    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+    machine.pass(0.25 * INTERVAL_US);
+    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+    machine.forget();
+    machine.acked(2500, 0);
+    expect(machine.state.witness.returning).toBe(true);
+    machine.refresh();
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.pass(0.15 * INTERVAL_US);
+    machine.refresh();
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
   test('it does not go back while a fence that rested on it cannot be closed (L5, L12)', () => {
     const machine = owner();
     machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });

@@ -38,6 +38,7 @@ export const SELF_TEST: FencedGroup = {
 export function leaseChains({ groups, kernelTickUs, secret }: RulesetConfig, nextPort: number): string[] {
   const handOn = `udp dport set ${nextPort} accept`;
   const all = [SELF_TEST, ...groups];
+  const listed = listedTogether(groups);
   const sentinels = new Set(all.map((group) => sentinelMs(group.intervalUs, kernelTickUs)));
   const lifetimes = new Set(all.flatMap((group) => lifetimesMs(group, kernelTickUs)));
   return [
@@ -52,8 +53,8 @@ export function leaseChains({ groups, kernelTickUs, secret }: RulesetConfig, nex
     // CLOSE also takes away the sentinel that it names: an OPEN or REFRESH that is still queued for it comes too late.
     ...chain('close', [`delete @armed { ${SENTINEL} }`, `delete @alive { ${GROUP} }`, handOn]),
     ...heldChains(groups.filter(isHeld), handOn),
-    ...togetherChains(listedTogether(groups), kernelTickUs, handOn),
-    ...verdictChain(all, kernelTickUs, secret),
+    ...togetherChains(listed, kernelTickUs, handOn),
+    ...verdictChain(all, listed, kernelTickUs, secret),
   ];
 }
 
@@ -105,7 +106,12 @@ function togetherChains(listed: number, kernelTickUs: number, handOn: string): s
   ];
 }
 
-function verdictChain(groups: readonly FencedGroup[], kernelTickUs: number, secret: Uint8Array): string[] {
+function verdictChain(
+  groups: readonly FencedGroup[],
+  listed: number,
+  kernelTickUs: number,
+  secret: Uint8Array,
+): string[] {
   const held = groups.filter(isHeld);
   const toSentinel = groups.map(
     (group) => `${group.id} : goto ${sentinelChain(sentinelMs(group.intervalUs, kernelTickUs))}`,
@@ -131,7 +137,7 @@ function verdictChain(groups: readonly FencedGroup[], kernelTickUs: number, secr
     `${CODE} ${leaseCode({ kind: 'close' })} goto close`,
     `${SENTINEL} != @armed drop`,
     ...(held.length > 0 ? [`${CODE} ${leaseCode({ kind: 'refresh-held', groupIds: [] })} goto held`] : []),
-    ...(listedTogether(groups) > 0
+    ...(listed > 0
       ? [`${TOGETHER_BITS} ${leaseCode({ kind: 'refresh-together', step: 0, groupIds: [] })} goto together`]
       : []),
     // REFRESH only: an element that has expired, collected or not, would be made anew by `update`.

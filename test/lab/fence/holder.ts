@@ -26,6 +26,8 @@ export type Command =
   | { do: 'install'; options: FenceOptions }
   | { do: 'open' | 'refresh'; group: number; leaseMs: number }
   | { do: 'refreshHeld'; groups: number[]; withinMs: number }
+  /** Returns whom the kernel has confirmed. */
+  | { do: 'refreshTogether'; groups: number[]; leaseMs: number }
   | { do: 'close'; group: number }
   | { do: 'isIntact' | 'recreate' | 'remove' | 'now' }
   | { do: 'addInterface'; name: string }
@@ -69,6 +71,14 @@ function perform(command: Command): unknown {
       return theFence().refresh(command.group, boottimeUs() + command.leaseMs * 1000);
     case 'refreshHeld':
       return theFence().refreshHeld(command.groups, boottimeUs() + command.withinMs * 1000);
+    case 'refreshTogether': {
+      const leaseEndUs = boottimeUs() + command.leaseMs * 1000;
+      return [
+        ...theFence()
+          .refreshTogether(new Map(command.groups.map((id) => [id, leaseEndUs])))
+          .keys(),
+      ];
+    }
     case 'close':
       return theFence().close(command.group);
     case 'isIntact':

@@ -102,6 +102,7 @@ describe('the ruleset', () => {
       return rule.split('update').length - 1;
     };
     expect([1, 2, 31, 33].map(slots)).toEqual([0, 2, 31, 32]);
+    expect(fenceRuleset({ ...config, groups: config.groups.slice(0, 1) })).not.toContain('together');
   });
 
   it('hands a packet for several on only if every one of them was alive and was extended', () => {

@@ -58,7 +58,7 @@ export class KeptFence implements HoldingFence {
 
   refreshTogether(leases: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
     const refreshed = this.#fence.refreshTogether(leases);
-    for (const groupId of refreshed.keys()) this.#leaseEndUs.set(groupId, leases.get(groupId) ?? 0);
+    for (const [groupId, leaseEndUs] of leases) if (refreshed.has(groupId)) this.#leaseEndUs.set(groupId, leaseEndUs);
     return refreshed;
   }
 

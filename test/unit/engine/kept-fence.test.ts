@@ -100,6 +100,25 @@ function flushed(): void {
 }
 
 describe('another program has flushed the ruleset', () => {
+  it('groups that were last refreshed together go on within the leases that they had then', () => {
+    kept.open(OWNED, LEASE_END_US);
+    kept.open(OTHER, LEASE_END_US);
+    const leases = new Map([
+      [OWNED, LEASE_END_US - 5],
+      [OTHER, LEASE_END_US - 7],
+    ]);
+    expect([...kept.refreshTogether(leases).keys()]).toEqual([OWNED, OTHER]);
+    flushed();
+    expect(kept.refreshTogether(leases).size).toBe(0);
+    expect(kept.refresh(OWNED, LEASE_END_US)).toMatchObject({ confirmed: true });
+    expect(fake.acts).toEqual([
+      'recreate',
+      `open ${OWNED} ${LEASE_END_US - 5}`,
+      `open ${OTHER} ${LEASE_END_US - 7}`,
+      `open ${OWNED} ${LEASE_END_US}`,
+    ]);
+  });
+
   it('an owner that refreshes puts the fence up again and goes on, with every other group that was open', () => {
     kept.open(OWNED, LEASE_END_US);
     kept.open(OTHER, LEASE_END_US + 1);

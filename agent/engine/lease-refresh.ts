@@ -1,5 +1,5 @@
 import type { Fence, FenceAct } from '../kernel/fence/index.ts';
-import type { Alarm, Clock } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** An owner whose fence is to be refreshed. */
 export interface RefreshedLease {
@@ -9,38 +9,43 @@ export interface RefreshedLease {
 }
 
 /**
- * Refreshes the fence of all owners that have asked for it by one act for many, as soon as what has arrived is dealt with: the acks
- * of many groups come in one datagram.
+ * Refreshes the fence of all owners that have asked for it by one act for many, as soon as what runs now is done: the acks of many
+ * groups come in one datagram. Nothing else comes between, for a lease may shrink by it.
  */
 export class LeaseRefresh {
   readonly #fence: Pick<Fence, 'refresh' | 'refreshTogether'>;
-  readonly #clock: Clock;
-  readonly #alarm: Alarm;
+  readonly #clock: Pick<Clock, 'soon'>;
   /** Each with its lease's end as it was last heard. */
   #due = new Map<RefreshedLease, number>();
+  /** Those of them whose turn has not come yet. */
+  #underWay = new Map<RefreshedLease, number>();
 
-  constructor(fence: Pick<Fence, 'refresh' | 'refreshTogether'>, clock: Clock) {
+  constructor(fence: Pick<Fence, 'refresh' | 'refreshTogether'>, clock: Pick<Clock, 'soon'>) {
     this.#fence = fence;
     this.#clock = clock;
-    this.#alarm = clock.alarm(() => this.#refresh());
   }
 
   /** Whoever asks again before it was refreshed is refreshed once, for the lease that it named last. */
   ask(lease: RefreshedLease, leaseEndUs: number): void {
-    if (this.#due.size === 0) this.#alarm.set(this.#clock.nowUs());
+    const isFirst = this.#due.size === 0;
     this.#due.set(lease, leaseEndUs);
+    if (isFirst) this.#clock.soon(() => this.#refresh());
   }
 
   /** Its fence is about to be closed. */
   forget(lease: RefreshedLease): void {
     this.#due.delete(lease);
+    // What became of another one may be why.
+    this.#underWay.delete(lease);
   }
 
   #refresh(): void {
     const due = this.#due;
     this.#due = new Map();
+    this.#underWay = due;
     const together = due.size > 1 ? this.#refreshTogether(due) : NONE;
     for (const [lease, leaseEndUs] of due) {
+      due.delete(lease);
       const expiresAtUs = together.get(lease.groupId);
       const act =
         expiresAtUs === undefined

@@ -3,7 +3,7 @@ import { lifetimeMs, STEP_MS, sentinelMs } from './arithmetic.ts';
 import { type FenceConfig, type FencedGroup, problemIn } from './config.ts';
 import { SELF_TEST } from './lease-chains.ts';
 import { LeaseChannel } from './lease-channel.ts';
-import { GROUPS_PER_PACKET, type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
+import { GROUPS_PER_PACKET, LEASES_PER_PACKET, type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
 import type { LeaseSocket } from './lease-socket.ts';
 import { lifetimesMs, listedTogether, stepOf, togetherLifetimesMs } from './lifetimes.ts';
 import type { Nftables, NftResult } from './nftables.ts';
@@ -52,7 +52,7 @@ export interface Fence {
   /** As `open`, but only while the group is open. */
   refresh(groupId: number, leaseEndUs: number): FenceAct;
   /**
-   * As `refresh` for many groups (their leases' ends by their numbers), by one act for up to `GROUPS_PER_PACKET` of those whose
+   * As `refresh` for many groups (their leases' ends by their numbers), by one act for up to `LEASES_PER_PACKET` of those whose
    * leases have about as long to go. Returns of those that the kernel confirmed when they are closed by themselves; whoever is
    * missing is to be refreshed alone.
    */
@@ -282,7 +282,7 @@ export class KernelFence implements HoldingFence {
     for (const [groupId, leaseEndUs] of leases) {
       const group = this.#group(groupId);
       const lifetime = this.#togetherLifetimeMs(leaseEndUs, nowUs);
-      if (lifetime === undefined || group.config.heldMs !== undefined || !isRefreshable(group, nowUs)) continue;
+      if (lifetime === undefined || group.config.heldMs !== undefined || !isSurelyRefreshable(group, nowUs)) continue;
       const others = alike.get(lifetime);
       if (others === undefined) alike.set(lifetime, [{ group, leaseEndUs }]);
       else others.push({ group, leaseEndUs });
@@ -421,20 +421,25 @@ function isRefreshable(group: GroupState, nowUs: number): boolean {
   return !group.mustClose && mayBeOpen(group, nowUs);
 }
 
+/** For an act that fails for all if it does for one. The kernel may have closed a sentinel's time before `openUntilUs`. */
+function isSurelyRefreshable(group: GroupState, nowUs: number): boolean {
+  return group.unsettled.length === 0 && isRefreshable(group, nowUs + group.sentinelMs * 1000);
+}
+
 /** The act was confirmed. An unsettled one may still take effect after it, up to its own bound. */
 function settle(group: GroupState, expiresAtUs: number): void {
   if (group.unsettled.length === 0) group.openUntilUs = expiresAtUs;
 }
 
 function inPackets(leases: readonly OwnedLease[]): OwnedLease[][] {
-  const packets = Math.ceil(leases.length / GROUPS_PER_PACKET);
+  const packets = Math.ceil(leases.length / LEASES_PER_PACKET);
   return Array.from({ length: packets }, (_, packet) =>
-    leases.slice(packet * GROUPS_PER_PACKET, (packet + 1) * GROUPS_PER_PACKET),
+    leases.slice(packet * LEASES_PER_PACKET, (packet + 1) * LEASES_PER_PACKET),
   );
 }
 
 function heldMsOf({ id, heldMs }: FencedGroup): number {
-  if (heldMs === undefined) throw new Error(`group ${id} has a lease: it is refreshed alone`);
+  if (heldMs === undefined) throw new Error(`group ${id} has a lease: it is not held`);
   return heldMs;
 }
 

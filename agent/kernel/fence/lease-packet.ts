@@ -6,7 +6,7 @@
  *     | secret           | nonce   | group | code  |
  *     +------------------+---------+-------+-------+
  *
- * Many groups are refreshed by one packet, up to 32 of them: their numbers (u16) follow, and the sentinel is that of group 0.
+ * Many groups are refreshed by one packet, held ones or those with leases: their numbers (u16) follow, and the sentinel is that of group 0.
  * Code 0x7ffe is for held groups, 0x4000 + step for groups with leases that all get the lifetime of that step.
  *
  * `netdev tiebreak` acts on it at lo's ingress and rewrites the port to 3114, `inet tiebreak` acts at prerouting and
@@ -22,8 +22,10 @@ export const CONFIRMED_PORT = 3115;
 
 export const SECRET_BYTES = 16;
 export const LEASE_PACKET_BYTES = 24;
-/** How many groups one packet may refresh. */
+/** How many held groups one packet may refresh. */
 export const GROUPS_PER_PACKET = 32;
+/** How many groups with leases: one rule extends all, of some 124 bytes for each, and the kernel's rules have 4,095 at most. */
+export const LEASES_PER_PACKET = 24;
 const LISTED_ID_BYTES = 2;
 export const LEASE_PACKET_BYTES_MAX = LEASE_PACKET_BYTES + GROUPS_PER_PACKET * LISTED_ID_BYTES;
 

@@ -1,8 +1,8 @@
 import { lifetimeLadderMs, STEP_MS, selfTestLifetimeMs } from './arithmetic.ts';
 import type { FencedGroup } from './config.ts';
-import { GROUPS_PER_PACKET, SELF_TEST_GROUP } from './lease-packet.ts';
+import { LEASES_PER_PACKET, SELF_TEST_GROUP } from './lease-packet.ts';
 
-/** Of the shortest intervals alone: each lifetime is a chain more in both tables, which the start pays for. */
+/** Each lifetime is a chain more in both tables, which the start pays for. Shorter ones are those of intervals below some 60 ms. */
 const TOGETHER_MIN_MS = 60;
 
 /** The lifetimes that the ruleset has for a group, ascending, in milliseconds. */
@@ -19,7 +19,7 @@ export function stepOf(group: FencedGroup, lifetimeMs: number): number {
 /** How many leases a lease packet lists that refreshes several: as many as there may be, 0 if there are not even two. */
 export function listedTogether(groups: readonly FencedGroup[]): number {
   const leases = groups.filter(({ heldMs }) => heldMs === undefined).length;
-  return leases < 2 ? 0 : Math.min(leases, GROUPS_PER_PACKET);
+  return leases < 2 ? 0 : Math.min(leases, LEASES_PER_PACKET);
 }
 
 /** The lifetimes, ascending, in milliseconds, that a lease packet may give to several groups at once. */

@@ -86,7 +86,7 @@ describe('the ruleset', () => {
     expect(linesWith(250, 1) - linesWith(32, 1)).toBe(218 * 2 * rulesOf('while_g33_open').length * 2);
   });
 
-  it('lists as many leases in a packet for several as there are groups, 32 at most, and none for one', () => {
+  it('lists as many leases in a packet for several as there are groups, 24 at most, and none for one', () => {
     const slots = (groups: number) => {
       const list = Array.from({ length: groups }, (_, index) => ({
         id: index + 1,
@@ -101,7 +101,7 @@ describe('the ruleset', () => {
         ) ?? [];
       return rule.split('update').length - 1;
     };
-    expect([1, 2, 31, 33].map(slots)).toEqual([0, 2, 31, 32]);
+    expect([1, 2, 23, 33].map(slots)).toEqual([0, 2, 23, 24]);
     expect(fenceRuleset({ ...config, groups: config.groups.slice(0, 1) })).not.toContain('together');
   });
 

@@ -1,4 +1,4 @@
-import { GROUPS_PER_PACKET, type HoldingFence } from '../kernel/fence/index.ts';
+import { HELD_PER_PACKET, type HoldingFence } from '../kernel/fence/index.ts';
 
 /** Advertisements that leave within this time share a lease packet. */
 const GATHER_MS = 8;
@@ -41,8 +41,8 @@ export class PlainRefresh {
     this.#timer = undefined;
     const due = [...this.#due];
     this.#due.clear();
-    for (let first = 0; first < due.length; first += GROUPS_PER_PACKET) {
-      const packet = due.slice(first, first + GROUPS_PER_PACKET);
+    for (let first = 0; first < due.length; first += HELD_PER_PACKET) {
+      const packet = due.slice(first, first + HELD_PER_PACKET);
       const [, oldestUs] = packet[0] ?? [undefined, 0];
       const ids = packet.map(([{ id }]) => id);
       // One that is late has stood still: its next advertisement is due, and refreshes it.

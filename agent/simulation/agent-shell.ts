@@ -1,6 +1,6 @@
 /**
  * One simulated agent: the real member core, and around it what `agent/engine` does. Effects are performed in order and
- * depth first, fence outcomes go back in at once, the next tick comes at nextDeadlineUs, heartbeats leave twice an interval.
+ * depth first, fence outcomes go back in at once, a refresh waits for what has come in before it, the next tick comes at nextDeadlineUs, heartbeats leave twice an interval.
  * Everything the process does is a row of small operations, and the process may be paused before any of them: between
  * the reading of the clock and the step, between two effects, between the arming of a fence and the act.
  */

@@ -298,7 +298,7 @@ export type MemberEffect =
   | { readonly type: 'release-witness'; readonly ballot: Ballot }
   | { readonly type: 'open-fence'; readonly leaseEndUs: number }
   /**
-   * May wait until what has arrived is dealt with; a later one takes its place, and `close-fence` calls it off. `restsOnWitness`:
+   * May wait for those of other groups; a later one takes its place, and `close-fence` calls it off. `restsOnWitness`:
    * the lease counts the witness's vote, which is not given back before a refresh without it is confirmed (L12)
    */
   | { readonly type: 'refresh-fence'; readonly leaseEndUs: number; readonly restsOnWitness: boolean }

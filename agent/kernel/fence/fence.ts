@@ -3,7 +3,7 @@ import { lifetimeMs, STEP_MS, sentinelMs } from './arithmetic.ts';
 import { type FenceConfig, type FencedGroup, problemIn } from './config.ts';
 import { SELF_TEST } from './lease-chains.ts';
 import { LeaseChannel } from './lease-channel.ts';
-import { GROUPS_PER_PACKET, LEASES_PER_PACKET, type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
+import { HELD_PER_PACKET, LEASES_PER_PACKET, type LeaseAct, SELF_TEST_GROUP } from './lease-packet.ts';
 import type { LeaseSocket } from './lease-socket.ts';
 import { lifetimesMs, listedTogether, stepOf, togetherLifetimesMs } from './lifetimes.ts';
 import type { Nftables, NftResult } from './nftables.ts';
@@ -81,7 +81,7 @@ export interface Fence {
 /** A fence that has held groups too. */
 export interface HoldingFence extends Fence {
   /**
-   * As `refresh` for up to `GROUPS_PER_PACKET` held groups by one act, which takes effect by `notAfterUs` and a sentinel's time
+   * As `refresh` for up to `HELD_PER_PACKET` held groups by one act, which takes effect by `notAfterUs` and a sentinel's time
    * (three kernel ticks) or not at all.
    */
   refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh;
@@ -173,7 +173,7 @@ export class KernelFence implements HoldingFence {
 
   refreshHeld(groupIds: readonly number[], notAfterUs: number): HeldRefresh {
     const groups = groupIds.map((id) => this.#group(id));
-    if (groups.length > GROUPS_PER_PACKET) throw new RangeError(`${groups.length} groups are too many for one act`);
+    if (groups.length > HELD_PER_PACKET) throw new RangeError(`${groups.length} groups are too many for one act`);
     const nowUs = boottimeUs();
     // Whoever must be closed first, or is closed, is for `refresh` to say.
     if (!groups.every((group) => isRefreshable(group, nowUs))) return 'refused';

@@ -1,6 +1,6 @@
 import { STEP_MS, sentinelMs } from './arithmetic.ts';
 import type { FencedGroup, RulesetConfig } from './config.ts';
-import { GROUPS_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
+import { HELD_PER_PACKET, LEASE_PACKET_BYTES, leaseCode, SELF_TEST_GROUP } from './lease-packet.ts';
 import { GROUP } from './leased-keys.ts';
 import { lifetimesMs, listedTogether, stepOf, togetherLifetimesMs } from './lifetimes.ts';
 import { chain, collection } from './nft-text.ts';
@@ -64,7 +64,7 @@ export function leaseChains({ groups, kernelTickUs, secret }: RulesetConfig, nex
  */
 function heldChains(held: readonly FencedGroup[], handOn: string): string[] {
   if (held.length === 0) return [];
-  const slots = Array.from({ length: GROUPS_PER_PACKET }, (_, slot) => listedId(slot));
+  const slots = Array.from({ length: HELD_PER_PACKET }, (_, slot) => listedId(slot));
   const verdicts = held.map((group) => `${group.id} : jump ${heldChain(group)}`);
   return [
     ...held.flatMap((group) =>
@@ -81,8 +81,8 @@ function heldChains(held: readonly FencedGroup[], handOn: string): string[] {
 }
 
 /**
- * One packet for all leases of about the same length that are due just then, and one lifetime for all. It has every slot, for
- * whom the rules end at one that is missing; so a group may come more than once.
+ * One packet, and one lifetime, for several leases of about the same length that are due just then. A rule ends at a slot that the
+ * packet does not have, so it has them all: a group may come more than once.
  */
 function togetherChains(listed: number, kernelTickUs: number, handOn: string): string[] {
   if (listed === 0) return [];

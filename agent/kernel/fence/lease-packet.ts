@@ -23,11 +23,11 @@ export const CONFIRMED_PORT = 3115;
 export const SECRET_BYTES = 16;
 export const LEASE_PACKET_BYTES = 24;
 /** How many held groups one packet may refresh. */
-export const GROUPS_PER_PACKET = 32;
+export const HELD_PER_PACKET = 32;
 /** How many groups with leases: one rule extends all, of some 124 bytes for each, and the kernel's rules have 4,095 at most. */
 export const LEASES_PER_PACKET = 24;
 const LISTED_ID_BYTES = 2;
-export const LEASE_PACKET_BYTES_MAX = LEASE_PACKET_BYTES + GROUPS_PER_PACKET * LISTED_ID_BYTES;
+export const LEASE_PACKET_BYTES_MAX = LEASE_PACKET_BYTES + HELD_PER_PACKET * LISTED_ID_BYTES;
 
 /** Group 0 has no addresses: the self-test and `isIntact` use it. */
 export const SELF_TEST_GROUP = 0;
@@ -72,8 +72,8 @@ export function leaseCode(act: LeaseAct): number {
  */
 export function encodeLeasePacket(secret: Uint8Array, nonce: number, groupId: number, act: LeaseAct): Uint8Array {
   const listed = act.kind === 'refresh-held' || act.kind === 'refresh-together' ? act.groupIds : [];
-  if (listed.length > GROUPS_PER_PACKET)
-    throw new RangeError(`a lease packet refreshes ${GROUPS_PER_PACKET} groups at most`);
+  if (listed.length > HELD_PER_PACKET)
+    throw new RangeError(`a lease packet refreshes ${HELD_PER_PACKET} groups at most`);
   const bytes = new Uint8Array(LEASE_PACKET_BYTES + listed.length * LISTED_ID_BYTES);
   const view = new DataView(bytes.buffer);
   bytes.set(secret.subarray(0, SECRET_BYTES), 0);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { FenceOptions } from '../../../agent/kernel/fence/index.ts';
 import type { Command } from './holder.ts';
-import { type Holder, Namespaces, VIRTUAL_ADDRESS } from './namespaces.ts';
+import { type Holder, Namespaces, run, VIRTUAL_ADDRESS } from './namespaces.ts';
 
 /** Groups in mode `lease`, whose refreshes share lease packets: 40 of them are two packets. */
 const FIRST = 300;
@@ -74,6 +74,18 @@ describe('lease packets for many groups', () => {
     expect(await namespaces.answersEcho()).toBe(false);
     expect((await holder.askAll([...others, open(ASKED), refresh(ids)])).at(-1)).toEqual([FIRST, FIRST + 1, ASKED]);
   });
+
+  it.each(['netdev', 'inet'])(
+    'are refused by the kernel itself when one has gone from the table of family %s',
+    async (family) => {
+      await holder.askAll([open(FIRST), open(ASKED), open(FIRST + 1)]);
+      await run(namespaces.holder, 'nft', 'delete', 'element', family, 'tiebreak', 'alive', `{ ${ASKED} }`);
+      expect(await holder.ask(refresh([FIRST, FIRST + 1, ASKED]))).toEqual([]);
+      // The other table has it still, and lets it run out.
+      await holder.ask(sleep(LEASE_MS));
+      expect(await namespaces.answersEcho()).toBe(false);
+    },
+  );
 
   it('shorten a lease that has shrunk', async () => {
     const acts = [open(FIRST, 1500), open(ASKED, 1500), refresh([FIRST, ASKED], 200), sleep(220)];

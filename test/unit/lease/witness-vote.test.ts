@@ -1,6 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
 
+/** An owner whose peer is late: the witness has granted its vote, and the refresh on the strength of that waits. */
+function restingOnTheWitnessSoon(): Machine {
+  const machine = owner();
+  machine.pass(0.3 * INTERVAL_US);
+  machine.refreshesLater = true;
+  machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
+  machine.pass(0.25 * INTERVAL_US);
+  machine.forget();
+  if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+  return machine;
+}
+
 describe('the witness’s vote', () => {
   test('an owner whose acks are in time never asks', () => {
     const machine = owner();
@@ -77,13 +89,7 @@ describe('the witness’s vote', () => {
   });
 
   test('it does not go back while a refresh waits that was asked for on the strength of it (L12)', () => {
-    const machine = owner();
-    machine.pass(0.3 * INTERVAL_US);
-    machine.refreshesLater = true;
-    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
-    machine.pass(0.25 * INTERVAL_US);
-    machine.forget();
-    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
+    const machine = restingOnTheWitnessSoon();
     expect(machine.told('refresh-fence')).toMatchObject([{ restsOnWitness: true }]);
     const restsUs = machine.told('refresh-fence')[0]?.leaseEndUs ?? 0;
     machine.acked(2500, 0);
@@ -99,13 +105,7 @@ describe('the witness’s vote', () => {
   });
 
   test('it does not go back when what was refreshed meanwhile is the lease that still counted it (L12)', () => {
-    const machine = owner();
-    machine.pass(0.3 * INTERVAL_US);
-    machine.refreshesLater = true;
-    machine.step({ type: 'heartbeat-sent', to: 'a', sentAtUs: machine.nowUs });
-    machine.pass(0.25 * INTERVAL_US);
-    if (machine.ballot !== undefined) machine.witnessGrants(machine.ballot);
-    machine.forget();
+    const machine = restingOnTheWitnessSoon();
     machine.acked(2500, 0);
     expect(machine.state.witness.returning).toBe(true);
     machine.refresh();

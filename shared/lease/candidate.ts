@@ -2,7 +2,7 @@ import { type Ballot, sameBallot } from './ballot.ts';
 import { hasDeparted } from './departure.ts';
 import { forgetPromise } from './kept-promise.ts';
 import type { Cause } from './member.types.ts';
-import { bind, boundTo, isGrantable, release } from './register.ts';
+import { bind, boundTo, free, isGrantable, release } from './register.ts';
 import {
   become,
   becomeBackup,
@@ -13,7 +13,7 @@ import {
   takeNextBallot,
   takeRandom,
 } from './turn.ts';
-import { giveWitnessVoteBack } from './witness-vote.ts';
+import { giveWitnessVoteBack, isWitnessAnswerDue } from './witness-vote.ts';
 
 /** Stands for the group, unless this node's own vote is still promised to someone else (L1). */
 export function stand(turn: Turn, cause: Cause): void {
@@ -85,11 +85,14 @@ export function promote(turn: Turn): void {
 export function standAlone(turn: Turn): void {
   const { role, nowUs } = turn;
   if (role.name !== 'candidate' || nowUs < role.aloneAtUs) return;
-  const heard = Object.values(turn.peers).some((peer) => peer.heardAtUs >= role.sinceUs);
   const { refusal } = turn.witness;
   const bound = refusal?.holder !== undefined && refusal.holder !== turn.config.node && refusal.untilUs > nowUs;
-  turn.role = { ...role, aloneAtUs: Number.POSITIVE_INFINITY, alone: !heard && !bound };
+  turn.role = { ...role, aloneAtUs: Number.POSITIVE_INFINITY, alone: hearsNobodySince(turn, role.sinceUs) && !bound };
   promote(turn);
+}
+
+function hearsNobodySince({ peers }: Turn, sinceUs: number): boolean {
+  return Object.values(peers).every(({ heardAtUs }) => heardAtUs < sinceUs);
 }
 
 /** An operator says that whoever holds this node's vote is gone: the vote is free, and this node stands at once. */
@@ -107,10 +110,12 @@ export function forceTakeover(turn: Turn): void {
 export function giveUpCandidacy(turn: Turn, cause: Cause, delayUs = 0): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'candidate') return;
-  turn.register = release(turn.register, config.node, role.ballot);
+  // A lone node's answer that takes longer than one candidacy is for the next, under the same ballot: votes are given to one.
+  const goesOn = cause === 'votes_missing' && isWitnessAnswerDue(turn) && hearsNobodySince(turn, role.sinceUs);
+  turn.register = goesOn ? free(turn.register, config.node) : release(turn.register, config.node, role.ballot);
   for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
   turn.effects.push({ type: 'send-release', ballot: role.ballot });
-  giveWitnessVoteBack(turn);
+  if (!goesOn) giveWitnessVoteBack(turn);
   becomeBackup(turn, nowUs + delayUs + turn.fitness.skewUs + takeRandom(turn) * config.intervalUs, cause);
 }
 

@@ -58,3 +58,8 @@ export function release(register: Register, holder: string, ballot: Ballot): Reg
     released: highestBallot(register.released, ballot),
   };
 }
+
+/** As `release`, of this node's own register: nobody else has had the ballot, so the node may stand with it again. */
+export function free(register: Register, holder: string): Register {
+  return register.bound?.holder === holder ? { ...register, bound: undefined } : register;
+}

@@ -1,5 +1,5 @@
 import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
-import { WITNESS_PROMISE_MS } from './constants.ts';
+import { FRESH_MS, WITNESS_PROMISE_MS } from './constants.ts';
 import { isFit } from './fitness.ts';
 import type { MemberState } from './member.types.ts';
 import { leaseEndUs } from './quorum.ts';
@@ -32,9 +32,9 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
       // Once the other votes are enough there is nothing to ask for.
       return role.opening && state.witness.asked === undefined ? Number.POSITIVE_INFINITY : role.sinceUs;
     case 'backup':
-      if (role.heardAtUs === undefined || !isFit(state)) return Number.POSITIVE_INFINITY;
+      if (!isFit(state)) return Number.POSITIVE_INFINITY;
       return Math.max(
-        role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs,
+        challengeFromUs(state, role),
         freeWithinPromiseUs(state),
         // A vote that it may not use yet is left to others.
         config.standNotBeforeUs - downUs(state),
@@ -56,6 +56,22 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
     case 'stopped':
       return Number.POSITIVE_INFINITY;
   }
+}
+
+/** L18: 1.2 intervals after the owner's last heartbeat; and between two candidacies of which the first has asked. */
+function challengeFromUs(
+  { config, witness }: Turn | MemberState,
+  { heardAtUs }: { heardAtUs: number | undefined },
+): number {
+  if (heardAtUs !== undefined) return heardAtUs + CHALLENGER_PATIENCE * config.intervalUs;
+  return witness.asked === undefined ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}
+
+/** Whether the witness may still answer for the first time: what is older it takes for stale (L13). */
+export function isWitnessAnswerDue({ witness, nowUs }: Turn): boolean {
+  const { asked, refusal, voteUntilUs, wantedSinceUs } = witness;
+  const isUnanswered = asked !== undefined && refusal === undefined && voteUntilUs <= nowUs;
+  return isUnanswered && wantedSinceUs !== undefined && nowUs < wantedSinceUs + FRESH_MS * 1000;
 }
 
 /** L18: from when on this node's own register is free within one normal promise. */

@@ -6,7 +6,7 @@
 import { agreedProtocol, WITNESS_PROTOCOLS } from '../wire/protocols.ts';
 import type { WitnessResult } from '../wire/witness.ts';
 import { sameBallot } from './ballot.ts';
-import { TTL_MAX_MS } from './constants.ts';
+import { FRESH_MS, TTL_MAX_MS } from './constants.ts';
 import type {
   FreeRegister,
   VotingRequest,
@@ -27,9 +27,6 @@ import { decideRelease, decideVote, refuse, withVote } from './witness-register.
  * by an agent's belief: so it begins by waiting, also if nobody ever shows it a later serial (L14).
  */
 export const NEW_WITNESS: WitnessMemory = { serial: 0, recovering: true, registers: new Map(), answers: new Map() };
-
-/** How far a request may have aged on its way (L13). */
-export const FRESH_MS = 2_000;
 
 /** L12: every wake is a new instance. What it finds held stays bound for TTL_MAX from here; what it finds free is free. */
 export function wakeWitness(memory: WitnessMemory, nowMs: number): WitnessStep {

@@ -13,6 +13,18 @@ function restingOnTheWitnessSoon(): Machine {
   return machine;
 }
 
+const SHORT_US = 100_000;
+const SHORT_PROMISE_US = 2.5 * SHORT_US;
+/** A lone node at an interval at which a candidacy is over before a busy witness answers; it has just asked. */
+function asking(): Machine {
+  const machine = new Machine({ intervalUs: SHORT_US, skewUs: 0.5 * SHORT_US });
+  machine.pass(10_000_000 + 3.5 * SHORT_US);
+  expect(machine.told('ask-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
+  expect(machine.role).toBe('candidate');
+  machine.forget();
+  return machine;
+}
+
 describe('the witness’s vote', () => {
   test('an owner whose acks are in time never asks', () => {
     const machine = owner();
@@ -147,6 +159,80 @@ describe('the witness’s vote', () => {
     late();
     expect(machine.told('ask-witness')[0]?.ballot.counter).toBe((first?.counter ?? 0) + 1);
     expect(machine.role).toBe('active');
+  });
+
+  test('an answer that takes longer than one candidacy is in time for the next, which asks nothing again', () => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US + 1.5 * SHORT_US);
+    expect(machine.role).toBe('candidate');
+    expect(machine.ballot).toEqual({ counter: 1, node: 'b' });
+    expect(machine.told('send-release')).toHaveLength(1);
+    expect(machine.told('release-witness')).toHaveLength(0);
+    expect(machine.told('ask-witness')).toHaveLength(0);
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    expect(machine.role).toBe('active');
+  });
+
+  test('an answer that comes between two candidacies is kept for the second', () => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.role).toBe('backup');
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    expect(machine.role).toBe('backup');
+    machine.pass(1.5 * SHORT_US);
+    expect(machine.role).toBe('active');
+    expect(machine.told('release-witness')).toHaveLength(0);
+  });
+
+  test('between two candidacies it goes back once an owner is heard, and what comes then counts for nothing', () => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US);
+    machine.hear('owns', { counter: 5, node: 'a' });
+    expect(machine.told('release-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    machine.pass(1.1 * SHORT_US);
+    expect(machine.role).toBe('backup');
+    expect(machine.state.witness.voteUntilUs).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test('where a peer is heard nothing waits for it: the next candidacy has a ballot that the peer can vote for', () => {
+    const machine = asking();
+    machine.hear('requests', { counter: 1, node: 'a' });
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+    machine.pass(1.5 * SHORT_US);
+    expect(machine.ballot).toEqual({ counter: 2, node: 'b' });
+  });
+
+  test('between two candidacies it goes back from a node that may not own', () => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US);
+    machine.step({ type: 'fitness', fitness: { ...machine.state.fitness, unfit: 'maintenance' } });
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('an answer is waited for as long as the witness may take the request for fresh (L13)', () => {
+    const machine = asking();
+    machine.pass(1_999_999);
+    expect(machine.told('release-witness')).toHaveLength(0);
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('a candidacy that the witness has refused gives the request back with everything else (L1)', () => {
+    const machine = asking();
+    machine.witnessRefuses('bound', { counter: 0, node: '' }, 5_000);
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('a grant that was not enough is given back with everything else (L1)', () => {
+    const machine = asking();
+    machine.fence.open = 'lease_too_short';
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.role).toBe('backup');
+    expect(machine.told('release-witness')).toHaveLength(1);
   });
 
   test('without a witness nobody is asked', () => {

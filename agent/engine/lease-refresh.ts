@@ -44,14 +44,16 @@ export class LeaseRefresh {
     this.#due = new Map();
     this.#underWay = due;
     const together = due.size > 1 ? this.#refreshTogether(due) : NONE;
+    const done = [...due.keys()].flatMap((lease) => {
+      const expiresAtUs = together.get(lease.groupId);
+      return expiresAtUs === undefined ? [] : [{ lease, expiresAtUs }];
+    });
+    for (const { lease } of done) due.delete(lease);
+    // The kernel has done it, so they hear of it whatever the others do about what they are told.
+    for (const { lease, expiresAtUs } of done) lease.refreshed({ confirmed: true, expiresAtUs });
     for (const [lease, leaseEndUs] of due) {
       due.delete(lease);
-      const expiresAtUs = together.get(lease.groupId);
-      const act =
-        expiresAtUs === undefined
-          ? this.#fence.refresh(lease.groupId, leaseEndUs)
-          : ({ confirmed: true, expiresAtUs } as const);
-      lease.refreshed(act);
+      lease.refreshed(this.#fence.refresh(lease.groupId, leaseEndUs));
     }
   }
 

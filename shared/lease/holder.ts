@@ -80,6 +80,8 @@ export function refreshDueUs(turn: Turn | MemberState, leaseEndUs: number): numb
 /** The kernel has extended the fence: by lifetimes of its own choice, so perhaps not to the lease's very end. */
 export function noteRefresh(turn: Turn, expiresAtUs: number, restsOnWitness: boolean): void {
   const { role, nowUs } = turn;
+  // It was done before the closing, which may fail.
+  if (role.name === 'closing') turn.role = { ...role, fenceExpiresAtUs: Math.max(role.fenceExpiresAtUs, expiresAtUs) };
   if (role.name !== 'active') return;
   const fenceOpenUntilUs = surelyOpenUntilUs(nowUs, expiresAtUs);
   turn.role = { ...role, fenceExpiresAtUs: expiresAtUs, fenceOpenUntilUs, restsOnWitness };

@@ -81,3 +81,13 @@ test('one that closes its fence because of what became of another one is not ref
   settle();
   expect(acts).toEqual(['1 to 100, 2 to 200', '1 alone to 100']);
 });
+
+test('one that closes its fence because of what became of another one hears what was done for it before', () => {
+  const { lease, outcomes, refresh, settle } = refreshing([1, 2]);
+  const second = lease(2);
+  const first: RefreshedLease = { groupId: 1, refreshed: () => refresh.forget(second) };
+  refresh.ask(first, 100);
+  refresh.ask(second, 200);
+  settle();
+  expect(outcomes).toEqual([[2, 200]]);
+});

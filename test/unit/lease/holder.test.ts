@@ -49,6 +49,21 @@ describe('holder', () => {
     expect(machine.role).not.toBe('closing');
   });
 
+  test('what was refreshed before a closing that fails counts until when the fence may be open', () => {
+    const machine = owner();
+    machine.pass(INTERVAL_US / 2);
+    machine.fence.close = 'fail';
+    machine.step({ type: 'clock-gap' });
+    expect(machine.role).toBe('closing');
+    const expiresAtUs = machine.nowUs + 1_450_000;
+    machine.step({ type: 'fence-refreshed', expiresAtUs, restsOnWitness: false });
+    expect(fenceEndUs(machine)).toBe(expiresAtUs);
+    machine.step({ type: 'fence-refreshed', expiresAtUs: machine.nowUs + 10_000, restsOnWitness: false });
+    expect(fenceEndUs(machine)).toBe(expiresAtUs);
+    machine.pass(1_450_000 + GUARD_US);
+    expect(machine.told('send-release')).toHaveLength(0);
+  });
+
   test('a refresh that gained less than it could is not repeated at once', () => {
     const machine = owner();
     machine.pass(INTERVAL_US / 2);

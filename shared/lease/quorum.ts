@@ -19,8 +19,15 @@ export function votesNeeded(agents: number, witness: boolean): number {
  */
 export function leaseEndUs(otherVotesUntilUs: readonly number[], needed: number): number {
   if (needed <= 1) return Number.POSITIVE_INFINITY;
-  // One other vote is enough: the usual case, and one that needs no order.
-  if (needed === 2) return Math.max(Number.NEGATIVE_INFINITY, ...otherVotesUntilUs);
-  const longestFirst = [...otherVotesUntilUs].sort((left, right) => right - left);
-  return longestFirst[needed - 2] ?? Number.NEGATIVE_INFINITY;
+  let endUs = Number.NEGATIVE_INFINITY;
+  for (const untilUs of otherVotesUntilUs) {
+    if (untilUs > endUs && votesThatLast(otherVotesUntilUs, untilUs) >= needed - 1) endUs = untilUs;
+  }
+  return endUs;
+}
+
+function votesThatLast(votesUntilUs: readonly number[], atUs: number): number {
+  let count = 0;
+  for (const untilUs of votesUntilUs) if (untilUs >= atUs) count += 1;
+  return count;
 }

@@ -40,14 +40,8 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
         config.standNotBeforeUs - downUs(state),
       );
     case 'active': {
-      const freshUntilUs = Object.entries(peers).map(([node, peer]) =>
-        Math.min(
-          peerVoteUntilUs(state, node),
-          peer.unackedSinceUs === undefined || peerVoteUntilUs(state, node) === Number.POSITIVE_INFINITY
-            ? Number.POSITIVE_INFINITY
-            : peer.unackedSinceUs + OWNER_PATIENCE * config.intervalUs,
-        ),
-      );
+      const freshUntilUs: number[] = [];
+      for (const node in peers) freshUntilUs.push(peerFreshUntilUs(state, node));
       return leaseEndUs(freshUntilUs, needed(config));
     }
     case 'initialize':
@@ -56,6 +50,14 @@ export function witnessWantedFromUs(state: Turn | MemberState): number {
     case 'stopped':
       return Number.POSITIVE_INFINITY;
   }
+}
+
+/** L18: until its vote runs out, or an ack of it is 0.2 intervals late. */
+function peerFreshUntilUs(state: Turn | MemberState, node: string): number {
+  const voteUntilUs = peerVoteUntilUs(state, node);
+  const unackedSinceUs = state.peers[node]?.unackedSinceUs;
+  if (unackedSinceUs === undefined || voteUntilUs === Number.POSITIVE_INFINITY) return voteUntilUs;
+  return Math.min(voteUntilUs, unackedSinceUs + OWNER_PATIENCE * state.config.intervalUs);
 }
 
 /** L18: 1.2 intervals after the owner's last heartbeat; and between two candidacies of which the first has asked. */

@@ -10,6 +10,8 @@ export default defineConfig({
           name: 'unit',
           include: ['unit/**/*.test.ts'],
           root: import.meta.dirname,
+          // Most files take less time than a process of their own would.
+          isolate: false,
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },

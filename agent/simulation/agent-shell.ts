@@ -202,6 +202,13 @@ export class AgentShell {
     wanted?.start(this.incarnation);
   }
 
+  /** The vote of one witness never counts as another's, wherever the link leads while a change is under way (L16). */
+  get #votingWitness(): WitnessAccess | undefined {
+    const { state } = this;
+    const name = state && this.#options.identities.of(state.config.configHash).witness;
+    return this.#witness?.name === name ? this.#witness : undefined;
+  }
+
   /** Someone empties `run_dir` while no process runs. */
   loseRunDir(): void {
     if (this.state === undefined) this.disk.loseRunDir();
@@ -446,12 +453,12 @@ export class AgentShell {
       case 'ask-witness':
         this.asks++;
         this.note(() => `asks W for ${effect.ballot.counter}.${effect.ballot.node}`);
-        this.#witness?.vote(effect.ballot, effect.promiseMs);
+        this.#votingWitness?.vote(effect.ballot, effect.promiseMs);
         return;
       case 'release-witness':
         this.note(() => `gives W's vote for ${effect.ballot.counter}.${effect.ballot.node} back`);
         around.monitor.witnessReleased(this);
-        this.#witness?.release(effect.ballot);
+        this.#votingWitness?.release(effect.ballot);
         return;
       case 'advertise':
         if (this.fence.isOpen(around.schedule.nowUs)) advertise(this.node, 100);

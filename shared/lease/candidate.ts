@@ -7,6 +7,7 @@ import {
   become,
   becomeBackup,
   downUs,
+  needed,
   ownershipEndUs,
   promiseUs,
   type Turn,
@@ -110,13 +111,27 @@ export function forceTakeover(turn: Turn): void {
 export function giveUpCandidacy(turn: Turn, cause: Cause, delayUs = 0): void {
   const { role, config, nowUs } = turn;
   if (role.name !== 'candidate') return;
-  // A lone node's answer that takes longer than one candidacy is for the next, under the same ballot: votes are given to one.
-  const goesOn = cause === 'votes_missing' && isWitnessAnswerDue(turn) && hearsNobodySince(turn, role.sinceUs);
-  turn.register = goesOn ? free(turn.register, config.node) : release(turn.register, config.node, role.ballot);
   for (const peer of Object.values(turn.peers)) peer.voteUntilUs = Number.NEGATIVE_INFINITY;
+  const standAtUs = nowUs + delayUs + turn.fitness.skewUs + takeRandom(turn) * config.intervalUs;
+  if (cause === 'votes_missing' && mayGoOn(turn, role.sinceUs)) {
+    // Nobody is told: a release that comes late would free what is granted to the same ballot by then.
+    turn.register = free(turn.register, config.node);
+    becomeBackup(turn, standAtUs, cause);
+    if (turn.role.name === 'backup') turn.role = { ...turn.role, goesOnAtUs: standAtUs };
+    return;
+  }
+  turn.register = release(turn.register, config.node, role.ballot);
   turn.effects.push({ type: 'send-release', ballot: role.ballot });
-  if (!goesOn) giveWitnessVoteBack(turn);
-  becomeBackup(turn, nowUs + delayUs + turn.fitness.skewUs + takeRandom(turn) * config.intervalUs, cause);
+  giveWitnessVoteBack(turn);
+  becomeBackup(turn, standAtUs, cause);
+}
+
+/**
+ * Whether the next candidacy goes on with the ballot of this one: no peer has been heard, the witness's vote would be enough, and its
+ * answer takes longer than one candidacy. Under a new ballot, what it then grants would be a vote for the former one.
+ */
+function mayGoOn(turn: Turn, sinceUs: number): boolean {
+  return needed(turn.config) === 2 && hearsNobodySince(turn, sinceUs) && isWitnessAnswerDue(turn);
 }
 
 /** Someone has granted a higher ballot: the same candidacy goes on under one above it, for no longer than before (L10). */

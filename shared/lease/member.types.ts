@@ -137,6 +137,8 @@ export type Role =
       readonly superiorSinceUs: number | undefined;
       /** preemption: its claims ask for the group */
       readonly wants: boolean;
+      /** when it stands again with the ballot that the witness has not answered yet; undefined: there is none */
+      readonly goesOnAtUs: number | undefined;
       /** by whom it was invited to own, and the ballot that it said to be ready to stand with */
       readonly ready:
         | { readonly invitedBy: string; readonly ballot: Ballot; readonly sinceUs: number; readonly untilUs: number }

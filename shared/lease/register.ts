@@ -59,7 +59,7 @@ export function release(register: Register, holder: string, ballot: Ballot): Reg
   };
 }
 
-/** As `release`, of this node's own register: nobody else has had the ballot, so the node may stand with it again. */
+/** Frees the register from `holder`, which may stand with the same ballot again: nobody was told that it is released. */
 export function free(register: Register, holder: string): Register {
   return register.bound?.holder === holder ? { ...register, bound: undefined } : register;
 }

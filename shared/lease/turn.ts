@@ -96,8 +96,8 @@ export function become(turn: Turn, role: Role, cause: Cause): void {
 
 /** A backup that stands at `standAtUs` if nothing happens before. */
 export function becomeBackup(turn: Turn, standAtUs: number, cause: Cause, standBecause: Cause = 'down_timer'): void {
-  const calm = { heardAtUs: undefined, superiorSinceUs: undefined, wants: false, ready: undefined } as const;
-  const backup = { name: 'backup', standAtUs, standBecause, ...calm } as const;
+  const none = { heardAtUs: undefined, superiorSinceUs: undefined, goesOnAtUs: undefined, ready: undefined } as const;
+  const backup = { name: 'backup', standAtUs, standBecause, wants: false, ...none } as const;
   if (turn.role.name === 'backup') turn.role = backup;
   else become(turn, backup, cause);
 }

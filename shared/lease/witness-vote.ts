@@ -1,7 +1,7 @@
 import { type Ballot, compareBallots, highestBallot } from './ballot.ts';
 import { FRESH_MS, WITNESS_PROMISE_MS } from './constants.ts';
 import { isFit } from './fitness.ts';
-import type { MemberState } from './member.types.ts';
+import type { MemberState, Role } from './member.types.ts';
 import { leaseEndUs } from './quorum.ts';
 import {
   currentLeaseEndUs,
@@ -13,6 +13,8 @@ import {
   type Turn,
   takeNextBallot,
 } from './turn.ts';
+
+type Backup = Extract<Role, { name: 'backup' }>;
 
 const RENEW_US = 1_000_000;
 const RENEW_SLOWLY_US = 2_000_000;
@@ -60,16 +62,15 @@ function peerFreshUntilUs(state: Turn | MemberState, node: string): number {
   return Math.min(voteUntilUs, unackedSinceUs + OWNER_PATIENCE * state.config.intervalUs);
 }
 
-/** L18: 1.2 intervals after the owner's last heartbeat; and between two candidacies of which the first has asked. */
-function challengeFromUs(
-  { config, witness }: Turn | MemberState,
-  { heardAtUs }: { heardAtUs: number | undefined },
-): number {
-  if (heardAtUs !== undefined) return heardAtUs + CHALLENGER_PATIENCE * config.intervalUs;
-  return witness.asked === undefined ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+/** L18: 1.2 intervals after the owner's last heartbeat; or now, between two candidacies of which the second goes on. */
+function challengeFromUs({ config, register }: Turn | MemberState, role: Backup): number {
+  if (role.heardAtUs !== undefined) return role.heardAtUs + CHALLENGER_PATIENCE * config.intervalUs;
+  // Whatever has come in between and keeps this node from standing then is why others may need the vote.
+  const goesOn = role.goesOnAtUs === role.standAtUs && register.bound === undefined;
+  return goesOn ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
-/** Whether the witness may still answer for the first time: what is older it takes for stale (L13). */
+/** Whether the witness has been asked and not said a word, for less time than it takes a request for fresh (L13). */
 export function isWitnessAnswerDue({ witness, nowUs }: Turn): boolean {
   const { asked, refusal, voteUntilUs, wantedSinceUs } = witness;
   const isUnanswered = asked !== undefined && refusal === undefined && voteUntilUs <= nowUs;

@@ -27,6 +27,7 @@ const BACKUP: Role = {
   standBecause: 'down_timer',
   superiorSinceUs: undefined,
   wants: false,
+  goesOnAtUs: undefined,
   ready: undefined,
 };
 const CANDIDATE: Role = {

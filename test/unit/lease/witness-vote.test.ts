@@ -1,3 +1,4 @@
+import type { MemberConfig } from '@tiebreak/shared/lease';
 import { describe, expect, test } from 'vitest';
 import { backup, INTERVAL_US, INVITATION_US, Machine, owner } from './machine.ts';
 
@@ -16,8 +17,8 @@ function restingOnTheWitnessSoon(): Machine {
 const SHORT_US = 100_000;
 const SHORT_PROMISE_US = 2.5 * SHORT_US;
 /** A lone node at an interval at which a candidacy is over before a busy witness answers; it has just asked. */
-function asking(): Machine {
-  const machine = new Machine({ intervalUs: SHORT_US, skewUs: 0.5 * SHORT_US });
+function asking(config: Partial<MemberConfig> = {}): Machine {
+  const machine = new Machine({ intervalUs: SHORT_US, skewUs: 0.5 * SHORT_US, ...config });
   machine.pass(10_000_000 + 3.5 * SHORT_US);
   expect(machine.told('ask-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
   expect(machine.role).toBe('candidate');
@@ -166,7 +167,8 @@ describe('the witness’s vote', () => {
     machine.pass(SHORT_PROMISE_US + 1.5 * SHORT_US);
     expect(machine.role).toBe('candidate');
     expect(machine.ballot).toEqual({ counter: 1, node: 'b' });
-    expect(machine.told('send-release')).toHaveLength(1);
+    // Come late, it would free what is granted to the same ballot by then (L5).
+    expect(machine.told('send-release')).toHaveLength(0);
     expect(machine.told('release-witness')).toHaveLength(0);
     expect(machine.told('ask-witness')).toHaveLength(0);
     machine.witnessGrants({ counter: 1, node: 'b' });
@@ -211,12 +213,48 @@ describe('the witness’s vote', () => {
     expect(machine.told('release-witness')).toHaveLength(1);
   });
 
+  test.for<[string, (machine: Machine) => void]>([
+    ['an advertisement moves the time to stand', (machine) => machine.step({ type: 'advertisement', priority: 100 })],
+    [
+      'a peer gets this node’s vote',
+      (machine) => machine.hear('requests', { counter: 2, node: 'a' }, { promiseMs: SHORT_PROMISE_US / 1000 }),
+    ],
+    ['a pause moves the time to stand', (machine) => machine.step({ type: 'clock-gap' })],
+  ])('between two candidacies it goes back when %s', ([, happens]) => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US);
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    expect(machine.told('release-witness')).toHaveLength(0);
+    happens(machine);
+    expect(machine.told('release-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
+  });
+
+  test('between two candidacies it goes back when a peer turns out to go by another configuration', () => {
+    const machine = asking();
+    machine.pass(SHORT_PROMISE_US);
+    machine.witnessGrants({ counter: 1, node: 'b' });
+    machine.hear('none', { counter: 0, node: 'a' }, { configHash: '00000000000000bb' });
+    machine.pass(1.5 * SHORT_US);
+    expect(machine.role).toBe('backup');
+    expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('where the witness’s vote is not enough nothing waits for it', () => {
+    const machine = asking({ peers: ['a', 'c', 'd'] });
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+    expect(machine.told('send-release')).toHaveLength(1);
+  });
+
   test('an answer is waited for as long as the witness may take the request for fresh (L13)', () => {
     const machine = asking();
     machine.pass(1_999_999);
     expect(machine.told('release-witness')).toHaveLength(0);
-    machine.pass(SHORT_PROMISE_US);
-    expect(machine.told('release-witness')).toHaveLength(1);
+    machine.pass(SHORT_PROMISE_US + 1.5 * SHORT_US);
+    expect(machine.told('release-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
+    expect(machine.told('send-release')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
+    machine.pass(1.5 * SHORT_US);
+    expect(machine.ballot).toEqual({ counter: 2, node: 'b' });
   });
 
   test('a candidacy that the witness has refused gives the request back with everything else (L1)', () => {

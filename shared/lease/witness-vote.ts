@@ -70,9 +70,10 @@ function challengeFromUs({ config, register }: Turn | MemberState, role: Backup)
   return goesOn ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
-/** Whether the witness has been asked and not said a word, for less time than it takes a request for fresh (L13). */
+/** Whether the witness is in reach, has been asked and not said a word, for less time than it takes a request for fresh (L13). */
 export function isWitnessAnswerDue({ witness, nowUs }: Turn): boolean {
-  const { asked, refusal, voteUntilUs, wantedSinceUs } = witness;
+  const { asked, lostSinceUs, refusal, voteUntilUs, wantedSinceUs } = witness;
+  if (lostSinceUs !== undefined) return false;
   const isUnanswered = asked !== undefined && refusal === undefined && voteUntilUs <= nowUs;
   return isUnanswered && wantedSinceUs !== undefined && nowUs < wantedSinceUs + FRESH_MS * 1000;
 }

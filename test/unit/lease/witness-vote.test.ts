@@ -19,6 +19,7 @@ const SHORT_PROMISE_US = 2.5 * SHORT_US;
 /** A lone node at an interval at which a candidacy is over before a busy witness answers; it has just asked. */
 function asking(config: Partial<MemberConfig> = {}): Machine {
   const machine = new Machine({ intervalUs: SHORT_US, skewUs: 0.5 * SHORT_US, ...config });
+  machine.step({ type: 'witness-reachable', reachable: true });
   machine.pass(10_000_000 + 3.5 * SHORT_US);
   expect(machine.told('ask-witness')).toMatchObject([{ ballot: { counter: 1, node: 'b' } }]);
   expect(machine.role).toBe('candidate');
@@ -237,6 +238,14 @@ describe('the witness’s vote', () => {
     machine.pass(1.5 * SHORT_US);
     expect(machine.role).toBe('backup');
     expect(machine.told('release-witness')).toHaveLength(1);
+  });
+
+  test('nobody waits for a witness that is out of reach', () => {
+    const machine = asking();
+    machine.step({ type: 'witness-reachable', reachable: false });
+    machine.pass(SHORT_PROMISE_US);
+    expect(machine.told('release-witness')).toHaveLength(1);
+    expect(machine.told('send-release')).toHaveLength(1);
   });
 
   test('where the witness’s vote is not enough nothing waits for it', () => {

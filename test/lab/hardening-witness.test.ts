@@ -222,7 +222,7 @@ describe('one witness', () => {
     test('it owns the address itself, and the link is cut: its ownership ends before the other begins', async () => {
       const { lab, system, topology } = bench;
       const former = other(detoured);
-      if (lab.prober.answering(100).includes(former)) {
+      if (lab.prober.answering(1_000).includes(former)) {
         const stop = plannedStop(system.agents[former]);
         await stop.inject();
         await stop.heal();

@@ -31,14 +31,14 @@ export const FUNCTIONAL = [
   throw new Error(`${import.meta.filename} names ${file}, which is not there`);
 });
 
-// As the lab, and three at a time: most of it is waiting.
+// As the lab, and two at a time: most of it is waiting.
 export default defineConfig({
   test: {
     name: 'lab-functional',
     root: import.meta.dirname,
     include: FUNCTIONAL,
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { groupOrder: 4 },
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -205,6 +205,7 @@ export class AgentShell {
   /** The vote of one witness never counts as another's, wherever the link leads while a change is under way (L16). */
   get #votingWitness(): WitnessAccess | undefined {
     const { state } = this;
+    if (this.#options.around.tampering.anyWitnessCounts) return this.#witness;
     const name = state && this.#options.identities.of(state.config.configHash).witness;
     return this.#witness?.name === name ? this.#witness : undefined;
   }

@@ -18,6 +18,8 @@ export type Tampering = {
   readonly guardian?: 'claims_every_vote' | 'votes_again';
   /** writes to `state_dir` are confirmed before they are done, and a crash takes them along */
   readonly noFsync?: boolean;
+  /** the vote of whichever witness the link leads to is asked for */
+  readonly anyWitnessCounts?: boolean;
 };
 
 export const NO_TAMPERING: Tampering = {};

@@ -108,7 +108,7 @@ function down(name: string, maxUs: number, how: (agent: AgentShell, random: Rand
 export const crash = down('crash of', 5 * SECOND_US, (agent) => agent.crash());
 export const reboot = down('reboot of', 15 * SECOND_US, (agent) => agent.reboot());
 const stop = down('orderly stop of', 5 * SECOND_US, (agent) => agent.stop());
-const depart = down('departure of', 15 * SECOND_US, (agent) => agent.stop('depart'));
+export const depart = down('departure of', 15 * SECOND_US, (agent) => agent.stop('depart'));
 
 /** Without `RuntimeDirectoryPreserve=yes`, or by hand: `run_dir` is empty at the next start in the same boot. */
 const crashWithoutRunDir = down('crash with the loss of run_dir of', 5 * SECOND_US, (agent) => {

@@ -8,6 +8,7 @@ import {
   cutPeers,
   cutWitness,
   degrade,
+  depart,
   freeze,
   isolate,
   loseWitness,
@@ -204,6 +205,9 @@ const PLANTED: readonly Defect[] = [
       state: (after, before, event) =>
         event.type === 'departed-persisted' ? { ...after, peers: before.peers } : after,
     },
+    kind: 'chaos',
+    intervalUs: 250_000,
+    mix: { agents: 2, kinds: [depart, crashEngine, freeze, degrade] },
   },
   {
     name: 'L17l',
@@ -325,6 +329,7 @@ const PLANTED: readonly Defect[] = [
     name: 'L16g',
     what: 'a node that passes through an identity counts the witness that it is configured for instead',
     tampering: {
+      anyWitnessCounts: true,
       state: (after) =>
         after.change === undefined && after.wanted.configHash !== after.config.configHash
           ? { ...after, config: { ...after.config, witness: true } }

@@ -91,7 +91,7 @@ describe('process', () => {
   test('a storm of forks is counted right in the end', async () => {
     const checks = new Checks(check(`process = "${NAME}"\nquorum = 2\ninterval = "1m"`));
     await checks.until(false);
-    const script = `seq 1000 | xargs -P 64 -n 1 /bin/true; echo over; exec ${join(folder, NAME)} 60`;
+    const script = `seq 3000 | xargs -P 64 -n 1 /bin/true; echo over; exec ${join(folder, NAME)} 60`;
     const early = spawn(join(folder, NAME), ['60']);
     const late = spawn('/bin/sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
     // How long that many forks take is the machine's affair.

@@ -76,7 +76,7 @@ function readOptions(args: string[]): Options | undefined {
 
 async function show(form: 'long' | 'short', sections: readonly Section[]): Promise<number> {
   const startMs = performance.now();
-  const measurements = await measureSections(sections, doing);
+  const measurements = await measureSections(sections, doing, (rows) => doing(tableOf(rows)));
   const minutes = ((performance.now() - startMs) / 60_000).toFixed(1);
   console.log(`${await machine()}\n${new Date().toISOString().slice(0, 10)}, ${form} form, ${minutes} minutes\n`);
   console.log(tableOf(measurements));

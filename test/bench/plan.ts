@@ -2,7 +2,7 @@ import type { Measurement } from './report/measurement.ts';
 import { advertisementCpu, leaseCpu } from './rows/advertisement-cpu.ts';
 import { codec, simulator } from './rows/computing.ts';
 import { falseFailovers } from './rows/failovers.ts';
-import { memory } from './rows/memory.ts';
+import { keepalivedMemory, memory } from './rows/memory.ts';
 import { planned } from './rows/planned.ts';
 import { start } from './rows/start.ts';
 import { takeover } from './rows/takeover.ts';
@@ -41,13 +41,22 @@ export function longForm({ trials, minutes }: Effort): readonly Section[] {
     section('advertisement cpu', () => advertisementCpu(cpu)),
     section('lease cpu, one group', () => leaseCpu(cpu, 'one lease group')),
     section('lease cpu, a group each', () => leaseCpu(cpu, 'a lease group each')),
-    section('memory', () => memory({ load: GROUP, samples: 6 * minutes + 1, everyMs: 60_000 })),
-    section('false failovers vrrp', async () => [
-      await falseFailovers({ arrangement: 'vrrp', intervalMs: 10, minutes }),
-    ]),
-    section('false failovers lease', async () => [
-      await falseFailovers({ arrangement: 'one lease group', intervalMs: 100, minutes }),
-    ]),
+    section('memory, false failovers', async (doing) => {
+      // Alone: processes of one program share pages.
+      const theirs = await keepalivedMemory(GROUP);
+      // What memory tiebreak takes does not depend on what else the processors do.
+      return meanwhile(doing, [
+        [section('memory', () => memory({ load: GROUP, samples: 6 * minutes + 1, everyMs: 60_000, theirs }))],
+        [
+          section('false failovers vrrp', async () => [
+            await falseFailovers({ arrangement: 'vrrp', intervalMs: 10, minutes }),
+          ]),
+          section('false failovers lease', async () => [
+            await falseFailovers({ arrangement: 'one lease group', intervalMs: 100, minutes }),
+          ]),
+        ],
+      ]);
+    }),
     section('start', () => start(10)),
     section('codec', async () => [codec(15)]),
     section('vote', () => vote(9)),
@@ -68,22 +77,37 @@ export const SHORT_FORM: readonly Section[] = [
   section('start', () => start(2)),
 ];
 
-/** What cannot be measured is a row too: it says why. */
-export async function measureSections(sections: readonly Section[], doing: Doing): Promise<Measurement[]> {
+/** What cannot be measured is a row too: it says why. @param reached called with the rows of each section as they come */
+export async function measureSections(
+  sections: readonly Section[],
+  doing: Doing,
+  reached: (rows: readonly Measurement[]) => void = () => undefined,
+): Promise<Measurement[]> {
   const measured: Measurement[] = [];
-  for (const { name, measure } of sections) {
-    doing(name);
-    try {
-      measured.push(...(await measure((text) => doing(`${name}: ${text}`))));
-    } catch (error) {
-      const broken = error instanceof Error ? error.message : String(error);
-      const unmeasured = { goal: { kind: 'reported' }, tiebreak: { values: [], unit: '' } } as const;
-      measured.push({ id: name, title: name, ...unmeasured, broken });
-    }
+  for (const section of sections) {
+    doing(section.name);
+    const rows = await measuredOrBroken(section, doing);
+    reached(rows);
+    measured.push(...rows);
   }
   return measured;
 }
 
+async function measuredOrBroken({ name, measure }: Section, doing: Doing): Promise<Measurement[]> {
+  try {
+    return await measure((text) => doing(`${name}: ${text}`));
+  } catch (error) {
+    const broken = error instanceof Error ? error.message : String(error);
+    const unmeasured = { goal: { kind: 'reported' }, tiebreak: { values: [], unit: '' } } as const;
+    return [{ id: name, title: name, ...unmeasured, broken }];
+  }
+}
+
 function section(name: string, measure: Section['measure']): Section {
   return { name, measure };
+}
+
+/** At the same time; those of each list one after the other. */
+async function meanwhile(doing: Doing, lists: readonly (readonly Section[])[]): Promise<Measurement[]> {
+  return (await Promise.all(lists.map((sections) => measureSections(sections, doing)))).flat();
 }

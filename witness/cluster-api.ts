@@ -73,7 +73,7 @@ export interface ClusterApi {
   ): Promise<
     | { ok: true; refused: boolean; frame: WitnessFrame }
     | Denial
-    | { ok: false; reason: 'too_many_groups' | 'too_many_requests' | 'protocol' }
+    | { ok: false; reason: 'too_many_requests' | 'protocol' }
   >;
   /** The upgrade to the link, or to the stream of events. */
   fetch(request: Request): Promise<Response>;

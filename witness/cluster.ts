@@ -31,11 +31,10 @@ import { clusterView } from './cluster-view.ts';
 import { newWitnessId, type TokenKind } from './credential.ts';
 import { Credentials } from './credentials.ts';
 import type { Env } from './env.ts';
-import { eventsPage } from './event-log.ts';
+import { EventLog, eventsPage } from './event-log.ts';
 import { HealthDesk, type HealthSubject } from './health-desk.ts';
 import { MESSAGE_LENGTH_MAX } from './limits.ts';
 import { CLOSE, Links } from './links.ts';
-import { GROUPS_MAX } from './monitor.ts';
 import { problem } from './problem.ts';
 import { ClusterStorage, type Identity, type Stored } from './storage.ts';
 import { Voting } from './voting.ts';
@@ -134,6 +133,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     const stored = restoredFrom(backup);
     this.ctx.storage.transactionSync(() => {
       this.#storage.restore(stored);
+      new EventLog(this.ctx.storage.sql).restart(Date.now());
       const { sql } = this.ctx.storage;
       const { name: cluster, witnessId } = stored.identity;
       const { holders } = new Credentials(this.#storage, witnessId, { sql, nodes: stored.nodes });
@@ -189,13 +189,13 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   async issueHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['issueHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
     const issued = this.#awake.credentials.holders[kind].issue(name);
+    if (kind === 'viewer' && issued?.replaced === true) this.#links.closeViewers('the token of a viewer was replaced');
     return issued === null ? { ok: false, reason: 'too_many_holders' } : { ok: true, ...issued };
   }
 
   async revokeHolderToken(kind: TokenKind, name: string): ReturnType<ClusterApi['revokeHolderToken']> {
     if (this.#awake === null) return { ok: false, reason: 'unknown_cluster' };
     if (!this.#awake.credentials.holders[kind].revoke(name)) return { ok: false, reason: 'unknown_holder' };
-    // Whose stream is whose is not kept; the others open theirs again.
     if (kind === 'viewer') this.#links.closeViewers('the token of a viewer was revoked');
     return { ok: true };
   }
@@ -282,9 +282,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (awake === null || node === null) return { ok: false, reason: 'unauthorized' };
     if (!this.#requestRate.take(node, Date.now())) return { ok: false, reason: 'too_many_requests' };
     const answer = this.#answer(awake, node, request);
-    if (answer === null) return { ok: false, reason: 'too_many_groups' };
-    // Who reports by HTTPS has no link, and nothing but its next report tells that it is still there.
-    if (request.type === 'report' && !this.#links.has(node)) awake.monitor.disconnected(node, Date.now());
+    // Who asks by HTTPS has no link, and nothing but its next request tells that it is still there.
+    if (!this.#links.has(node)) awake.monitor.disconnected(node, Date.now());
     if (answer.result.kind === 'protocol_refused') return { ok: false, reason: 'protocol' };
     return { ok: true, refused: isRefusal(answer.result), frame: answer.frame };
   }
@@ -314,7 +313,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (attachment === null || awake === null) return;
     if (typeof message !== 'string' || message.length > MESSAGE_LENGTH_MAX) {
       const tooBig = typeof message === 'string';
-      socket.close(CLOSE[tooBig ? 'tooBig' : 'policy'], tooBig ? 'message longer than 16 KiB' : 'text messages only');
+      socket.close(CLOSE[tooBig ? 'tooBig' : 'policy'], tooBig ? 'message longer than 64 KiB' : 'text messages only');
       return;
     }
     const nowMs = Date.now();
@@ -331,10 +330,6 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
       this.#links.reported(socket, attachment, request.groups, nowMs);
     }
     const answer = this.#answer(awake, attachment.node, request);
-    if (answer === null) {
-      socket.close(CLOSE.policy, `more than ${GROUPS_MAX} groups`);
-      return;
-    }
     socket.send(JSON.stringify(answer.frame));
     if (answer.result.kind === 'protocol_refused') socket.close(CLOSE.policy, 'no version of the link in common');
     if (answer.result.kind === 'welcome') awake.health.tell(attachment.node);
@@ -363,7 +358,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     try {
       await Promise.all([awake.voting.settled(), awake.webhooks.deliver()]);
       // What has happened while votes were waited for.
-      await awake.webhooks.deliver();
+      await awake.webhooks.finish();
     } finally {
       this.#ringing = false;
     }
@@ -381,15 +376,15 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
   #endSession(awake: Awake, node: string, reason: string): void {
     awake.voting.forgetAnswers(node);
     this.#links.closeNode(node, CLOSE.policy, reason);
+    this.#links.closeViewers(reason);
   }
 
-  #answer(awake: Awake, node: string, request: WitnessRequest): { result: WitnessResult; frame: WitnessFrame } | null {
+  #answer(awake: Awake, node: string, request: WitnessRequest): { result: WitnessResult; frame: WitnessFrame } {
     const replyKey = awake.credentials.replyKeyOf(node);
     if (replyKey === undefined) throw new Error(`no credential of the authenticated node ${node}`);
     const nowMs = Date.now();
     awake.monitor.heard(node, nowMs);
     const result = this.#resultOf(awake, node, request, nowMs);
-    if (result === null) return null;
     const { incarnation, sequence } = request;
     const { witnessId: witness_id } = awake.identity;
     const { serial } = awake.voting.voter;
@@ -397,7 +392,7 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     return { result, frame: replyKey.sign(reply) };
   }
 
-  #resultOf(awake: Awake, node: string, request: WitnessRequest, nowMs: number): WitnessResult | null {
+  #resultOf(awake: Awake, node: string, request: WitnessRequest, nowMs: number): WitnessResult {
     switch (request.type) {
       case 'relay':
         return this.#relay(awake, node, request, nowMs);

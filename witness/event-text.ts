@@ -11,6 +11,7 @@ const REFUSED: Readonly<Record<NonNullable<Vote['reason']>, string>> = {
   recovering: 'the witness could not know yet what it had promised before',
   config_mismatch: 'the nodes are configured differently',
   unknown_node: 'the ballot names another node than the one that asked',
+  too_many_groups: 'the cluster has as many groups as it can have',
 };
 
 /** An event in a person's words. */

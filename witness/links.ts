@@ -1,6 +1,7 @@
 import type { DurableObjectState, WebSocket } from '@cloudflare/workers-types';
 import { type ClusterEvent, LINK_PING, LINK_PONG, Name, PeerReport, type WitnessFrame } from '@tiebreak/shared/wire';
 import { z } from 'zod';
+import { ConfigHashes } from './config-hashes.ts';
 
 /** Close codes of the link. 1008 needs an operator; after the others the agent connects again. */
 export const CLOSE = {
@@ -21,12 +22,16 @@ const HEARD_RESOLUTION_MS = 1_000;
 /** No name of a node has a colon. */
 const VIEWERS = 'viewers:';
 
-/** What a link remembers across hibernation. Smaller than the hello that it came from, hence within 16 KiB. */
+/** What a link remembers across hibernation; within 16 KiB: 8 of 512 groups, and 2 of 16 peers with the longest names. */
 const Attachment = z.strictObject({
   node: Name,
   heardAtMs: z.int(),
   badMessages: z.int(),
-  configHashes: z.record(z.string(), z.string()),
+  configHashes: z.instanceof(Uint8Array).transform((packed, context) => {
+    const hashes = ConfigHashes.from(packed);
+    if (hashes === null) context.addIssue({ code: 'custom', message: 'no config hashes' });
+    return hashes ?? z.NEVER;
+  }),
   peers: z.array(PeerReport),
 });
 export type Attachment = z.infer<typeof Attachment>;
@@ -53,7 +58,7 @@ export class Links {
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server, [node]);
     this.#ofNode.set(node, server);
-    this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: {}, peers: [] });
+    this.#write(server, { node, heardAtMs: nowMs, badMessages: 0, configHashes: ConfigHashes.of([]), peers: [] });
     return client;
   }
 
@@ -68,6 +73,7 @@ export class Links {
     return this.#ctx.getWebSockets(VIEWERS).length;
   }
 
+  /** All of them: whose stream is whose is not kept. Those whose token is still good open theirs again. */
   closeViewers(reason: string): void {
     for (const socket of this.#ctx.getWebSockets(VIEWERS)) socket.close(CLOSE.policy, reason);
   }
@@ -121,8 +127,7 @@ export class Links {
     groups: readonly { group: string; config_hash: string }[],
     nowMs: number,
   ): void {
-    const configHashes = Object.fromEntries(groups.map(({ group, config_hash }) => [group, config_hash]));
-    this.#write(socket, { ...attachment, heardAtMs: nowMs, configHashes });
+    this.#write(socket, { ...attachment, heardAtMs: nowMs, configHashes: ConfigHashes.of(groups) });
   }
 
   /** Whom that node hears, as it says: gone with its link. */
@@ -149,10 +154,10 @@ export class Links {
     const hashes: string[] = [];
     for (const [other, socket] of this.#ofNode) {
       const attachment = other === node || socket.readyState !== OPEN ? null : this.#read(socket);
-      if (attachment === null || !Object.hasOwn(attachment.configHashes, group)) continue;
-      const hash = attachment.configHashes[group];
+      const hash = attachment?.configHashes.get(group);
+      if (attachment === null || hash === undefined) continue;
       // Asked last: the runtime has to be asked for it.
-      if (hash !== undefined && nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS) hashes.push(hash);
+      if (nowMs - this.#heardAtMs(socket, attachment) <= HEARD_WITHIN_MS) hashes.push(hash);
     }
     return hashes;
   }
@@ -206,7 +211,7 @@ export class Links {
   }
 
   #write(socket: WebSocket, attachment: Attachment): void {
-    socket.serializeAttachment(attachment);
+    socket.serializeAttachment({ ...attachment, configHashes: attachment.configHashes.packed });
     this.#attachments.set(socket, attachment);
   }
 }

@@ -114,7 +114,7 @@ const OF_THE_LINK = {
     200: { description: 'the signed answer; its body is a WitnessMessage', schema: 'WitnessFrame' },
     409: { description: 'refused, as the signed answer says', schema: 'WitnessFrame' },
   },
-  problems: ['too_many_groups', 'too_many_requests'],
+  problems: ['too_many_requests'],
 } as const satisfies Partial<Operation>;
 
 /** The witness API, version 1. */

@@ -8,6 +8,8 @@ import type { ClusterOccurrence, WitnessResult } from '@tiebreak/shared/wire';
 
 /** Whoever stands asks again and again: the same refusal is told once in so long. */
 const REFUSAL_AGAIN_MS = 60_000;
+/** All groups of two nodes, each for a reason or two; whoever makes up names for groups fills neither memory nor history. */
+const REFUSALS_MAX = 2_048;
 
 export type Decided = {
   readonly before: WitnessVoter;
@@ -54,6 +56,13 @@ export class VoteEvents {
   #isNews(refusal: string, nowMs: number): boolean {
     const toldAtMs = this.#refusedAtMs.get(refusal) ?? Number.NEGATIVE_INFINITY;
     if (Math.abs(nowMs - toldAtMs) < REFUSAL_AGAIN_MS) return false;
+    // Told longest ago comes first. While all of them are news, nothing else is.
+    this.#refusedAtMs.delete(refusal);
+    for (const [oldest, atMs] of this.#refusedAtMs) {
+      if (Math.abs(nowMs - atMs) < REFUSAL_AGAIN_MS) break;
+      this.#refusedAtMs.delete(oldest);
+    }
+    if (this.#refusedAtMs.size >= REFUSALS_MAX) return false;
     this.#refusedAtMs.set(refusal, nowMs);
     return true;
   }

@@ -1,5 +1,6 @@
 import {
   decideWitness,
+  NO_BALLOT,
   type VotingRequest,
   type WitnessEffect,
   type WitnessMemory,
@@ -20,6 +21,8 @@ import type { ClusterStorage, Identity } from './storage.ts';
 
 /** Later than any vote of this instance ends: only a vote whose instance was lost is left for the alarm (L12). */
 const ALARM_AFTER_MS = 20_000;
+/** A group more than there can be is not asked for again all the time. */
+const FULL_FOR_MS = 10_000;
 
 export type VotingSurroundings = {
   readonly identity: Identity;
@@ -51,10 +54,18 @@ export class Voting {
     return this.#voter;
   }
 
-  /** Null: that would be one group too many. */
-  decide(node: string, request: VotingRequest, nowMs: number): WitnessResult | null {
+  decide(node: string, request: VotingRequest, nowMs: number): WitnessResult {
     const group = 'group' in request ? request.group : null;
-    if (group !== null && !this.#voter.votes.has(group) && this.#voter.votes.size >= GROUPS_MAX) return null;
+    if (group !== null && !this.#voter.votes.has(group) && this.#voter.votes.size >= GROUPS_MAX) {
+      return {
+        kind: 'refused',
+        group,
+        reason: 'too_many_groups',
+        remaining_ms: FULL_FOR_MS,
+        highest: { ...NO_BALLOT },
+        holder: null,
+      };
+    }
     const { links, monitor } = this.#around;
     const rivalHashes = group === null ? [] : links.rivalHashes(node, group, nowMs);
     const before = this.#voter;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BallotMessage, Name } from './identifiers.ts';
 
-/** A report is one message of the link, at most 16 KiB long. */
+/** A report is one message of the link: with these it is at most 16 KiB long. */
 export const REPORT_PEERS_MAX = 16;
 export const REPORT_GROUPS_MAX = 8;
 export const REPORT_DECISIONS_MAX = 4;

@@ -105,6 +105,7 @@ export const RefusalReason = z.enum([
   'recovering', // this instance cannot know yet what a former one promised; ask again in remaining_ms
   'config_mismatch', // the other node is configured differently
   'unknown_node', // the ballot names another node than the credential
+  'too_many_groups', // the cluster has as many as it can have, and this would be one more
 ]);
 export type RefusalReason = z.infer<typeof RefusalReason>;
 

@@ -155,6 +155,17 @@ describe('the events', () => {
     expect((await happened('node')).at(-1)).toEqual({ kind: 'node', node: 'a', state: 'lost' });
   });
 
+  it('tell so too of one whose last word was a vote', async () => {
+    fakeTime();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    await a.ask(report(a));
+    await a.ask(a.vote(3));
+    await cluster.pass(10_000);
+    expect((await happened('node')).at(-1)).toEqual({ kind: 'node', node: 'a', state: 'lost' });
+  });
+
   it('tell why it moved: the votes with what they were based on, the decisions, the owner', async () => {
     const [linkA, linkB] = [await a.connect(), await b.connect()];
     await linkA.ask(a.hello());
@@ -283,6 +294,15 @@ describe('the stream of events', () => {
     const path = `/v1/clusters/${cluster.name}/events`;
     expect((await call(path, token, { headers: { upgrade: 'websocket' } })).status).toBe(401);
     expect((await call(path, token)).status).toBe(401);
+  });
+
+  it('of a node ends when its token is replaced or revoked', async () => {
+    const open = await stream(a.token);
+    await put(`/v1/clusters/${cluster.name}/nodes/a`);
+    expect((await open.closed).code).toBe(1008);
+    const other = await stream(b.token);
+    await call(`/v1/clusters/${cluster.name}/nodes/b`, ADMIN, { method: 'DELETE' });
+    expect((await other.closed).code).toBe(1008);
   });
 
   it('is no link of a node: what nodes are told does not go there', async () => {

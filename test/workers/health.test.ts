@@ -181,7 +181,7 @@ describe("Alertmanager's webhook", () => {
     const padded = (length: number) => alerts(alert('firing', { padding: 'x'.repeat(length) }));
     expect((await post(`/v1/clusters/${cluster.name}/alerts`, padded(100_000))).status).toBe(200);
     expect(await codeOf(await post(`/v1/clusters/${cluster.name}/alerts`, padded(300_000)))).toBe('too_large');
-    expect(await codeOf(await post(pathOf(), { check: 'nginx', healthy: true, detail: 'x'.repeat(20_000) }))).toBe(
+    expect(await codeOf(await post(pathOf(), { check: 'nginx', healthy: true, detail: 'x'.repeat(70_000) }))).toBe(
       'too_large',
     );
   });

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from 'cloudflare:test';
 import { describe, expect, it } from 'vitest';
 import type { ClusterWitness } from '../../witness/cluster.ts';
-import { ADMIN, call, newCluster, put } from './cluster-fixture.ts';
+import { ADMIN, call, HASH, newCluster, put } from './cluster-fixture.ts';
 
 describe('the link', () => {
   it('welcomes, grants, renews, refuses and releases (L1)', async () => {
@@ -62,7 +62,7 @@ describe('the link', () => {
   it('closes on a message that is too long (1009) or binary (1008)', async () => {
     const cluster = await newCluster('a', 'b');
     const long = await cluster.agent('a').connect();
-    long.send({ ...cluster.agent('a').hello(), padding: 'x'.repeat(16_384) });
+    long.send({ ...cluster.agent('a').hello(), padding: 'x'.repeat(65_536) });
     expect((await long.closed).code).toBe(1009);
     const binary = await cluster.agent('b').connect();
     binary.send(new TextEncoder().encode(JSON.stringify(cluster.agent('b').hello())).buffer);
@@ -137,16 +137,26 @@ describe('the link', () => {
     expect(await link.ask(a.vote(1))).toMatchObject({ kind: 'granted' });
   });
 
-  it('serves 512 groups, and is closed for one more (1008)', async () => {
-    const a = (await newCluster('a')).agent('a');
+  it('serves 512 groups with the longest names, and refuses one more', async () => {
+    const cluster = await newCluster('a', 'b');
+    const [a, b] = [cluster.agent('a'), cluster.agent('b')];
     const link = await a.connect();
-    await link.ask(a.hello());
-    for (let count = 1; count <= 512; count += 1) {
-      expect(await link.ask({ ...a.vote(1), group: `g${count}` })).toMatchObject({ kind: 'granted' });
-    }
-    link.send({ ...a.vote(1), group: 'g513' });
-    expect((await link.closed).code).toBe(1008);
-    expect((await a.post('request', { ...a.vote(1), group: 'g513' })).status).toBe(409);
+    const names = Array.from({ length: 512 }, (_, index) => `${'g'.repeat(60)}${String(index).padStart(3, '0')}`);
+    const groups = names.map((group) => ({ group, config_hash: HASH }));
+    expect(await link.ask({ ...a.hello(), groups })).toEqual({ kind: 'welcome', protocol: 1 });
+    expect((await b.post('request', { ...b.hello(), groups })).status).toBe(200);
+    for (const group of names) expect(await link.ask({ ...a.vote(1), group })).toMatchObject({ kind: 'granted' });
+    const more = { kind: 'refused', reason: 'too_many_groups' };
+    expect(await link.ask({ ...a.vote(1), group: 'more' })).toMatchObject(more);
+    expect(await link.ask({ ...a.vote(1), group: names.at(-1) })).toMatchObject({ kind: 'granted' });
+    expect((await a.post('request', { ...a.vote(1), group: 'more' })).status).toBe(409);
+    // What each group is configured as is known after hibernation too.
+    expect(await link.ask({ ...a.release(1), group: names[0] })).toMatchObject({ kind: 'released' });
+    await evictDurableObject(cluster.stub);
+    const other = await b.connect();
+    await other.ask(b.hello());
+    const first = { ...b.vote(2), group: names[0], config_hash: 'fedcba9876543210' };
+    expect(await other.ask(first)).toMatchObject({ kind: 'refused', reason: 'config_mismatch' });
   });
 
   it('refuses a vote while the other node reports another configuration (L16), never the holder its renewal', async () => {

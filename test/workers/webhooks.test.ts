@@ -160,6 +160,54 @@ describe('a webhook', () => {
     expect((await deliveries('?webhook=slow'))[0]?.state).toBe('delivered');
   });
 
+  it('that has much to be told is told it by several alarms, each of which ends in time', async () => {
+    await hook();
+    await a.welcome();
+    const [link, most] = [await a.connect(), 60];
+    for (let count = 1; count <= most; count += 1) {
+      const node = count % 2 === 0 ? 'a' : 'b';
+      const group = {
+        group: `g${count}`,
+        role: 'active',
+        ballot: { counter: 1, node: 'a' },
+        protected: true,
+        reason: node,
+      };
+      await link.ask({ type: 'report', peers: [], groups: [group], decisions: [], ...a.envelope() });
+    }
+    const told: number[] = [];
+    while (await alarm()) {
+      told.push(received.length);
+      received = [];
+    }
+    expect(Math.max(...told)).toBe(40);
+    expect(told.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(most);
+    expect((await deliveries('?limit=100')).every(({ state }) => state === 'delivered')).toBe(true);
+  });
+
+  it('that fails is asked for one message at a time, and one that does not is told beside it', async () => {
+    await hook('broken', { url: 'https://broken.example.com/' });
+    await hook();
+    await a.welcome();
+    const underWay = { broken: 0, most: 0 };
+    vi.stubGlobal('fetch', async (url: string) => {
+      if (!url.includes('broken')) return new Response(null);
+      underWay.broken += 1;
+      underWay.most = Math.max(underWay.most, underWay.broken);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      underWay.broken -= 1;
+      return new Response(null, { status: 503 });
+    });
+    await ownerChanges();
+    await alarm();
+    underWay.most = 0;
+    for (let count = 0; count < 4; count += 1) await ownerChanges();
+    await alarm();
+    expect(underWay.most).toBe(1);
+    const all = await deliveries('?limit=100');
+    expect(all.filter(({ webhook }) => webhook === 'pager').every(({ state }) => state === 'delivered')).toBe(true);
+  });
+
   it('of a cluster that is retired while it is told leaves nothing behind', async () => {
     await hook('pager', { kinds: ['owner'] });
     answer = () => new Promise((resolve) => setTimeout(() => resolve(new Response(null)), 300));

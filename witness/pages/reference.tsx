@@ -19,7 +19,7 @@ export function ReferencePage({ nonce }: { nonce: string }) {
       <p>
         Version 1. For programs: <a href="/openapi.json">OpenAPI 3.1</a>. The admin shows the secret{' '}
         <code>TIEBREAK_ADMIN_TOKEN</code>, a node the token that it was enrolled with:{' '}
-        <code>Authorization: Bearer TOKEN</code>. Bodies are JSON, 16 KiB at most.
+        <code>Authorization: Bearer TOKEN</code>. Bodies are JSON, 64 KiB at most.
       </p>
       <h2>Operations</h2>
       {OPERATIONS.map((operation) => (

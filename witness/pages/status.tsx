@@ -32,12 +32,7 @@ export function StatusPage({ overview, nonce, nowMs }: { overview: Overview; non
         <h2>Who hears whom</h2>
         <Hearing view={view} />
         <h2>Owners</h2>
-        <Timeline
-          groups={view.groups.map(({ group }) => group)}
-          nodes={view.nodes.map(({ node }) => node)}
-          changes={owners}
-          nowMs={nowMs}
-        />
+        <Timeline groups={view.groups} nodes={view.nodes.map(({ node }) => node)} changes={owners} nowMs={nowMs} />
         <Deliveries deliveries={deliveries} />
         <h2>Events</h2>
         <Events page={page} cluster={view.cluster} />

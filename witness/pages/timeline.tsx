@@ -1,4 +1,4 @@
-import type { ClusterEvent } from '@tiebreak/shared/wire';
+import type { ClusterEvent, GroupView } from '@tiebreak/shared/wire';
 import { instant } from './words.ts';
 
 const DAY_MS = 24 * 3_600_000;
@@ -7,10 +7,13 @@ const HEIGHT = 18;
 
 export type Tenure = { readonly owner: string | null; readonly fromMs: number; readonly toMs: number };
 
-/** Who owned a group when, within a span of the wall clock and oldest first, from the changes of owner (newest first). */
+/**
+ * Who owned a group when, within a span of the wall clock and oldest first, from the changes of owner (newest first). Of a group
+ * that is not among them it is known that it has not changed as far back as they go.
+ */
 export function tenures(
   changes: readonly ClusterEvent[],
-  group: string,
+  { group, owner }: Pick<GroupView, 'group' | 'owner'>,
   { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
 ): Tenure[] {
   const found: Tenure[] = [];
@@ -22,7 +25,9 @@ export function tenures(
     endMs = Math.min(endMs, startMs);
     if (Date.parse(at) <= fromMs) break;
   }
-  return found;
+  if (endMs < toMs || owner === null) return found;
+  const oldest = changes.at(-1);
+  return [{ owner, fromMs: oldest === undefined ? fromMs : Math.max(Date.parse(oldest.at), fromMs), toMs }];
 }
 
 /** A bar for each group: the last 24 hours, coloured by owner. What is before the first change that is known stays blank. */
@@ -32,7 +37,7 @@ export function Timeline({
   changes,
   nowMs,
 }: {
-  groups: readonly string[];
+  groups: readonly Pick<GroupView, 'group' | 'owner'>[];
   nodes: readonly string[];
   changes: readonly ClusterEvent[];
   nowMs: number;
@@ -52,12 +57,12 @@ export function Timeline({
       </p>
       {groups.map((group) => (
         <figure>
-          <figcaption>{group}</figcaption>
+          <figcaption>{group.group}</figcaption>
           <svg
             viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
             preserveAspectRatio="none"
             role="img"
-            aria-label={`owners of ${group}`}
+            aria-label={`owners of ${group.group}`}
           >
             <rect class="nobody" width={WIDTH} height={HEIGHT} />
             {tenures(changes, group, span).map((tenure) => (

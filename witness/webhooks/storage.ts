@@ -15,6 +15,7 @@ const SCHEMA = `
     next_at_ms INTEGER,
     answer TEXT
   );
+  CREATE INDEX IF NOT EXISTS delivery_waiting ON delivery (webhook, id) WHERE state = 'waiting';
 `;
 
 const WebhookBody = z.strictObject({
@@ -133,11 +134,10 @@ export class WebhookStorage {
     return z.array(DeliveryRow).parse(cursor.toArray());
   }
 
-  /** Keeps the newest `atMost` of those that are over with. */
+  /** Of those that are over with, only such stay as are among the newest `atMost` of all. */
   prune(atMost: number): void {
     this.#sql.exec(
-      `DELETE FROM delivery WHERE state <> 'waiting' AND id <=
-         (SELECT id FROM delivery WHERE state <> 'waiting' ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+      `DELETE FROM delivery WHERE id <= (SELECT max(id) FROM delivery) - ? AND state <> 'waiting'`,
       atMost,
     );
   }

@@ -20,6 +20,10 @@ const WEBHOOKS_MAX = 8;
 const WAITING_MAX = 1_000;
 const KEPT_MAX = 2_000;
 const AT_ONCE_MAX = 2;
+/** The runtime waits for six answers at once, and lets the seventh request wait until it seems to have failed. */
+const UNDER_WAY_MAX = 5;
+/** By one alarm, which may make 50 requests on the free plan, and last 15 minutes: each of these takes 10 s at most. */
+const STARTS_MAX = 40;
 const FORMER_SECRET_MS = 24 * 3_600_000;
 const SECRET_BYTES = 32;
 
@@ -33,6 +37,9 @@ export class Webhooks {
   readonly #witnessId: string;
   readonly #webhooks: Map<string, StoredWebhook>;
   readonly #underWay = new Map<StoredDelivery, Promise<void>>();
+  /** Their last attempt has failed: one at a time is enough to notice that they are back. */
+  readonly #failing = new Set<string>();
+  #startsLeft = 0;
   #dueAtMs: number;
   #stopped = false;
 
@@ -115,8 +122,14 @@ export class Webhooks {
     this.#stopped = true;
   }
 
-  /** Tells whoever is to be told by now, and returns when nothing is under way any more. */
+  /** Tells whoever is to be told by now, as many as one alarm may tell; then as `finish`. */
   async deliver(): Promise<void> {
+    this.#startsLeft = STARTS_MAX;
+    await this.finish();
+  }
+
+  /** Returns when nothing is under way any more. `dueAtMs` says what is left for another alarm. */
+  async finish(): Promise<void> {
     this.startDue();
     while (this.#underWay.size > 0) {
       await Promise.race(this.#underWay.values());
@@ -132,10 +145,14 @@ export class Webhooks {
     if (this.#stopped) return;
     for (const webhook of this.#webhooks.keys()) {
       const ofTheSame = [...this.#underWay.keys()].filter((delivery) => delivery.webhook === webhook);
-      for (const delivery of this.#storage.due(webhook, Date.now(), AT_ONCE_MAX + ofTheSame.length)) {
-        if (ofTheSame.length >= AT_ONCE_MAX) break;
+      const atOnce = this.#failing.has(webhook) ? 1 : AT_ONCE_MAX;
+      if (ofTheSame.length >= atOnce) continue;
+      for (const delivery of this.#storage.due(webhook, Date.now(), atOnce + ofTheSame.length)) {
+        if (this.#startsLeft === 0 || this.#underWay.size >= UNDER_WAY_MAX) return;
+        if (ofTheSame.length >= atOnce) break;
         if (ofTheSame.some(({ id }) => id === delivery.id)) continue;
         ofTheSame.push(delivery);
+        this.#startsLeft -= 1;
         const attempt = this.#attempt(delivery).finally(() => this.#underWay.delete(delivery));
         this.#underWay.set(delivery, attempt);
       }
@@ -159,6 +176,8 @@ export class Webhooks {
     if (delivery === undefined) return;
     const attempts = delivery.attempts + 1;
     const verdict = afterAttempt(outcome, attempts, Date.now(), Math.random());
+    if (verdict.kind === 'delivered') this.#failing.delete(delivery.webhook);
+    else this.#failing.add(delivery.webhook);
     const answer = outcome.kind === 'answered' ? String(outcome.status) : outcome.reason;
     const attempted = { ...delivery, attempts, attempted_at_ms: startedMs, answer };
     switch (verdict.kind) {

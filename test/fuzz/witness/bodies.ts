@@ -4,7 +4,7 @@ const MUTATIONS_MAX = 3;
 const BYTES_MAX = 2_000;
 const DEPTH_MAX = 4_000;
 /** Above what the witness takes. */
-const TOO_LONG = 20_000;
+const TOO_LONG = 70_000;
 
 const ODD_VALUES: readonly unknown[] = [
   null,

@@ -9,11 +9,12 @@ function change(atMs: number, to: string | null, group = 'edge'): ClusterEvent {
 }
 
 describe('who owned a group when', () => {
+  const EDGE = { group: 'edge', owner: null };
   const SPAN = { fromMs: 1_000, toMs: 2_000 };
 
   test('each owner from its change to the next one, the last one until now', () => {
     const changes = [change(1_700, 'a'), change(1_600, null), change(1_200, 'b')];
-    expect(tenures(changes, 'edge', SPAN)).toEqual([
+    expect(tenures(changes, EDGE, SPAN)).toEqual([
       { owner: 'b', fromMs: 1_200, toMs: 1_600 },
       { owner: null, fromMs: 1_600, toMs: 1_700 },
       { owner: 'a', fromMs: 1_700, toMs: 2_000 },
@@ -21,16 +22,22 @@ describe('who owned a group when', () => {
   });
 
   test('whoever owned it at the beginning did so before it, and what is older is not shown', () => {
-    expect(tenures([change(900, 'a'), change(500, 'b')], 'edge', SPAN)).toEqual([
+    expect(tenures([change(900, 'a'), change(500, 'b')], EDGE, SPAN)).toEqual([
       { owner: 'a', fromMs: 1_000, toMs: 2_000 },
     ]);
   });
 
   test('nothing is known before the first change, or of another group', () => {
-    expect(tenures([change(1_500, 'a', 'other'), change(1_400, 'a')], 'edge', SPAN)).toEqual([
+    expect(tenures([change(1_500, 'a', 'other'), change(1_400, 'a')], EDGE, SPAN)).toEqual([
       { owner: 'a', fromMs: 1_400, toMs: 2_000 },
     ]);
-    expect(tenures([], 'edge', SPAN)).toEqual([]);
+    expect(tenures([], EDGE, SPAN)).toEqual([]);
+  });
+
+  test('of a group that is not among the changes, its owner has owned it as far back as they go', () => {
+    const changes = [change(1_500, 'a', 'other'), change(1_400, 'b', 'another')];
+    expect(tenures(changes, { ...EDGE, owner: 'a' }, SPAN)).toEqual([{ owner: 'a', fromMs: 1_400, toMs: 2_000 }]);
+    expect(tenures([], { ...EDGE, owner: 'a' }, SPAN)).toEqual([{ owner: 'a', ...SPAN }]);
   });
 });
 

@@ -64,13 +64,18 @@ export class Desk {
     if (this.#around.receiver.states.includes(change.state)) this.#step({ type: 'changed', change });
   }
 
-  /** Resolves when nothing is under way and nothing could be told at once. */
+  /** Whatever it ailed from may be mended: what waits is tried now. */
+  receiverChanged(): void {
+    this.#step({ type: 'receiver-changed' });
+  }
+
+  /** Resolves when nothing is under way and nothing could be told at once, or nothing more will be. */
   async settled(): Promise<void> {
     do {
       await this.#telling;
       // What follows it has begun by then.
       await sleep(0);
-    } while (this.#state.underWay);
+    } while (this.#state.underWay && !this.#closed);
   }
 
   /** Nothing more is begun; what has not been told stays in the journal. */

@@ -29,6 +29,7 @@ export type QueueEvent =
   | { readonly type: 'attempted'; readonly outcome: Attempted }
   /** What an earlier run of the agent had begun, whose outcome nobody knows, has come to its end. */
   | { readonly type: 'former-over' }
+  | { readonly type: 'receiver-changed' }
   | { readonly type: 'tick' };
 
 export type QueueEffect =
@@ -88,6 +89,8 @@ function take(state: QueueState, event: QueueEvent, context: QueueContext, effec
       return state.underWay ? attempted(state, event.outcome, context, effects) : state;
     case 'former-over':
       return { ...state, underWay: false };
+    case 'receiver-changed':
+      return { ...state, dueMs: 0 };
   }
 }
 

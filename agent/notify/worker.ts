@@ -41,7 +41,14 @@ const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 const say = (word: Word): void => port.postMessage(word);
 
-type Open = { readonly receiver: Receiver; readonly desk: Desk; readonly close: () => void };
+type Open = {
+  readonly key: string;
+  readonly group: string;
+  readonly desk: Desk;
+  /** The same one with other settings: what is under way ends by the former ones. */
+  readonly take: (receiver: Receiver) => void;
+  readonly close: () => void;
+};
 
 const { receivers, changes, ownership }: Assignment = workerData;
 const board = new OwnershipBoard(ownership);
@@ -60,20 +67,27 @@ function open({ receiver, path }: Assignment['receivers'][number]): Open {
   const left = waiting.find(({ program }) => program !== undefined && isRunning(program))?.program;
   const journal = new JournalWriter(path, found);
   const running = new AbortController();
+  let current = receiver;
   const desk = new Desk({
     receiver,
     waiting,
     former: left === undefined ? undefined : formerEnd(receiver, left, running.signal),
     journal,
-    tell: (change, attempt, onProgram) => tell(receiver, change, attempt, running.signal, onProgram),
-    owns: () => board.ownership(receiver.groupId, boottimeUs()) !== undefined,
+    tell: (change, attempt, onProgram) => tell(current, change, attempt, running.signal, onProgram),
+    owns: () => board.ownership(current.groupId, boottimeUs()) !== undefined,
     log: (level, fields, text) => say({ type: 'log', level, fields, text }),
     report: (report) => say({ type: 'report', report }),
   });
   desk.start();
   return {
-    receiver,
+    key: receiver.key,
+    group,
     desk,
+    take(changed) {
+      if (isDeepStrictEqual(current, changed)) return;
+      current = changed;
+      desk.receiverChanged();
+    },
     close() {
       desk.close();
       running.abort();
@@ -84,13 +98,12 @@ function open({ receiver, path }: Assignment['receivers'][number]): Open {
 
 /** Who is told already goes on being told; who is not any more, is told what can be told without waiting. */
 function use(wanted: Assignment['receivers']): void {
-  const kept = desks.filter(({ receiver }) => wanted.some((other) => isDeepStrictEqual(other.receiver, receiver)));
-  for (const open of desks.filter((candidate) => !kept.includes(candidate))) {
-    // Two cannot have one journal: what this one leaves in it is the other one's to tell.
-    if (wanted.some(({ receiver }) => receiver.key === open.receiver.key)) open.close();
-    else void leave(open);
-  }
-  desks = wanted.map((one) => kept.find(({ receiver }) => isDeepStrictEqual(receiver, one.receiver)) ?? open(one));
+  for (const open of desks) if (wanted.every(({ receiver }) => receiver.key !== open.key)) void leave(open);
+  desks = wanted.map((one) => {
+    const known = desks.find(({ key }) => key === one.receiver.key);
+    known?.take(one.receiver);
+    return known ?? open(one);
+  });
 }
 
 async function leave(open: Open): Promise<void> {
@@ -119,7 +132,7 @@ async function formerEnd(
 function take(change: GroupChange): void {
   // First: one that ends the thread must not end the next one too.
   say({ type: 'taken', id: change.id });
-  for (const { receiver, desk } of desks) if (receiver.group === change.group) desk.changed(change);
+  for (const { group, desk } of desks) if (group === change.group) desk.changed(change);
 }
 for (const change of changes) take(change);
 

@@ -150,7 +150,9 @@ it('does not wait for a command that hangs when the agent ends, and runs it agai
   notifier.changed(change(1, 'stopped'));
   await vi.waitFor(() => expect(lines()).toEqual(['begun']), 10_000);
   await notifier.close();
-  expect(logged().some(({ msg }) => msg.includes('is not waited for'))).toBe(true);
+  const said = logged().map(({ msg }) => msg);
+  expect(said).toContainEqual(expect.stringContaining('is not waited for'));
+  expect(said).not.toContainEqual(expect.stringContaining('does not end within'));
   const pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
   await vi.waitFor(() => expect(readProcessStat(pid)?.ended ?? true).toBe(true), 5_000);
   started(command(path, { timeoutMs: 60_000 }));
@@ -308,6 +310,28 @@ it('follows no redirect', async () => {
   notifier.changed(change(1, 'active'));
   await vi.waitFor(() => expect(notifier.receivers[0]?.trouble).toBe('HTTP 302'), 10_000);
   expect(messages[0]?.headers['webhook-signature']).toBeUndefined();
+});
+
+it('goes on with what is under way when only the time that it may take has changed', async () => {
+  const receiver = command(script('echo begun; sleep 1; echo ended'));
+  const { notifier } = started(receiver);
+  notifier.changed(change(1, 'fault'));
+  await vi.waitFor(() => expect(lines()).toEqual(['begun']), 10_000);
+  notifier.change([{ ...receiver, timeoutMs: 60_000 }]);
+  await vi.waitFor(() => expect(lines()).toEqual(['begun', 'ended']), 10_000);
+  notifier.changed(change(2, 'backup'));
+  await vi.waitFor(() => expect(lines()).toEqual(['begun', 'ended', 'begun', 'ended']), 10_000);
+});
+
+it('tries what waits at once when its receiver has changed', async () => {
+  const failing = command(script('echo tried; exit 1'));
+  const { notifier } = started(failing);
+  notifier.changed(change(1, 'active'));
+  // By itself it would be tried a third time after two seconds.
+  await vi.waitFor(() => expect(lines()).toHaveLength(2), 10_000);
+  await sleep(200);
+  notifier.change([{ ...failing, timeoutMs: 60_000 }]);
+  await vi.waitFor(() => expect(lines()).toHaveLength(3), 1_500);
 });
 
 it('from now on tells others, and whoever is told already goes on', async () => {

@@ -12,7 +12,13 @@ import { pause } from './pause.ts';
 import { countsAtMs, type Steadiness, steadiness } from './steadiness.ts';
 
 type InterfaceCheck = Extract<WatchedCheckConfig, { kind: 'interface' }>;
-export type WatchedInterface = { readonly check: InterfaceCheck; readonly say: (said: Look) => void };
+/** What is known of a link; undefined: it was not seen yet. Outlives the watch. */
+export type InterfaceMemory = { steadiness: Steadiness | undefined };
+export type WatchedInterface = {
+  readonly check: InterfaceCheck;
+  readonly say: (said: Look) => void;
+  readonly memory: InterfaceMemory;
+};
 
 /** Looks at interfaces: at once when the kernel tells of a change, and at every check's interval. One watch for all checks. */
 export class InterfaceWatch {
@@ -88,12 +94,13 @@ class OneInterface {
   readonly #check: InterfaceCheck;
   readonly #say: (said: Look) => void;
   readonly #find: (name: string) => Link | string | undefined;
-  #steadiness: Steadiness | undefined;
+  readonly #memory: InterfaceMemory;
   #due: NodeJS.Timeout | undefined;
 
-  constructor({ check, say }: WatchedInterface, find: (name: string) => Link | string | undefined) {
+  constructor({ check, say, memory }: WatchedInterface, find: (name: string) => Link | string | undefined) {
     this.#check = check;
     this.#say = say;
+    this.#memory = memory;
     this.#find = find;
   }
 
@@ -107,10 +114,10 @@ class OneInterface {
 
   /** Says what is found only if that is news. */
   changed(): void {
-    const before = this.#steadiness;
+    const before = this.#memory.steadiness;
     if (before === undefined) return;
     this.#see();
-    if (this.#steadiness?.counted !== before.counted) this.#tell();
+    if (this.#memory.steadiness?.counted !== before.counted) this.#tell();
   }
 
   look(): void {
@@ -121,16 +128,17 @@ class OneInterface {
   #see(): void {
     const found = this.#find(this.#check.interface);
     const seen = typeof found === 'object' && found.up && found.carrier;
-    this.#steadiness = steadiness(this.#steadiness, seen, performance.now(), this.#check);
+    const now = steadiness(this.#memory.steadiness, seen, performance.now(), this.#check);
+    this.#memory.steadiness = now;
     clearTimeout(this.#due);
-    const dueMs = countsAtMs(this.#steadiness, this.#check);
+    const dueMs = countsAtMs(now, this.#check);
     if (dueMs !== undefined) {
       this.#due = setTimeout(() => this.changed(), Math.max(1, Math.ceil(dueMs - performance.now())));
     }
   }
 
   #tell(): void {
-    const now = this.#steadiness;
+    const now = this.#memory.steadiness;
     if (now === undefined) return;
     const found = this.#find(this.#check.interface);
     const state = stateOf(this.#check.interface, found);

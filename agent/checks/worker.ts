@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Order, Task, TaskReport } from './checker.ts';
-import { InterfaceWatch, type WatchedInterface } from './interfaces.ts';
+import { type InterfaceMemory, InterfaceWatch, type WatchedInterface } from './interfaces.ts';
 import { type Look, turnedRound } from './outcome.ts';
 import { ProcessWatch, type WatchedProcess } from './processes.ts';
 import { repeat } from './repeat.ts';
@@ -22,6 +22,18 @@ function saying({ group, check }: Task): (look: Look) => void {
   };
 }
 
+/** By group and name. One watch looks after all interfaces, and begins anew when any of them is added or changed. */
+const memories = new Map<string, { readonly check: Task['check']; readonly memory: InterfaceMemory }>();
+const nameOf = ({ group, check }: Task): string => `${group} ${check.name}`;
+
+function memoryOf(task: Task): InterfaceMemory {
+  const known = memories.get(nameOf(task));
+  if (known !== undefined && isDeepStrictEqual(known.check, task.check)) return known.memory;
+  const memory = { steadiness: undefined };
+  memories.set(nameOf(task), { check: task.check, memory });
+  return memory;
+}
+
 function begin(tasks: readonly Task[]): Job {
   const running = new AbortController();
   const processes: WatchedProcess[] = [];
@@ -35,7 +47,7 @@ function begin(tasks: readonly Task[]): Job {
         processes.push({ check, say });
         break;
       case 'interface':
-        interfaces.push({ check, say });
+        interfaces.push({ check, say, memory: memoryOf(task) });
         break;
       default:
         repeated.push(repeat(check, say, running.signal, runAs));
@@ -58,6 +70,8 @@ function jobsFor(tasks: readonly Task[]): (readonly Task[])[] {
 
 /** Jobs that are wanted still go on as they are. */
 function use(tasks: readonly Task[]): void {
+  const names = new Set(tasks.map(nameOf));
+  for (const name of memories.keys()) if (!names.has(name)) memories.delete(name);
   const left = [...jobs];
   const wanted = jobsFor(tasks).map((own): Job | readonly Task[] => {
     const index = left.findIndex((job) => isDeepStrictEqual(job.tasks, own));

@@ -1,19 +1,26 @@
+import { createInterface } from 'node:readline';
 import pino from 'pino';
-import { Checker } from '../../agent/checks/index.ts';
+import { Checker, type Task } from '../../agent/checks/index.ts';
 import { loadConfig } from '../../agent/config/index.ts';
 
 /**
  * Runs the checks of a configuration, given on the command line, in the namespace that it was started in; one JSON report a
- * line on standard output.
+ * line on standard output. Each line on standard input is another configuration, in JSON.
  */
-const loaded = loadConfig(process.argv[2] ?? '', 'lab.toml');
-if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const checker = new Checker({
-  tasks: loaded.config.groups.flatMap(({ name, checks }) =>
-    checks.flatMap((check) => (check.kind === 'push' ? [] : [{ group: name, check }])),
-  ),
+  tasks: tasksOf(process.argv[2] ?? ''),
   onReport: ({ check, said }) => void process.stdout.write(`${JSON.stringify({ check, ...said })}\n`),
   log: pino({}, pino.destination(2)),
 });
 checker.start();
-process.stdin.once('end', () => void checker.close()).resume();
+createInterface(process.stdin)
+  .on('line', (line) => checker.change(tasksOf(JSON.parse(line))))
+  .once('close', () => void checker.close());
+
+function tasksOf(text: string): Task[] {
+  const loaded = loadConfig(text, 'lab.toml');
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config.groups.flatMap(({ name, checks }) =>
+    checks.flatMap((check) => (check.kind === 'push' ? [] : [{ group: name, check }])),
+  );
+}

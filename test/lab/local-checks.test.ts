@@ -34,8 +34,7 @@ class Checks {
   readonly said: Said[] = [];
 
   constructor(checks: string, namespace?: string) {
-    const config = `node = "a"\n[[group]]\nname = "edge"\nmode = "vrrp"\n${ROUTERS}\n${checks}`;
-    const node = [process.execPath, join(import.meta.dirname, 'check-child.ts'), config];
+    const node = [process.execPath, join(import.meta.dirname, 'check-child.ts'), configured(checks)];
     const inside = namespace === undefined ? [] : ['ip', 'netns', 'exec', namespace];
     const [program = '', ...rest] = [...inside, ...node];
     this.#child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -43,6 +42,10 @@ class Checks {
       createInterface(this.#child.stdout).on('line', (line) => this.said.push(JSON.parse(line)));
     }
     started.push(this);
+  }
+
+  change(checks: string): void {
+    this.#child.stdin?.write(`${JSON.stringify(configured(checks))}\n`);
   }
 
   /** Its next report after the ones so far, or the last so far if it is that, with that verdict. */
@@ -58,6 +61,9 @@ class Checks {
     if (this.#child.exitCode === null) await exited;
   }
 }
+
+const configured = (checks: string): string =>
+  `node = "a"\n[[group]]\nname = "edge"\nmode = "vrrp"\n${ROUTERS}\n${checks}`;
 
 const check = (lines: string, name = 'it'): string => `[[group.check]]\nname = "${name}"\n${lines}\n`;
 
@@ -142,6 +148,18 @@ describe('interface', () => {
     await checks.until(false);
     ip(pair.a, 'link', 'set', 'far1', 'up');
     await checks.until(true);
+  });
+
+  test('one that flaps goes on counting as it was when another check is added', async () => {
+    const flapping = check('interface = "eth1"\ninterval = "1m"\ndown_delay = "10s"');
+    const checks = new Checks(flapping, pair.a);
+    await checks.until(true);
+    ip(pair.a, 'link', 'set', 'far1', 'down');
+    checks.change(flapping + check('interface = "eth1"\ninterval = "1m"', 'at-once'));
+    await checks.until(false, 'at-once');
+    expect(checks.said.filter((said) => said.check === 'it').every(({ healthy }) => healthy)).toBe(true);
+    ip(pair.a, 'link', 'set', 'far1', 'up');
+    await checks.until(true, 'at-once');
   });
 
   test('one that is not there yet passes once it has come', async () => {

@@ -112,6 +112,9 @@ test('configured as the quick start says, one of the two owns, and both have the
   expect(await property(owner, 'tiebreak', 'LimitRTPRIO')).toBe('1');
   const main = await property(owner, 'tiebreak', 'MainPID');
   expect((await host.run('cut', ['-d', ' ', '-f', '19', `/proc/${main}/stat`])).trim()).toBe('-15');
+  await host.run('systemctl', ['reload', 'tiebreak']);
+  const journal = await host.run('journalctl', ['--unit', 'tiebreak', '--output', 'cat']);
+  expect(journal).toContain('nothing has changed');
   // Of what the package has put there; the rest is the laboratory's.
   const { stdout } = await host.attempt('tiebreak', ['doctor', '--config', CONFIG]);
   for (const topic of ['privilege', 'secrets', 'folders', 'programs', 'systemd unit']) {

@@ -82,9 +82,8 @@ async function listenLocally(server: Server, runDir: string): Promise<LocalServe
   const unfinished = join(runDir, `api.${process.pid}`);
   try {
     mkdirSync(runDir, { recursive: true, mode: 0o755 });
-    if (await answers(path)) {
-      return { ok: false, error: `another agent is running: it answers on ${path}; stop it, or set another run_dir` };
-    }
+    const other = await otherAgent(runDir);
+    if (other !== undefined) return { ok: false, error: other };
     rmSync(unfinished, { force: true });
     const failure = await listening(server, { path: unfinished });
     if (failure !== undefined) return { ok: false, error: `cannot listen on ${path}: ${failure.message}` };
@@ -101,6 +100,14 @@ async function listenLocally(server: Server, runDir: string): Promise<LocalServe
       await closed(server);
     },
   };
+}
+
+/** Why no agent may be started with that folder, for a person; undefined: none runs that has it. */
+export async function otherAgent(runDir: string): Promise<string | undefined> {
+  const path = apiSocketPath(runDir);
+  return (await answers(path))
+    ? `another agent is running: it answers on ${path}; stop it, or set another run_dir`
+    : undefined;
 }
 
 /** Whether somebody accepts connections on the Unix socket at `path`. */

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Health, type Operations, type Outcome, type Status, startApi } from '../api/index.ts';
+import { type Health, type Operations, type Outcome, otherAgent, type Status, startApi } from '../api/index.ts';
 import type { Checker } from '../checks/index.ts';
 import type { Config, GroupConfig, LeaseGroupConfig, Secrets, VirtualRouterConfig } from '../config/index.ts';
 import { FloatingIps } from '../floating-ip/index.ts';
@@ -30,9 +30,10 @@ import { handoverOf } from './handover.ts';
 import { type Hearing, hearingPeersOnly } from './hearing.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
+import { clearLeftOverRoutes, clearLeftOvers, hasOurAddresses, requireNobodysAddresses } from './left-overs.ts';
 import { metricsReading } from './metrics-reading.ts';
 import { nodeStatus, type ReloadReport } from './node-status.ts';
-import { clearLeftOverRoutes, clearLeftOvers, type OpenedFence, openFence } from './open-fence.ts';
+import { type OpenedFence, openFence } from './open-fence.ts';
 import { identityText, memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
 import { type OpenedHistory, openHistory, openIdentity, openPromises, openState, recordInForce } from './open-state.ts';
 import { openWitness } from './open-witness.ts';
@@ -82,7 +83,7 @@ export class Agent {
   readonly #ranHere = new Set<string>();
   /** Configured no more, and not gone yet. */
   #departing: readonly GroupConfig[] = [];
-  #reloading = false;
+  #reloading: Promise<Outcome> | undefined;
   #lastReload: ReloadReport | undefined;
   /** Wall clock, ms: since when the configuration in force is that. */
   #inForceSinceMs = Date.now();
@@ -147,12 +148,13 @@ export class Agent {
     requireInterfaces(groups, found);
     refuseUnsafePrograms(groups);
     const { runDir, stateDir } = this.#config;
+    await refuseOtherAgent(runDir);
     const state = openState(stateDir, leases, this.#bootId, this.#log);
     this.#state = state;
     this.#history = openHistory(stateDir, state.incarnation, this.#log);
     this.#maintenance = openMaintenanceFile(stateDir);
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    this.#fence = openFence(groups, found, this.#log, (secret, options) => {
+    this.#fence = openFence(groups, found, this.#log, hasOurAddresses(this.#rtnetlink), (secret, options) => {
       // A new installation covers what has come since the first one too.
       this.#installed = { secret, options: this.#installed?.options ?? options };
       this.#prepareGuardian();
@@ -161,7 +163,8 @@ export class Agent {
     this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
     this.#virtualMacs.clearLeftOvers(this.#fence);
     if (this.#fence !== undefined) clearLeftOverRoutes(this.#rtnetlink, this.#log);
-    clearLeftOvers(groups, found, this.#rtnetlink, this.#log);
+    clearLeftOvers(groups, found, { rtnetlink: this.#rtnetlink, all: this.#fence !== undefined, log: this.#log });
+    requireNobodysAddresses(groups, found, this.#rtnetlink);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
     for (const group of leases) {
@@ -226,15 +229,15 @@ export class Agent {
     this.#pushes?.close();
     this.#hopLimits?.close();
     for (const group of this.#leaseGroups) group.close();
-    const gone = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
+    const removed = this.#routers.map((router) => router.removeAddresses()).every(Boolean);
     this.#witness?.close();
     // At once, so that what each says last does not wait for the sockets of the others.
     await Promise.all(this.#routers.map((router) => router.close()));
     this.#sideband?.close();
     this.#virtualMacs?.close();
-    if (gone) {
-      const removed = this.#fence?.fence.remove();
-      if (removed !== undefined && !removed.ok) this.#log.warn(`the fence's tables are still there: ${removed.text}`);
+    if (removed && this.#areOurAddressesGone()) {
+      const taken = this.#fence?.fence.remove();
+      if (taken !== undefined && !taken.ok) this.#log.warn(`the fence's tables are still there: ${taken.text}`);
     } else if (this.#fence !== undefined) {
       // Without the fence this host would answer for an address that another one may own by now.
       this.#log.error(
@@ -259,14 +262,33 @@ export class Agent {
     this.#processWatch.close();
   }
 
+  /** Also what an earlier run has left, if this one has not got to it, and what a reload could not remove. */
+  #areOurAddressesGone(): boolean {
+    const present = this.#rtnetlink?.addresses();
+    return present === undefined || (present.ok && !present.value.some(({ ours }) => ours));
+  }
+
   /**
    * Reads the configuration again, with its keys and tokens, and goes over to it: all of it or nothing. A group that has not
    * changed notices nothing; one that has goes on owning what it owns. Resolves once those that are gone have departed.
    */
   async reload(): Promise<Outcome> {
-    if (this.#reloading) return refused('a reload is under way: wait for it');
+    if (this.#reloading !== undefined) return refused('a reload is under way: wait for it');
     if (this.#stopping || !this.#started) return refused('the agent starts or stops');
-    this.#reloading = true;
+    this.#reloading = this.#reloadAndReport();
+    try {
+      return await this.#reloading;
+    } finally {
+      this.#reloading = undefined;
+    }
+  }
+
+  /** Resolves once no reload is under way. */
+  async reloaded(): Promise<void> {
+    await this.#reloading?.catch(() => undefined);
+  }
+
+  async #reloadAndReport(): Promise<Outcome> {
     this.#signsOfLife.reloading();
     const outcome = await this.#reloadNow().catch((cause: unknown) => {
       // A bug has left it half done: this engine ends, and the next one begins with a whole configuration.
@@ -275,7 +297,6 @@ export class Agent {
       });
       throw cause;
     });
-    this.#reloading = false;
     this.#signsOfLife.reloaded();
     this.#lastReload = { atMs: Date.now(), ok: outcome.ok, detail: outcome.detail };
     if (outcome.ok) {
@@ -327,6 +348,7 @@ export class Agent {
       fenceOptions: this.#installed?.options,
       routersOf: (group) => this.#routersOf(group),
       openRouter: (group, router, links, secrets) => this.#openRouter(group, router, links, secrets),
+      isStopping: () => this.#stopping,
       log: this.#log,
     };
   }
@@ -752,4 +774,11 @@ function quarantines(groups: readonly LeaseGroup[]): string {
     return remainingUs > 0 ? [`${name} votes and stands after ${(remainingUs / 1_000_000).toFixed(1)} s`] : [];
   });
   return waits.map((text) => `; ${text}`).join('');
+}
+
+/** Before anything is written or cleared away: it is what that one goes by. */
+async function refuseOtherAgent(runDir: string): Promise<void> {
+  // A folder that cannot be used at all is the API's to tell of.
+  const other = await otherAgent(runDir).catch(() => undefined);
+  if (other !== undefined) throw new StartFailure(other);
 }

@@ -10,7 +10,7 @@ export { explainWay, type ForbiddenAddresses, forbiddenAddresses } from './witne
 export type RunningAgent = {
   /** Hands over, then leaves nothing behind. */
   readonly stop: (signal: string) => Promise<void>;
-  /** Reads the configuration again; what comes of it is in the log and in `status`. */
+  /** Reads the configuration again, after a reload that is under way; what comes of it is in the log and in `status`. */
   readonly reload: () => Promise<void>;
   /** Resolves with the exit code. */
   readonly stopped: Promise<number>;
@@ -26,6 +26,7 @@ export async function runAgent(options: AgentOptions): Promise<RunningAgent | { 
     if (cause instanceof StartFailure) return { error: cause.message };
     throw cause;
   }
+  let isReloadDue = false;
   let announceStopped: (code: number) => void = () => {};
   const stopped = new Promise<number>((resolve) => {
     announceStopped = resolve;
@@ -33,6 +34,10 @@ export async function runAgent(options: AgentOptions): Promise<RunningAgent | { 
   return {
     stopped,
     async reload() {
+      if (isReloadDue) return;
+      isReloadDue = true;
+      await agent.reloaded();
+      isReloadDue = false;
       await agent.reload();
     },
     async stop() {

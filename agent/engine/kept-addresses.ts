@@ -71,11 +71,10 @@ export class KeptAddresses {
     return gone;
   }
 
-  /** An interface has come again, and with another index; the addresses went with the old one. Returns as `restore`. */
-  moveTo(placed: readonly PlacedAddress[]): boolean {
-    this.#placed = placed;
-    this.#added.clear();
-    return this.restore();
+  /** An interface has come again, and its addresses went with it; or it has only another MAC address, and has them still. */
+  moveTo(placed: readonly PlacedAddress[]): void {
+    this.#place(placed);
+    this.restore();
   }
 
   /** Takes away those that are not among `placed`. Whether they are gone for certain. */
@@ -94,10 +93,8 @@ export class KeptAddresses {
 
   /** After `withdraw`: from now on these belong here. True: an owner has added one. */
   change(config: VirtualRouterConfig, placed: readonly PlacedAddress[]): boolean {
-    const before = [...this.#added];
     this.#config = config;
-    this.#placed = placed;
-    this.#added = new Set(placed.filter((place) => before.some((other) => isSame(place, other))));
+    this.#place(placed);
     if (!this.#wanted) return false;
     return placed.filter((place) => !this.#added.has(place) && this.#add(place)).length > 0;
   }
@@ -128,6 +125,13 @@ export class KeptAddresses {
     }
     const there = (place: PlacedAddress) => present.some((address) => isAt(address, place));
     return this.#placed.filter((place) => !there(place) && this.#putBack(place)).length > 0;
+  }
+
+  /** What was added here and is still wanted there stays ours to remove. */
+  #place(placed: readonly PlacedAddress[]): void {
+    const before = [...this.#added];
+    this.#placed = placed;
+    this.#added = new Set(placed.filter((place) => before.some((other) => isSame(place, other))));
   }
 
   #add(place: PlacedAddress): boolean {

@@ -141,11 +141,11 @@ export class KeptFence implements HoldingFence {
   /** Every group is closed now; those that were open before go on, for no longer than their owner knows of. */
   #madeAnew(open: readonly OpenGroup[]): void {
     this.#recreations += 1;
-    for (const { id, untilUs } of open) {
+    const reopened = open.filter(({ id, untilUs }) => {
       const leaseEndUs = this.#leaseEndUs.get(id);
-      if (leaseEndUs !== undefined) this.#fence.open(id, Math.min(leaseEndUs, untilUs));
-    }
-    const text = `another program removed the fence's nftables rules (nft flush ruleset?); they are back, ${open.length} open group(s) went on; it is the ${this.#recreations}. time`;
-    this.#log.warn({ recreations: this.#recreations, reopened: open.length }, text);
+      return leaseEndUs !== undefined && this.#fence.open(id, Math.min(leaseEndUs, untilUs)).confirmed;
+    }).length;
+    const text = `another program removed the fence's nftables rules (nft flush ruleset?); they are back, ${reopened} of ${open.length} open group(s) went on at once, the others with their next heartbeat or advertisement; it is the ${this.#recreations}. time`;
+    this.#log.warn({ recreations: this.#recreations, reopened }, text);
   }
 }

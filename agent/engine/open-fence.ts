@@ -1,17 +1,15 @@
-import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type FenceOptions, installFence } from '../kernel/fence/index.ts';
-import type { Link, Rtnetlink } from '../kernel/index.ts';
+import type { Link } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ChangedGroup } from '../reload/index.ts';
-import { bytesOf } from './address-bytes.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { type FencePlan, planFence } from './fence-plan.ts';
 import { KeptFence } from './kept-fence.ts';
 import { LeaseRefresh } from './lease-refresh.ts';
 import { PlainGuard } from './plain-guard.ts';
 import { PlainRefresh } from './plain-refresh.ts';
-import { StartFailure, valueOrFail } from './start-failure.ts';
+import { StartFailure } from './start-failure.ts';
 
 /** This host's fence, and the guards of the virtual routers in mode `vrrp` that have one. */
 export interface OpenedFence {
@@ -31,14 +29,17 @@ export function openFence(
   groups: readonly GroupConfig[],
   links: readonly Link[],
   log: Logger,
+  /** An earlier run has left an address, which answers as soon as no fence is there. */
+  hasLeftOvers: boolean,
   /** Hears the secret of each installation of the tables, and from what they were made. */
   onInstalled: (secret: Uint8Array, options: FenceOptions) => void,
 ): OpenedFence | undefined {
   const { options, plain } = planFence(groups, fencedInterfaces(links));
   requireRefusals(groups, [...plain.keys()], 'the fence does not cover it');
-  const installed = installFence(options, (secret) => onInstalled(secret, options));
+  const needsFence = groups.some(({ mode }) => mode === 'lease');
+  const installed = installFence(options, (secret) => onInstalled(secret, options), needsFence && hasLeftOvers);
   if (!installed.ok) {
-    if (groups.some(({ mode }) => mode === 'lease')) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
+    if (needsFence) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
     requireRefusals(groups, [], installed.text);
     log.warn(`no fence, so a frozen or dead agent goes on answering: ${installed.text}`);
     return undefined;
@@ -104,7 +105,7 @@ export function requireRefusals(
 
 /** Every interface that carries this host's own ARP: not lo, and no port of a bridge, which carries other hosts'. */
 export function fencedInterfaces(links: readonly Link[]): string[] {
-  const bridges = new Set(links.filter(({ kind }) => kind === 'bridge').map(({ index }) => index));
+  const bridges = new Set(links.filter(({ kind }) => isBridge(kind)).map(({ index }) => index));
   return links
     .filter(({ loopback, mac, masterIndex }) => {
       const portOfBridge = masterIndex !== undefined && bridges.has(masterIndex);
@@ -113,51 +114,6 @@ export function fencedInterfaces(links: readonly Link[]): string[] {
     .map(({ name }) => name);
 }
 
-/**
- * Takes away the virtual addresses that an earlier run has left behind; the kernel knows who added them. Throws
- * StartFailure for one that somebody else has put there, which may be the only address that this host can be reached by.
- */
-export function clearLeftOvers(
-  groups: readonly GroupConfig[],
-  links: readonly Link[],
-  rtnetlink: Rtnetlink,
-  log: Logger,
-): void {
-  const present = valueOrFail(rtnetlink.addresses(), 'reading the addresses');
-  for (const group of groups) {
-    for (const { family, addresses, priority, virtualMac, interface: own } of group.virtualRouters) {
-      // With priority 255 plain VRRP serves an address that is the host's own (RFC 9568 section 6.1).
-      if (group.mode === 'vrrp' && priority === 255) continue;
-      for (const { address, prefixLength, interface: home } of addresses) {
-        // A macvlan goes with its addresses; what lies on its parent is from before `virtual_mac`, or somebody else's.
-        const name = virtualMac ? own : home;
-        const interfaceIndex = links.find((link) => link.name === name)?.index;
-        const bytes = bytesOf(address);
-        const left = present.find(
-          (found) => found.interfaceIndex === interfaceIndex && found.address.join('.') === bytes.join('.'),
-        );
-        if (left === undefined) continue;
-        if (!left.ours) throw new StartFailure(notOurs(group.name, address, prefixLength, name));
-        const specification = { ...left, family, label: undefined };
-        valueOrFail(rtnetlink.removeAddress(specification), `clearing left-overs on ${name}`);
-        log.warn({ address, interface: name }, `removed ${address}, left by an earlier run`);
-      }
-    }
-  }
-}
-
-function notOurs(group: string, address: string, prefixLength: number, name: string): string {
-  return `group ${group}: ${address} is on ${name} already, and tiebreak has not put it there. A virtual address must be nobody's own: change addresses in the configuration, or, if another program left it behind, type: ip address del ${address}/${prefixLength} dev ${name}`;
-}
-
-/**
- * Takes away every route that bears our mark, also of a configuration that is no more. Without a fence another agent may be
- * running here: two cannot have one.
- */
-export function clearLeftOverRoutes(rtnetlink: Rtnetlink, log: Logger): void {
-  for (const route of valueOrFail(rtnetlink.ourRoutes(), 'reading the routes')) {
-    const to = `${formatAddress(route.to)}/${route.prefixLength}`;
-    valueOrFail(rtnetlink.removeRoute(route), `clearing the left-over route to ${to}`);
-    log.warn({ route: to }, `removed the route to ${to}, left by an earlier run`);
-  }
+function isBridge(kind: string | undefined): boolean {
+  return kind === 'bridge' || kind === 'openvswitch';
 }

@@ -22,8 +22,9 @@ export function plainFencedGroup(
   group: VrrpGroupConfig,
   kernelTickUs: number,
 ): FencedGroup {
-  const { advertisementIntervalUs: intervalUs, version, priority, addresses } = router;
-  const downMs = activeDownIntervalUs(version, priority, intervalUs) / 1000;
+  const { advertisementIntervalUs: intervalUs, version, addresses } = router;
+  // The timer is the peer's, and of all peers the one with the highest priority waits least.
+  const downMs = activeDownIntervalUs(version, OWNER_PRIORITY, intervalUs) / 1000;
   const heldMs = Math.floor(downMs - SENTINEL_MAX_MS - (MARGIN_TICKS * kernelTickUs) / 1000);
   return {
     id,

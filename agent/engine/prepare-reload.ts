@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Task } from '../checks/index.ts';
 import type { GroupConfig, Secrets, VirtualRouterConfig } from '../config/index.ts';
 import type { FenceOptions } from '../kernel/fence/index.ts';
@@ -8,12 +9,13 @@ import type { KeptPromises } from '../state/kept-promises.ts';
 import { refuseUnsafePrograms, tasksOf } from './checks.ts';
 import { type PreparedFence, prepareFence } from './fence-reload.ts';
 import type { GroupIdentity } from './group-identity.ts';
-import { clearLeftOvers, fencedInterfaces, type OpenedFence } from './open-fence.ts';
+import { clearLeftOvers, requireNobodysAddresses } from './left-overs.ts';
+import { fencedInterfaces, type OpenedFence } from './open-fence.ts';
 import { openIdentity, openPromises } from './open-state.ts';
 import { type PreparedRouters, prepareRouters, withNewAddresses, withNewRouters } from './reload-parts.ts';
 import { requireInterfaces } from './require-interfaces.ts';
 import type { PreparedLinks, Sideband } from './sideband.ts';
-import { valueOrFail } from './start-failure.ts';
+import { StartFailure, valueOrFail } from './start-failure.ts';
 import type { VirtualMacs } from './virtual-mac.ts';
 import type { ReconciledRouter } from './virtual-router.ts';
 
@@ -34,6 +36,7 @@ export type ReloadFrom = {
     links: readonly Link[],
     secrets: Secrets,
   ) => ReconciledRouter;
+  readonly isStopping: () => boolean;
   readonly log: Logger;
 };
 
@@ -59,27 +62,26 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
   const { config, added, changed, removed } = plan;
   const { log, rtnetlink, setting, sideband, virtualMacs } = from;
   const before = setting.config.groups;
-  const present = valueOrFail(rtnetlink.links(), 'reading the interfaces');
-  requireInterfaces(config.groups, present);
+  const links = () => valueOrFail(rtnetlink.links(), 'reading the interfaces');
+  requireInterfaces(config.groups, links());
   refuseUnsafePrograms(config.groups);
   const tasks = tasksOf(config.groups);
-  const promises = new Map(
-    added.flatMap((group) => {
-      if (group.mode === 'vrrp') return [];
-      const kept = openPromises(config.stateDir, group.name, log);
-      return [[group.name, { kept, identity: openIdentity(group, { config, secrets }, kept, log) }] as const];
-    }),
-  );
+  const promises = await openAdded(added, { config, secrets }, log);
+  // From here on nothing else happens in between.
+  if (from.isStopping()) throw new StartFailure('the agent stops');
+  const present = links();
   // What departs still speaks, with the keys of before.
   const groupKeys = new Map([...setting.secrets.groupKeys, ...secrets.groupKeys]);
   const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
-  const links = await sideband.prepare(
+  const sessions = await sideband.prepare(
     leases.map((group) => ({ config: group })),
     { groupKeys },
   );
-  const undo: (() => void)[] = [links.abandon];
+  const undo: (() => void)[] = [sessions.abandon];
   try {
-    clearLeftOvers(withNewAddresses(before, config.groups), present, rtnetlink, log);
+    const withNew = withNewAddresses(before, config.groups);
+    clearLeftOvers(withNew, present, { rtnetlink, all: false, log });
+    requireNobodysAddresses(withNew, present, rtnetlink);
     const fence = prepareFence({
       plan,
       groups: before,
@@ -92,7 +94,7 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
     const macs = withNewRouters(before, config.groups);
     undo.push(() => virtualMacs.remove(macs.flatMap((group) => group.virtualRouters)));
     virtualMacs.make(macs, fence?.opened);
-    const now = valueOrFail(rtnetlink.links(), 'reading the interfaces');
+    const now = links();
     const groups = [...changed.map(({ to }) => to), ...added].map((group) => {
       const former = before.find(({ name }) => name === group.name);
       const own = former === undefined ? [] : from.routersOf(former);
@@ -103,9 +105,25 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
       return prepared;
     });
     fence?.withdraw();
-    return { tasks, groups, promises, links, fence };
+    return { tasks, groups, promises, links: sessions, fence };
   } catch (cause) {
     for (const step of undo.reverse()) step();
     throw cause;
   }
+}
+
+/** One in each turn of the event loop: each may write to the disk, and others own meanwhile. Throws StartFailure. */
+async function openAdded(
+  added: readonly GroupConfig[],
+  setting: Setting,
+  log: Logger,
+): Promise<ReadonlyMap<string, OpenedPromises>> {
+  const opened = new Map<string, OpenedPromises>();
+  for (const group of added) {
+    if (group.mode === 'vrrp') continue;
+    const kept = openPromises(setting.config.stateDir, group.name, log);
+    opened.set(group.name, { kept, identity: openIdentity(group, setting, kept, log) });
+    await nextTurn();
+  }
+  return opened;
 }

@@ -166,7 +166,7 @@ export function openVirtualRouter(
     complaints.warn(`promote_secondaries ${name}`, { interface: name }, text);
   }
 
-  /** What was bound to an interface that is no more is of no use; what has come in its place has none of our addresses. */
+  /** What was bound to an interface that is no more, or has another MAC address by now, is of no use. */
   function reopen(there: readonly Link[]): void {
     const again = openPorts(there, config, source);
     if (!again.ok) {
@@ -181,7 +181,9 @@ export function openVirtualRouter(
       { interface: config.interface },
       `interface ${config.interface} has come again: its sockets are open again`,
     );
-    if (addresses.moveTo(ports.placed)) announcements.announceRestored();
+    addresses.moveTo(ports.placed);
+    // Also where none had gone: the interface may have another MAC address, and the neighbours know the former one.
+    announcements.announceRestored();
   }
 
   function usePorts(now: RouterPorts): void {

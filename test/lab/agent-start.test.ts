@@ -135,11 +135,25 @@ describe('a start that cannot succeed says what is wrong and what to do, and lea
     await expectNothingLeft();
   });
 
-  test('another agent runs, whose fence is left alone', async () => {
+  test('another agent runs, whose fence and files are left alone', async () => {
     const first = await runningAgent();
-    expect(await refusedStart()).toMatch(/another (agent|program|process)|already/i);
+    const state = readFileSync(join(folder, 'state', 'agent.json'), 'utf8');
+    expect(await refusedStart()).toMatch(/another agent is running: it answers on .*; stop it, or set another run_dir/);
     expect(first.process.running).toBe(true);
+    expect(readFileSync(join(folder, 'state', 'agent.json'), 'utf8')).toBe(state);
     expect(await traces()).toContain('tiebreak');
+  });
+
+  test('the fence does not hold, and an address of an earlier run is still there: it is kept silent', async () => {
+    await addAsAnAgentWould();
+    const rules =
+      'table inet own { chain in { type filter hook input priority 0; iif lo udp dport 1024-65535 drop; }; }';
+    await topology.inside('a', 'nft', [rules]);
+    expect(await refusedStart()).toMatch(/drop UDP on lo.*; it stays, closed/);
+    expect(await traces()).toContain('table netdev tiebreak');
+    await topology.inside('a', 'nft', ['delete', 'table', 'inet', 'own']);
+    const agent = await runningAgent();
+    expect(agent.log()).toContain(`removed ${NETWORK.virtualAddress}, left by an earlier run`);
   });
 
   test("the virtual address is the host's own, which stays where it is", async () => {

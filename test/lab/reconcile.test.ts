@@ -216,3 +216,19 @@ function timeOf(line: string): number {
   const time = /"time":"?([^",]+)"?/.exec(line)?.[1] ?? '';
   return /^\d+$/.test(time) ? Number(time) : Date.parse(time);
 }
+
+test("the owner's interface gets another MAC address: its neighbours learn of it, and a stop leaves no address behind", async () => {
+  const owner = await lab.steady();
+  const mac = '02:00:5e:99:00:01';
+  const again = `interface ${lanInterface} has come again`;
+  const before = linesOf(owner, again);
+  expect(await ip('client', 'neigh', 'show', 'to', virtualAddress)).toContain(hosts[owner].mac);
+  await ip(owner, 'link', 'set', 'dev', lanInterface, 'address', mac);
+  await logged(owner, again, before);
+  await waitFor('the client knows it', 2_000, async () =>
+    (await ip('client', 'neigh', 'show', 'to', virtualAddress)).includes(mac) ? true : undefined,
+  );
+  expect(await hasAddress(owner)).toBe(true);
+  await lab.system.agents[owner].terminate();
+  expect(await hasAddress(owner)).toBe(false);
+});

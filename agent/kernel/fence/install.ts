@@ -28,6 +28,8 @@ export function installFence(
   options: FenceOptions,
   /** Hears the secret of each installation of the tables, this first one included. */
   onInstalled?: (secret: Uint8Array) => void,
+  /** One that does not hold stays all the same, closed: there is something here that it has to keep silent. */
+  staysClosed = false,
 ): { ok: true; fence: HoldingFence } | NoFence {
   const problem = problemIn(options);
   if (problem !== undefined) return noFence(problem);
@@ -38,7 +40,7 @@ export function installFence(
     opened.socket.close();
     return noFence(nft.text);
   }
-  const built = build(options, opened.socket, nft.nftables, onInstalled);
+  const built = build(options, { socket: opened.socket, nftables: nft.nftables, staysClosed, onInstalled });
   if (!built.ok) {
     opened.socket.close();
     nft.nftables.free();
@@ -56,11 +58,16 @@ export function replaceFence({ egress, ...config }: FenceOptions): NftResult {
   return installed.ok ? { ok: true } : { ok: false, text: installed.text };
 }
 
+type Opened = {
+  readonly socket: LeaseSocket;
+  readonly nftables: Nftables;
+  readonly staysClosed: boolean;
+  readonly onInstalled: ((secret: Uint8Array) => void) | undefined;
+};
+
 function build(
   options: FenceOptions,
-  socket: LeaseSocket,
-  nftables: Nftables,
-  onInstalled?: (secret: Uint8Array) => void,
+  { socket, nftables, staysClosed, onInstalled }: Opened,
 ): { ok: true; fence: HoldingFence } | NoFence {
   const found = findLevel(nftables, options.egress ?? true);
   if (!found.ok) return noFence(found.text);
@@ -75,8 +82,10 @@ function build(
   const channel = new LeaseChannel(socket, installed.secret);
   const failure = selfTest(channel, tickUs);
   if (failure !== undefined) {
+    const text = `the fence does not hold on this kernel: ${failure}`;
+    if (staysClosed) return noFence(`${text}; it stays, closed, for an address of an earlier run is still there`);
     tables.remove();
-    return noFence(`the fence does not hold on this kernel: ${failure}`);
+    return noFence(text);
   }
   return {
     ok: true,

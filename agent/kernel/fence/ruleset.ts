@@ -139,7 +139,8 @@ function virtualMacRules(config: RulesetConfig, name: string, side: 'daddr' | 's
 
 /** The same VRID in a VLAN on top of this interface is another virtual router, guarded at the VLAN's own device. */
 function untagged(rules: readonly string[]): string[] {
-  return rules.length === 0 ? [] : ['@ll,96,16 { 0x8100, 0x88a8 } accept', ...rules];
+  // A tag that names no VLAN, only a priority, is taken off by the kernel, and the frame is this interface's own.
+  return rules.length === 0 ? [] : ['@ll,96,16 { 0x8100, 0x88a8 } @ll,116,12 != 0 accept', ...rules];
 }
 
 function inetTable(config: RulesetConfig): string[] {

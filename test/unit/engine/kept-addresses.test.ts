@@ -129,8 +129,17 @@ test("somebody else's address stays and is told of, until it has gone", () => {
 test('on an interface that has come again an owner has its addresses again', () => {
   addresses.add();
   removeByHand();
-  expect(addresses.moveTo(placedOn(9))).toBe(true);
+  addresses.moveTo(placedOn(9));
   expect(kernel.present.map(({ interfaceIndex }) => interfaceIndex)).toEqual([9]);
+  expect(addresses.remove()).toBe(true);
+  expect(kernel.present).toEqual([]);
+});
+
+test('an interface that has only another MAC address has them still, and they are ours to remove', () => {
+  addresses.add();
+  addresses.moveTo(placedOn(2));
+  expect(kernel.present).toHaveLength(1);
+  expect(addresses.restored).toBe(0);
   expect(addresses.remove()).toBe(true);
   expect(kernel.present).toEqual([]);
 });

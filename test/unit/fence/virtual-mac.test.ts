@@ -34,7 +34,7 @@ const config: RulesetConfig = {
   sideband: [],
 };
 
-const VLAN = '@ll,96,16 { 0x8100, 0x88a8 } accept';
+const VLAN = '@ll,96,16 { 0x8100, 0x88a8 } @ll,116,12 != 0 accept';
 
 function rulesOf(chain: string, name: string): string[] {
   const start = `add rule netdev tiebreak ${chain} `;

@@ -19,7 +19,7 @@ import { tableOf } from './report/table.ts';
 
 const USAGE = `Usage: npm run bench -- [--short] [--only TEXT] [--runs N] [--minutes N] [--record]
 
-How fast tiebreak is, beside keepalived in the same run on the same machine. About 3 hours; --short: under 3 minutes.
+How fast tiebreak is, beside keepalived in the same run on the same machine. About 2 hours; --short: under 3 minutes.
 
   --short      a few runs of each, to notice a regression; also part of the tests
   --only TEXT  only the sections whose name has TEXT in it

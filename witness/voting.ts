@@ -21,8 +21,15 @@ import type { ClusterStorage, Identity } from './storage.ts';
 
 /** Later than any vote of this instance ends: only a vote whose instance was lost is left for the alarm (L12). */
 const ALARM_AFTER_MS = 20_000;
-/** A group more than there can be is not asked for again all the time. */
+/** For as long as whoever asked shows that it has no vote of this witness. */
 const FULL_FOR_MS = 10_000;
+const TOO_MANY_GROUPS = {
+  kind: 'refused',
+  reason: 'too_many_groups',
+  remaining_ms: FULL_FOR_MS,
+  highest: { ...NO_BALLOT },
+  holder: null,
+} as const;
 
 export type VotingSurroundings = {
   readonly identity: Identity;
@@ -56,19 +63,14 @@ export class Voting {
 
   decide(node: string, request: VotingRequest, nowMs: number): WitnessResult {
     const group = 'group' in request ? request.group : null;
-    if (group !== null && !this.#voter.votes.has(group) && this.#voter.votes.size >= GROUPS_MAX) {
-      return {
-        kind: 'refused',
-        group,
-        reason: 'too_many_groups',
-        remaining_ms: FULL_FOR_MS,
-        highest: { ...NO_BALLOT },
-        holder: null,
-      };
-    }
     const { links, monitor } = this.#around;
-    const rivalHashes = group === null ? [] : links.rivalHashes(node, group, nowMs);
     const before = this.#voter;
+    if (group !== null && !before.votes.has(group) && before.votes.size >= GROUPS_MAX) {
+      const result = { ...TOO_MANY_GROUPS, group };
+      monitor.decided({ before, after: before, asked: { node, request, result } }, nowMs);
+      return result;
+    }
+    const rivalHashes = group === null ? [] : links.rivalHashes(node, group, nowMs);
     const { result, ...step } = decideWitness(before, { node, request, rivalHashes }, nowMs);
     this.#perform(step);
     monitor.decided({ before, after: step.voter, asked: { node, request, result } }, nowMs);

@@ -30,12 +30,20 @@ import { handoverOf } from './handover.ts';
 import { type Hearing, hearingPeersOnly } from './hearing.ts';
 import { HopLimitWatch } from './hop-limit-watch.ts';
 import { LeaseGroup } from './lease-group.ts';
-import { clearLeftOverRoutes, clearLeftOvers, hasOurAddresses, requireNobodysAddresses } from './left-overs.ts';
+import { clearLeftOverRoutes, clearLeftOvers, requireNobodysAddresses, silences } from './left-overs.ts';
 import { metricsReading } from './metrics-reading.ts';
 import { nodeStatus, type ReloadReport } from './node-status.ts';
 import { type OpenedFence, openFence } from './open-fence.ts';
 import { identityText, memberConfig, openLeaseGroup, skewOf } from './open-lease-group.ts';
-import { type OpenedHistory, openHistory, openIdentity, openPromises, openState, recordInForce } from './open-state.ts';
+import {
+  formerGroups,
+  type OpenedHistory,
+  openHistory,
+  openIdentity,
+  openPromises,
+  openState,
+  recordInForce,
+} from './open-state.ts';
 import { openWitness } from './open-witness.ts';
 import { operationsOn } from './operations.ts';
 import { inTime } from './patience.ts';
@@ -153,8 +161,9 @@ export class Agent {
     this.#state = state;
     this.#history = openHistory(stateDir, state.incarnation, this.#log);
     this.#maintenance = openMaintenanceFile(stateDir);
+    const present = valueOrFail(this.#rtnetlink.addresses(), 'reading the addresses');
     // A closed fence comes first: whatever an earlier run left in the kernel answers for nothing from here on.
-    this.#fence = openFence(groups, found, this.#log, hasOurAddresses(this.#rtnetlink), (secret, options) => {
+    this.#fence = openFence(groups, found, this.#log, present, (secret, options) => {
       // A new installation covers what has come since the first one too.
       this.#installed = { secret, options: this.#installed?.options ?? options };
       this.#prepareGuardian();
@@ -163,7 +172,8 @@ export class Agent {
     this.#virtualMacs = new VirtualMacs(this.#rtnetlink, this.#log);
     this.#virtualMacs.clearLeftOvers(this.#fence);
     if (this.#fence !== undefined) clearLeftOverRoutes(this.#rtnetlink, this.#log);
-    clearLeftOvers(groups, found, { rtnetlink: this.#rtnetlink, all: this.#fence !== undefined, log: this.#log });
+    const former = present.some(({ ours }) => ours) ? formerGroups(runDir) : [];
+    clearLeftOvers([...groups, ...former], found, { rtnetlink: this.#rtnetlink, log: this.#log });
     requireNobodysAddresses(groups, found, this.#rtnetlink);
     this.#virtualMacs.make(groups, this.#fence);
     const links = valueOrFail(this.#rtnetlink.links(), 'reading the interfaces');
@@ -235,7 +245,7 @@ export class Agent {
     await Promise.all(this.#routers.map((router) => router.close()));
     this.#sideband?.close();
     this.#virtualMacs?.close();
-    if (removed && this.#areOurAddressesGone()) {
+    if (removed && !this.#isSilencing()) {
       const taken = this.#fence?.fence.remove();
       if (taken !== undefined && !taken.ok) this.#log.warn(`the fence's tables are still there: ${taken.text}`);
     } else if (this.#fence !== undefined) {
@@ -262,10 +272,11 @@ export class Agent {
     this.#processWatch.close();
   }
 
-  /** Also what an earlier run has left, if this one has not got to it, and what a reload could not remove. */
-  #areOurAddressesGone(): boolean {
-    const present = this.#rtnetlink?.addresses();
-    return present === undefined || (present.ok && !present.value.some(({ ours }) => ours));
+  /** Whether the fence holds back what an earlier run has left, if this one has not got to it. */
+  #isSilencing(): boolean {
+    if (this.#rtnetlink === undefined || this.#installed === undefined) return false;
+    const present = this.#rtnetlink.addresses();
+    return !present.ok || silences(this.#installed.options, present.value);
   }
 
   /**

@@ -68,6 +68,8 @@ function witnessVote({ witness }: MemberState, nowUs: number, reachable: boolean
   if (!reachable) return report(WITNESS_VOTER, 'unreachable');
   const { refusal } = witness;
   if (refusal === undefined || refusal.untilUs <= nowUs) return report(WITNESS_VOTER, 'free');
+  // Nobody's to be waited for: it has no vote for this group.
+  if (refusal.reason === 'too_many_groups') return report(WITNESS_VOTER, 'unreachable');
   const state = refusal.reason === 'recovering' ? 'quarantined' : 'bound_elsewhere';
   return report(WITNESS_VOTER, state, refusal.untilUs, nowUs);
 }

@@ -1,24 +1,22 @@
 /** What an earlier run of an agent has left in the kernel. */
 import { formatAddress } from '@tiebreak/shared/vrrp';
 import type { GroupConfig } from '../config/index.ts';
+import type { FenceOptions } from '../kernel/fence/index.ts';
 import type { InterfaceAddress, Link, Rtnetlink } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import { bytesOf } from './address-bytes.ts';
 import { StartFailure, valueOrFail } from './start-failure.ts';
 
-/**
- * Takes away the virtual addresses that an earlier run has left behind; the kernel knows who added them. `all`: also those of a
- * configuration that is no more. Only under a fence: without one another agent may be running here, two cannot have one.
- */
+/** Takes away the virtual addresses of `groups` that an earlier run has left behind; the kernel knows who added them. */
 export function clearLeftOvers(
   groups: readonly GroupConfig[],
   links: readonly Link[],
-  { rtnetlink, all, log }: { rtnetlink: Rtnetlink; all: boolean; log: Logger },
+  { rtnetlink, log }: { rtnetlink: Rtnetlink; log: Logger },
 ): void {
   const places = placesOf(groups, links);
   for (const left of valueOrFail(rtnetlink.addresses(), 'reading the addresses')) {
-    const place = places.find((candidate) => isThere(left, candidate));
-    if (!left.ours || place?.isHosts === true || (place === undefined && !all)) continue;
+    const there = places.filter((place) => isThere(left, place));
+    if (!left.ours || there.length === 0 || there.some(({ isHosts }) => isHosts)) continue;
     const address = formatAddress(left.address);
     const name = links.find(({ index }) => index === left.interfaceIndex)?.name ?? `interface ${left.interfaceIndex}`;
     valueOrFail(rtnetlink.removeAddress({ ...left, label: undefined }), `clearing left-overs on ${name}`);
@@ -41,9 +39,14 @@ export function requireNobodysAddresses(
   }
 }
 
-/** Whether an address is in this host's kernel that an agent has put there. Throws StartFailure. */
-export function hasOurAddresses(rtnetlink: Rtnetlink): boolean {
-  return valueOrFail(rtnetlink.addresses(), 'reading the addresses').some(({ ours }) => ours);
+/** Whether this fence holds back an address that is there, put there by an agent: without the fence it would answer. */
+export function silences({ groups }: FenceOptions, present: readonly InterfaceAddress[]): boolean {
+  const held = new Set(
+    groups
+      .flatMap(({ addresses, withdrawn }) => [...addresses, ...(withdrawn?.addresses ?? [])])
+      .map((address) => bytesOf(address).join('.')),
+  );
+  return present.some(({ ours, address }) => ours && held.has(address.join('.')));
 }
 
 /** Where a virtual address is put. */

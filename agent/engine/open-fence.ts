@@ -1,12 +1,13 @@
 import type { GroupConfig, VirtualRouterConfig } from '../config/index.ts';
 import { type FenceOptions, installFence } from '../kernel/fence/index.ts';
-import type { Link } from '../kernel/index.ts';
+import type { InterfaceAddress, Link } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
 import type { ChangedGroup } from '../reload/index.ts';
 import { SYSTEM_CLOCK } from './clock.ts';
 import { type FencePlan, planFence } from './fence-plan.ts';
 import { KeptFence } from './kept-fence.ts';
 import { LeaseRefresh } from './lease-refresh.ts';
+import { silences } from './left-overs.ts';
 import { PlainGuard } from './plain-guard.ts';
 import { PlainRefresh } from './plain-refresh.ts';
 import { StartFailure } from './start-failure.ts';
@@ -29,15 +30,19 @@ export function openFence(
   groups: readonly GroupConfig[],
   links: readonly Link[],
   log: Logger,
-  /** An earlier run has left an address, which answers as soon as no fence is there. */
-  hasLeftOvers: boolean,
+  /** The addresses of this host: what an earlier run has left answers as soon as no fence is there. */
+  present: readonly InterfaceAddress[],
   /** Hears the secret of each installation of the tables, and from what they were made. */
   onInstalled: (secret: Uint8Array, options: FenceOptions) => void,
 ): OpenedFence | undefined {
   const { options, plain } = planFence(groups, fencedInterfaces(links));
   requireRefusals(groups, [...plain.keys()], 'the fence does not cover it');
   const needsFence = groups.some(({ mode }) => mode === 'lease');
-  const installed = installFence(options, (secret) => onInstalled(secret, options), needsFence && hasLeftOvers);
+  const installed = installFence(
+    options,
+    (secret) => onInstalled(secret, options),
+    needsFence && silences(options, present),
+  );
   if (!installed.ok) {
     if (needsFence) throw new StartFailure(`no fence, so no lease: ${installed.text}`);
     requireRefusals(groups, [], installed.text);

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LeaseGroupConfig } from '../config/index.ts';
+import { type GroupConfig, type LeaseGroupConfig, loadConfig } from '../config/index.ts';
 import { HistoryLog, openHistoryFile } from '../history/index.ts';
 import { boottimeUs } from '../kernel/index.ts';
 import type { Logger } from '../log/index.ts';
@@ -59,6 +60,16 @@ export function openPromises(stateDir: string, group: string, log: Logger): Kept
   });
   if (!opened.ok) throw new StartFailure(opened.error);
   return opened.kept;
+}
+
+/** Of the configuration that the last run went by; none if that is not known. */
+export function formerGroups(runDir: string): readonly GroupConfig[] {
+  try {
+    const loaded = loadConfig(readFileSync(join(runDir, IN_FORCE_FILE), 'utf8'), IN_FORCE_FILE);
+    return loaded.ok ? loaded.config.groups : [];
+  } catch {
+    return [];
+  }
 }
 
 /** A crashed engine's successor goes by it, whatever has become of the file. Returns where it is; null: nowhere. */

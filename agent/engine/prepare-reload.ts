@@ -67,9 +67,6 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
   refuseUnsafePrograms(config.groups);
   const tasks = tasksOf(config.groups);
   const promises = await openAdded(added, { config, secrets }, log);
-  // From here on nothing else happens in between.
-  if (from.isStopping()) throw new StartFailure('the agent stops');
-  const present = links();
   // What departs still speaks, with the keys of before.
   const groupKeys = new Map([...setting.secrets.groupKeys, ...secrets.groupKeys]);
   const leases = [...config.groups, ...removed].filter((group) => group.mode === 'lease');
@@ -79,8 +76,11 @@ export async function prepareReload(plan: ReloadPlan, secrets: Secrets, from: Re
   );
   const undo: (() => void)[] = [sessions.abandon];
   try {
+    // From here on nothing else happens in between.
+    if (from.isStopping()) throw new StartFailure('the agent stops');
+    const present = links();
     const withNew = withNewAddresses(before, config.groups);
-    clearLeftOvers(withNew, present, { rtnetlink, all: false, log });
+    clearLeftOvers(withNew, present, { rtnetlink, log });
     requireNobodysAddresses(withNew, present, rtnetlink);
     const fence = prepareFence({
       plan,

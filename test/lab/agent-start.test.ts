@@ -156,6 +156,16 @@ describe('a start that cannot succeed says what is wrong and what to do, and lea
     expect(agent.log()).toContain(`removed ${NETWORK.virtualAddress}, left by an earlier run`);
   });
 
+  test('an address of an earlier run that is configured no more goes all the same', async () => {
+    await addAsAnAgentWould();
+    mkdirSync(join(folder, 'run'));
+    writeFileSync(join(folder, 'run', 'configuration.toml'), configuration());
+    writeFileSync(join(folder, 'tiebreak.toml'), configuration({ [NETWORK.virtualAddress]: '10.77.0.199' }));
+    const agent = await runningAgent();
+    expect(agent.log()).toContain(`removed ${NETWORK.virtualAddress}, left by an earlier run`);
+    expect(await traces()).not.toContain(NETWORK.virtualAddress);
+  });
+
   test("the virtual address is the host's own, which stays where it is", async () => {
     const own = NETWORK.hosts.a.lan;
     writeFileSync(join(folder, 'tiebreak.toml'), configuration({ [NETWORK.virtualAddress]: own }));

@@ -35,6 +35,11 @@ async function hook(name = 'pager', body: Draft = {}): Promise<string> {
   return IssuedWebhook.parse(await response.json()).secret;
 }
 
+/** What waits for it would be told while another test listens. */
+async function unhook(name: string): Promise<void> {
+  expect((await call(webhookPath(name), ADMIN, { method: 'DELETE' })).status).toBe(204);
+}
+
 let counter = 0;
 /** An event of kind owner. */
 async function ownerChanges(): Promise<void> {
@@ -206,6 +211,20 @@ describe('a webhook', () => {
     expect(underWay.most).toBe(1);
     const all = await deliveries('?limit=100');
     expect(all.filter(({ webhook }) => webhook === 'pager').every(({ state }) => state === 'delivered')).toBe(true);
+    await unhook('broken');
+  });
+
+  it('is told beside five that fail, however much waits for those', async () => {
+    for (let count = 1; count <= 5; count += 1)
+      await hook(`dead${count}`, { url: `https://dead${count}.example.com/` });
+    await hook();
+    await a.welcome();
+    vi.stubGlobal('fetch', async (url: string) => new Response(null, { status: url.includes('dead') ? 503 : 204 }));
+    for (let count = 0; count < 30; count += 1) await ownerChanges();
+    for (let rung = 0; rung < 3; rung += 1) await alarm();
+    const told = await deliveries('?webhook=pager&limit=100');
+    expect(told.filter(({ state }) => state === 'delivered').length).toBeGreaterThan(20);
+    for (let count = 1; count <= 5; count += 1) await unhook(`dead${count}`);
   });
 
   it('of a cluster that is retired while it is told leaves nothing behind', async () => {

@@ -140,13 +140,21 @@ export class Webhooks {
     this.#dueAtMs = this.#storage.nextDueAtMs();
   }
 
-  /** An attempt for each that is due; of one webhook few at once, so that none which hangs holds the others up. */
+  /**
+   * An attempt for each that is due; of one webhook few at once, and those that fail come last and leave one to the others: none
+   * which hangs holds another up.
+   */
   startDue(): void {
     if (this.#stopped) return;
-    for (const webhook of this.#webhooks.keys()) {
-      const ofTheSame = [...this.#underWay.keys()].filter((delivery) => delivery.webhook === webhook);
-      const atOnce = this.#failing.has(webhook) ? 1 : AT_ONCE_MAX;
+    const failing = (webhook: string) => this.#failing.has(webhook);
+    const names = [...this.#webhooks.keys()];
+    for (const webhook of [...names.filter((name) => !failing(name)), ...names.filter(failing)]) {
+      const underWay = [...this.#underWay.keys()];
+      const ofTheSame = underWay.filter((delivery) => delivery.webhook === webhook);
+      const atOnce = failing(webhook) ? 1 : AT_ONCE_MAX;
       if (ofTheSame.length >= atOnce) continue;
+      if (failing(webhook) && underWay.filter((delivery) => failing(delivery.webhook)).length >= UNDER_WAY_MAX - 1)
+        return;
       for (const delivery of this.#storage.due(webhook, Date.now(), atOnce + ofTheSame.length)) {
         if (this.#startsLeft === 0 || this.#underWay.size >= UNDER_WAY_MAX) return;
         if (ofTheSame.length >= atOnce) break;

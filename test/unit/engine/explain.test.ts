@@ -184,6 +184,7 @@ describe('the votes as a person reads them', () => {
     expect(view({ voteUntilUs: 1000 }, false)).toBe('granted');
     expect(view({ refusal: refusal('recovering') })).toBe('quarantined');
     expect(view({ refusal: refusal('bound') })).toBe('bound_elsewhere');
+    expect(view({ refusal: refusal('too_many_groups') })).toBe('unreachable');
     expect(view({})).toBe('free');
     expect(view({}, false)).toBe('unreachable');
   });

@@ -282,8 +282,8 @@ export class ClusterWitness extends DurableObject<Env> implements ClusterApi {
     if (awake === null || node === null) return { ok: false, reason: 'unauthorized' };
     if (!this.#requestRate.take(node, Date.now())) return { ok: false, reason: 'too_many_requests' };
     const answer = this.#answer(awake, node, request);
-    // Who asks by HTTPS has no link, and nothing but its next request tells that it is still there.
-    if (!this.#links.has(node)) awake.monitor.disconnected(node, Date.now());
+    // Who asks by HTTPS has no link, and nothing but its next request tells that it is still there. A hello may come before one.
+    if (request.type !== 'hello' && !this.#links.has(node)) awake.monitor.disconnected(node, Date.now());
     if (answer.result.kind === 'protocol_refused') return { ok: false, reason: 'protocol' };
     return { ok: true, refused: isRefusal(answer.result), frame: answer.frame };
   }

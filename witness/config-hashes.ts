@@ -36,13 +36,9 @@ export class ConfigHashes {
     return packed.byteLength % BYTES === 0 ? new ConfigHashes(packed) : null;
   }
 
-  get size(): number {
-    return this.#ofGroup.size;
-  }
-
   /** Undefined: that node has no such group. */
   get(group: string): string | undefined {
-    return this.size === 0 ? undefined : this.#ofGroup.get(keyOf(group));
+    return this.#ofGroup.size === 0 ? undefined : this.#ofGroup.get(keyOf(group));
   }
 }
 

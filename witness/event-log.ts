@@ -9,17 +9,16 @@ const AGE_MAX_MS = 90 * 24 * 3_600_000;
 /** Each row that goes is a written row: they go in batches, so that nothing but the newest is ever looked for. */
 const PRUNE_EVERY = 100;
 
-// A page of owners must not read all the other events to find theirs.
+/** A page of owners must not read all the other events to find theirs; the index is used only where its own words are. */
+const OF_AN_OWNER = "json_extract(body, '$.kind') = 'owner'";
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS event (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, body TEXT NOT NULL);
-  CREATE INDEX IF NOT EXISTS event_owner ON event (id) WHERE json_extract(body, '$.kind') = 'owner';
+  CREATE INDEX IF NOT EXISTS event_owner ON event (id) WHERE ${OF_AN_OWNER};
 `;
 const Row = z.strictObject({ id: z.int(), at_ms: z.int(), body: z.string() });
 const Newest = z.strictObject({ id: z.int().nullable() });
 
 const ANY_OR_THAT = "(? IS NULL OR json_extract(body, '$.kind') = ?)";
-/** In the words of the index, which a parameter would not find. */
-const OF_AN_OWNER = "json_extract(body, '$.kind') = 'owner'";
 
 /** What has happened in a cluster: one row for each event, kept by count and by age. */
 export class EventLog {
